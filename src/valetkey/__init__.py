@@ -1,0 +1,3 @@
+"""Valetkey: a self-hosted connector hub."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Ways of authenticating to a connector, one file each."""

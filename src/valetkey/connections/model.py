@@ -1,0 +1,123 @@
+"""The values of connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    """What a person sees (CON-01); `blocked` comes from the connector, not from here."""
+
+    NOT_CONNECTED = "not_connected"
+    CONNECTED = "connected"
+    RECONNECT = "reconnect"
+    DISCONNECTING = "disconnecting"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One person's account at one connector. The credential is in the vault under `id`, never here."""
+
+    id: str
+    organization_id: str
+    person_id: str
+    connector_id: str
+    connector_version: int
+    label: str
+    display_name: str
+    is_default: bool
+    state: State
+    state_reason: str
+    method: str
+    issuer: str
+    resource: str
+    requested_scope: str
+    granted_scope: str
+    has_refresh_token: bool
+    expires_at: datetime | None
+    generation: int
+    created_at: datetime
+    connected_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A scope that will be asked for."""
+
+    name: str
+    already_granted: bool = False
+
+
+class ScopeOrigin(StrEnum):
+    """Where the list of scopes came from (S-18, S-19)."""
+
+    CHALLENGE = "challenge"  # the connector's 401 named them
+    CONNECTOR = "connector"  # its protected resource metadata lists them
+    AUTHORIZATION_SERVER = "authorization_server"  # fallback: may be broader than needed
+    PINNED = "pinned"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectFacts:
+    """What was found out before anyone is sent anywhere, and what the review page shows.
+
+    `hash` binds the person's acknowledgement to exactly these facts. `client_source` is how we will be known there:
+    `preregistered`, `cimd` or `dcr`. `tools` are those listed without signing in, if the service lists them.
+    """
+
+    connector_url: str
+    connector_host: str
+    issuer: str
+    issuer_host: str
+    token_host: str
+    scopes: tuple[str, ...]
+    scope_origin: ScopeOrigin
+    client_source: str
+    tools: tuple[Mapping[str, Any], ...]
+    warnings: tuple[str, ...]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A connect flow between its first page and its callback."""
+
+    id: str
+    connection_id: str
+    person_id: str
+    session_id: str
+    facts: ConnectFacts
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a disconnect did. `revocation` is `confirmed`, `unsupported`, `failed` or `not_needed`."""
+
+    id: str
+    person_id: str
+    at: datetime
+    connector_name: str
+    connector_host: str
+    label: str
+    keys_destroyed: int
+    revocation: str
+    revocation_detail: str
+    unrecoverable_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TraceStep:
+    """One step of discovery, registration, authorization, exchange, refresh or revocation; secrets removed."""
+
+    at: datetime
+    stage: str
+    request: str
+    status: int | None
+    reason: str

@@ -1,0 +1,1 @@
+"""Ways of signing in, one file each."""

@@ -1,0 +1,125 @@
+"""One database, SQLite or PostgreSQL, behind two verbs: `read()` and `write()`.
+
+Both give a SQLAlchemy `AsyncConnection` inside one transaction. On SQLite there is one writer at a time in the process
+(`BEGIN IMMEDIATE`), readers beside it (WAL). No transaction may be open while anyone waits for the network: callers
+read, leave, wait, write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from valetkey.kernel.errors import StartRefused
+
+_SQLITE_PRAGMAS = (
+    "journal_mode=wal",
+    "synchronous=full",
+    "foreign_keys=on",
+    "secure_delete=on",  # a deleted secret is overwritten, not merely unlinked (security.md 2.8)
+    "temp_store=memory",
+    "busy_timeout=5000",
+)
+
+
+class Database:
+    """An open database. Make one with `Database.sqlite(path)` or `Database.open(url)`."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, *, dialect: str, url: URL) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._one_writer = asyncio.Lock() if dialect == "sqlite" else None
+        self.dialect = dialect
+        self.url = url
+
+    @classmethod
+    def sqlite(cls, path: Path) -> Self:
+        """Opens (creating, 0600) the SQLite file at `path`."""
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        url = URL.create("sqlite+aiosqlite", database=str(path))
+        writer = create_async_engine(url, pool_size=1, max_overflow=0)
+        reader = create_async_engine(url, pool_size=4, max_overflow=4)
+        for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
+            _prepare_sqlite(engine, begin)
+        return cls(writer, reader, dialect="sqlite", url=url)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Opens `sqlite:///PATH` or `postgresql://…`; raises `StartRefused` for anything else."""
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise StartRefused(
+                "The database URL cannot be read.", hint="Give postgresql://user@host/name or sqlite:///path."
+            ) from error
+        backend = parsed.get_backend_name()
+        if backend == "sqlite" and parsed.database:
+            return cls.sqlite(Path(parsed.database))
+        if backend not in ("postgresql", "postgres"):
+            raise StartRefused(
+                f"The database URL names {backend!r}, which is not supported.",
+                hint="Valetkey runs on SQLite and PostgreSQL.",
+            )
+        engine = create_async_engine(
+            parsed.set(drivername="postgresql+asyncpg"), pool_size=8, max_overflow=8, pool_pre_ping=True
+        )
+        return cls(engine, engine, dialect="postgresql", url=parsed)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """One writing transaction: committed on leaving, rolled back on an exception."""
+        if self._one_writer is None:
+            async with self._writer.begin() as transaction:
+                yield transaction
+            return
+        async with self._one_writer, self._writer.begin() as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One reading transaction: a consistent view, rolled back on leaving."""
+        async with self._reader.connect() as transaction:
+            yield transaction
+
+    async def truncate_log(self) -> None:
+        """After a shred: no deleted byte stays in SQLite's write-ahead log. Nothing to do on PostgreSQL."""
+        if self.dialect != "sqlite":
+            return
+        assert self._one_writer is not None
+        async with self._one_writer, self._writer.connect() as connection:
+            raw = await connection.get_raw_connection()
+            await raw.driver_connection.execute("pragma wal_checkpoint(truncate)")  # type: ignore[union-attr]  # aiosqlite
+
+    async def ping(self) -> None:
+        """Raises when the database does not answer."""
+        async with self.read() as transaction:
+            await transaction.execute(text("select 1"))
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+
+def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling is off: it would begin late and commit before DDL.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in _SQLITE_PRAGMAS:
+            cursor.execute(f"pragma {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)

