@@ -71,17 +71,24 @@ class Notifications:
         log = structlog.get_logger(__name__)
         url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while True:
-            lost = asyncio.Event()
             try:
                 connection: Any = await asyncpg.connect(url)
-                connection.add_termination_listener(lambda _connection, lost=lost: lost.set())
-                await connection.add_listener(_CHANNEL, self._heard)
-                self._drop_everything()
-                await lost.wait()
+                try:
+                    await self._listen_on(connection)
+                finally:
+                    connection.terminate()
             except (OSError, asyncpg.PostgresError) as error:
                 log.warning("notifications lost, trying again", reason=type(error).__name__)
             self._drop_everything()
             await asyncio.sleep(1)
+
+    async def _listen_on(self, connection: Any) -> None:
+        """Returns when the connection is lost."""
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _connection: lost.set())
+        await connection.add_listener(_CHANNEL, self._heard)
+        self._drop_everything()
+        await lost.wait()
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
         sender, topic, key = json.loads(payload)

@@ -1,0 +1,40 @@
+"""Migrations lead to the tables as written, whoever starts first, as often as they are run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, MetaData
+
+from valetkey.store import schema
+from valetkey.store.database import Database
+from valetkey.store.migrations import Which, migrate
+
+
+def _differences(connection: Connection, metadata: MetaData, version_table: str) -> list[Any]:
+    options = {"version_table": version_table, "compare_type": True}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
+
+
+async def test_the_migrated_main_database_is_the_schema_as_written(database: Database) -> None:
+    async with database.read() as tx:
+        assert await tx.run_sync(_differences, schema.main, "schema_version_main") == []
+
+
+async def test_the_migrated_keyring_is_the_schema_as_written(keyring_database: Database) -> None:
+    async with keyring_database.read() as tx:
+        assert await tx.run_sync(_differences, schema.keyring, "schema_version_keyring") == []
+
+
+@pytest.mark.parametrize("which", ["main", "keyring"])
+async def test_four_hubs_that_start_at_once_migrate_once(database: Database, which: Which) -> None:
+    await asyncio.gather(*(migrate(database, which) for _ in range(4)))
+
+    async with database.read() as tx:
+        metadata = getattr(schema, which)
+        names = set(await tx.run_sync(lambda c: __import__("sqlalchemy").inspect(c).get_table_names()))
+    assert {table.name for table in metadata.sorted_tables} <= names
