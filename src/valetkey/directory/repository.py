@@ -1,0 +1,134 @@
+"""The directory's SQL: connectors, and the tools of each connection as last seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from valetkey.directory.fingerprint import read_tool
+from valetkey.directory.model import Connector, ReviewState, Snapshot
+from valetkey.store.schema import connector, tool_snapshot
+
+_RAW_TOOLS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+async def insert_connector(tx: AsyncConnection, new: Connector) -> None:
+    await tx.execute(
+        connector.insert().values(
+            id=new.id,
+            slug=new.slug,
+            organization_id=new.organization_id,
+            added_by=new.added_by,
+            name=new.name,
+            url=new.url,
+            origin=new.origin,
+            review_state=new.review_state.value,
+            auth_kind=new.auth_kind,
+            auth=dict(new.auth),
+            state=new.state,
+            version=new.version,
+            created_at=new.created_at,
+        )
+    )
+
+
+async def find_by_slug(tx: AsyncConnection, slug: str) -> Connector | None:
+    return _connector((await tx.execute(select(connector).where(connector.c.slug == slug))).first())
+
+
+async def find_by_id(tx: AsyncConnection, connector_id: str) -> Connector | None:
+    return _connector((await tx.execute(select(connector).where(connector.c.id == connector_id))).first())
+
+
+async def find_same(tx: AsyncConnection, *, organization_id: str, url: str, auth_kind: str) -> Connector | None:
+    """A connector of the organization with this very URL and way of signing in."""
+    same = select(connector).where(
+        connector.c.organization_id == organization_id, connector.c.url == url, connector.c.auth_kind == auth_kind
+    )
+    return _connector((await tx.execute(same.limit(1))).first())
+
+
+async def list_connectors(tx: AsyncConnection, organization_id: str) -> list[Connector]:
+    rows = await tx.execute(
+        select(connector)
+        .where(connector.c.organization_id == organization_id)
+        .order_by(func.lower(connector.c.name), connector.c.slug)
+    )
+    return [found for row in rows if (found := _connector(row)) is not None]
+
+
+async def count_connectors(tx: AsyncConnection, organization_id: str) -> int:
+    counted = select(func.count()).select_from(connector).where(connector.c.organization_id == organization_id)
+    return int((await tx.execute(counted)).scalar_one())
+
+
+async def set_connector_state(tx: AsyncConnection, connector_id: str, state: str) -> str | None:
+    """The slug of the connector whose state was set, if there is one."""
+    done = await tx.execute(
+        update(connector).where(connector.c.id == connector_id).values(state=state).returning(connector.c.slug)
+    )
+    row = done.first()
+    return str(row.slug) if row else None
+
+
+async def delete_connector(tx: AsyncConnection, connector_id: str) -> str | None:
+    """The slug of the connector that was deleted, if there was one. Fails while a connection refers to it."""
+    done = await tx.execute(delete(connector).where(connector.c.id == connector_id).returning(connector.c.slug))
+    row = done.first()
+    return str(row.slug) if row else None
+
+
+def _connector(row: Row[Any] | None) -> Connector | None:
+    if row is None:
+        return None
+    return Connector(
+        id=row.id,
+        slug=row.slug,
+        organization_id=row.organization_id,
+        added_by=row.added_by,
+        name=row.name,
+        url=row.url,
+        origin=row.origin,
+        review_state=ReviewState(row.review_state),
+        auth_kind=row.auth_kind,
+        auth=row.auth,
+        state=row.state,
+        version=row.version,
+        created_at=row.created_at,
+    )
+
+
+async def put_snapshot(tx: AsyncConnection, seen: Snapshot, dialect: str) -> None:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    values = {
+        "tools": b"[" + b",".join(tool.raw for tool in seen.tools) + b"]",
+        "server": seen.server,
+        "fetched_at": seen.fetched_at,
+        "fresh_until": seen.fresh_until,
+    }
+    await tx.execute(
+        insert(tool_snapshot)
+        .values(connection_id=seen.connection_id, **values)
+        .on_conflict_do_update(index_elements=[tool_snapshot.c.connection_id], set_=values)
+    )
+
+
+async def find_snapshot(tx: AsyncConnection, connection_id: str) -> Snapshot | None:
+    row = (await tx.execute(select(tool_snapshot).where(tool_snapshot.c.connection_id == connection_id))).first()
+    if row is None:
+        return None
+    return Snapshot(
+        connection_id=row.connection_id,
+        tools=tuple(read_tool(bytes(raw)) for raw in _RAW_TOOLS.decode(row.tools)),
+        server=row.server,
+        fetched_at=row.fetched_at,
+        fresh_until=row.fresh_until,
+    )
+
+
+async def delete_snapshot(tx: AsyncConnection, connection_id: str) -> None:
+    await tx.execute(delete(tool_snapshot).where(tool_snapshot.c.connection_id == connection_id))

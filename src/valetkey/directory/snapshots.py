@@ -1,0 +1,83 @@
+"""The tools of each connection as last seen: kept, remembered, and dropped when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from valetkey.directory import repository
+from valetkey.directory.fingerprint import read_tool
+from valetkey.directory.memory import Memory
+from valetkey.directory.model import Snapshot, Tool
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import BadInput, NotFound
+from valetkey.store.database import Database
+from valetkey.store.notify import Notifications
+
+TOPIC = "snapshots"
+"""Announced with the connection's id whenever its snapshot was written or forgotten."""
+
+
+class Snapshots:
+    """Keeps one snapshot for each connection."""
+
+    def __init__(self, database: Database, notifications: Notifications, *, clock: Clock) -> None:
+        self._database = database
+        self._notifications = notifications
+        self._clock = clock
+        self._memory: Memory[Snapshot] = Memory(notifications, TOPIC, clock=clock)
+
+    def get_now(self, connection_id: str) -> Snapshot | None:
+        """The snapshot if it is in memory; `None` says nothing but "ask `get`"."""
+        return self._memory.now(connection_id)
+
+    async def get(self, connection_id: str) -> Snapshot | None:
+        """The snapshot, however old; `None` when the connection's tools have never been seen."""
+        return await self._memory.get(connection_id, self._look_up)
+
+    async def put(
+        self, connection_id: str, tools_raw: Sequence[bytes], server: bytes, fresh_seconds: float
+    ) -> Snapshot:
+        """Keeps `tools_raw` (one JSON object each, as the server gave them) and `server` (JSON) as what was last seen.
+
+        A definition that cannot be read, or that repeats a name, is left out: what cannot be pinned cannot be offered.
+        Raises `NotFound` when the connection is gone.
+        """
+        now = self._clock.now()
+        seen = Snapshot(
+            connection_id=connection_id,
+            tools=_readable(tools_raw),
+            server=server,
+            fetched_at=now,
+            fresh_until=now + timedelta(seconds=fresh_seconds),
+        )
+        try:
+            async with self._database.write() as tx:
+                await repository.put_snapshot(tx, seen, self._database.dialect)
+        except IntegrityError as error:
+            raise NotFound("There is no such connection.") from error
+        await self._notifications.publish(TOPIC, connection_id)
+        return seen
+
+    async def forget(self, connection_id: str) -> None:
+        """Deletes the snapshot, here and in every memory."""
+        async with self._database.write() as tx:
+            await repository.delete_snapshot(tx, connection_id)
+        await self._notifications.publish(TOPIC, connection_id)
+
+    async def _look_up(self, connection_id: str) -> Snapshot | None:
+        async with self._database.read() as tx:
+            return await repository.find_snapshot(tx, connection_id)
+
+
+def _readable(tools_raw: Sequence[bytes]) -> tuple[Tool, ...]:
+    tools: dict[str, Tool] = {}
+    for raw in tools_raw:
+        try:
+            tool = read_tool(raw)
+        except BadInput:
+            continue
+        tools.setdefault(tool.name, tool)
+    return tuple(tools.values())
