@@ -1,0 +1,266 @@
+"""The rules of the house that no tool knows: who may use which library, how files begin, what docs promise."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+
+from valetkey.settings import Settings
+
+HERE = Path(__file__).resolve().parent.parent
+SOURCE = HERE / "src/valetkey"
+
+GUARDIANS: dict[str, tuple[str, ...]] = {
+    # What is imported: by which files alone. A folder stands for all in it; `demo` is the outside world.
+    "socket ssl httptools httpx2 httpcore2 http.client urllib.request aiohttp": ("net/", "demo/", "cli/"),
+    "cryptography": ("vault/", "audit/trail.py"),
+    "argon2 webauthn": ("identity/signin/",),
+    "sqlalchemy sqlite3 aiosqlite asyncpg alembic": ("store/", "**/repository.py"),
+    "jinja2 markupsafe": ("web/",),
+    "starlette": ("app.py", "gateway/", "authserver/", "web/", "api/", "demo/"),
+    "fastapi": ("api/",),
+    "uvicorn": ("app.py", "cli/serve.py", "gateway/", "demo/"),
+    "click rich": ("cli/", "__main__.py", "demo/"),
+    "prometheus_client": ("app.py",),
+    "valetkey.settings": ("app.py", "cli/", "__main__.py"),
+    "subprocess multiprocessing": ("demo/", "cli/"),
+    "random": (),  # unpredictable numbers come from `secrets`
+    "pickle marshal shelve": (),
+    "requests httpx mcp fastmcp": (),  # development only, or superseded
+}
+
+REVEALED: dict[str, str] = {
+    # Each file in which a Secret is opened, and why it must be. This is our list of risks.
+    "kernel/secret.py": "where `reveal` is defined",
+}
+
+LONG_FILES: dict[str, str] = {
+    # Files beyond 350 lines, and why they are one file.
+    "store/schema.py": "all tables on one page, so that one can see what is kept",
+}
+
+
+@cache
+def tracked() -> tuple[Path, ...]:
+    """Every file of the checkout that git knows or would add."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return tuple(path for line in listed.stdout.splitlines() if (path := HERE / line).is_file())
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """Path below `src/valetkey` and text of every Python file of the product."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        yield path.relative_to(SOURCE).as_posix(), path.read_text()
+
+
+def rooms() -> list[str]:
+    return sorted(path.parent.name for path in SOURCE.glob("*/__init__.py"))
+
+
+def imported(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_in(path: str, places: tuple[str, ...]) -> bool:
+    return any(
+        path.startswith(place) if place.endswith("/") else path == place or path.endswith(place.removeprefix("**"))
+        for place in places
+    )
+
+
+@pytest.mark.parametrize("libraries", GUARDIANS)
+def test_a_guarded_library_is_imported_only_by_its_guardians(libraries: str) -> None:
+    strangers = [
+        f"{path} imports {name}"
+        for path, text in sources()
+        if not is_in(path, GUARDIANS[libraries])
+        for name in imported(text)
+        if not name.startswith("sqlalchemy.exc")  # a verb may know that a row was there already
+        and any(name == library or name.startswith(f"{library}.") for library in libraries.split())
+    ]
+
+    assert not strangers
+
+
+def test_every_room_stands_on_a_floor_and_the_demo_is_a_stranger_to_each_below_the_doors() -> None:
+    contracts = configparser.ConfigParser()
+    contracts.read(HERE / ".importlinter")
+    floors = [line.strip() for line in contracts["importlinter:contract:floors"]["layers"].strip().splitlines()]
+    doors = next(floor for floor in floors if "demo" in floor)
+    words = {word for floor in floors for word in re.findall(r"\w+", floor)}
+    strangers = set(contracts["importlinter:contract:stranger"]["forbidden_modules"].split())
+    above = {word for floor in floors[: floors.index(doors) + 1] for word in re.findall(r"\w+", floor)}
+
+    assert set(rooms()) <= words
+    assert {f"valetkey.{room}" for room in rooms() if room not in above} <= strangers
+
+
+@pytest.mark.parametrize("room", rooms())
+def test_a_room_says_what_it_owns_and_what_it_must_not_do(room: str) -> None:
+    docstring = ast.get_docstring(ast.parse((SOURCE / room / "__init__.py").read_text()))
+
+    assert docstring is not None
+    title, _, paragraph = docstring.partition("\n\n")
+    assert title.endswith(".")
+    assert len(paragraph.split()) >= 8
+
+
+def test_the_first_line_of_every_file_says_what_it_is_for() -> None:
+    silent = [path for path, text in sources() if text.strip() and not ast.get_docstring(ast.parse(text))]
+
+    assert silent == []
+
+
+def test_secrets_are_revealed_in_few_places_and_each_is_named_here() -> None:
+    opening = {path for path, text in sources() if "reveal(" in text or "reveal_for_exchange(" in text}
+
+    assert sorted(opening - REVEALED.keys()) == []
+    assert sorted(REVEALED.keys() - opening) == []
+
+
+def test_forgetting_an_argument_never_means_everything() -> None:
+    pattern = re.compile(r"None\W{0,4}(means|=|:|is|–|->)\W{0,3}(all|every|any|unrestricted|no limit)", re.IGNORECASE)
+    careless = [f"{path}: {match[0]}" for path, text in sources() for match in pattern.finditer(text)]
+
+    assert careless == []
+
+
+def test_names_say_what_a_thing_does() -> None:
+    files = [path for path, _ in sources() if re.search(r"(^|/)(utils?|helpers?|misc|common|base)\.py$", path)]
+    classes = [
+        f"{path}: {match[1]}"
+        for path, text in sources()
+        for match in re.finditer(r"^class (\w*(?:Manager|Helper|Utils?|Impl|Base))\b", text, re.MULTILINE)
+    ]
+
+    assert files + classes == []
+
+
+def test_files_are_short_enough_to_read() -> None:
+    long = {path for path, text in sources() if len(text.splitlines()) > 350}
+
+    assert sorted(long - LONG_FILES.keys()) == []
+
+
+def test_a_suppression_carries_its_reason_on_its_line() -> None:
+    bare = re.compile(r"#\s*(noqa(: [A-Z0-9, ]+)?|type: ignore(\[[\w, -]+\])?|pragma: no cover)\s*$", re.MULTILINE)
+    silent = [
+        f"{path.relative_to(HERE)}:{number}"
+        for path in tracked()
+        if path.suffix == ".py"
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if bare.search(line)
+    ]
+
+    assert silent == []
+
+
+def test_the_tree_names_no_machine_and_no_package_index() -> None:
+    telltale = re.compile(
+        "|".join(
+            [
+                "/" + "work/",
+                "/" + "root/",
+                "/" + "home/[a-z]+/",
+                "py" + r"pi\.org",
+                "pyth" + "onhosted",
+                "registry" + r"\.npm",
+            ]
+        )
+    )
+    found = [
+        f"{path.relative_to(HERE)}: {match[0]}"
+        for path in tracked()
+        if path.suffix not in (".png", ".ico", ".woff2")
+        for match in telltale.finditer(path.read_text(errors="replace"))
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("lock", ["run.txt", "dev.txt", "uv.txt"])
+def test_a_lock_pins_every_package_by_hash_and_names_no_index(lock: str) -> None:
+    text = (HERE / "requirements" / lock).read_text()
+    entries = re.split(r"\n(?=\S)", text.strip())
+
+    assert [
+        entry.splitlines()[0] for entry in entries if not re.search(r"==\S+", entry) or "--hash=" not in entry
+    ] == []
+    assert "://" not in text
+    assert "index" not in text
+
+
+def test_the_run_lock_holds_what_the_product_declares() -> None:
+    project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[\[>=;<~ ]", line)[0] for line in project["dependencies"]}
+    locked = set(re.findall(r"^([\w.-]+)==", (HERE / "requirements/run.txt").read_text(), re.MULTILINE))
+
+    assert declared <= locked
+
+
+def code_blocks(language: str) -> Iterator[tuple[str, str]]:
+    for path in [HERE / "README.md", HERE / "CONTRIBUTING.md", *sorted((HERE / "docs").rglob("*.md"))]:
+        for match in re.finditer(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL):
+            yield path.relative_to(HERE).as_posix(), match[1]
+
+
+def test_every_command_in_the_docs_exists() -> None:
+    verbs = set(re.findall(r"^ *\./x (\w+)", (HERE / "x").read_text(), re.MULTILINE)) - {"demo", "serve"}
+    commands = {
+        words
+        for _, block in code_blocks("sh")
+        for line in re.findall(r"^(?:\./x|valetkey) (.+)", block, re.MULTILINE)
+        if (words := tuple(takewhile(re.compile(r"[a-z][a-z-]*$").match, line.split()))) and words[0] not in verbs
+    }
+
+    for words in commands:
+        told = subprocess.run(
+            [sys.executable, "-m", "valetkey", *words, "--help"], capture_output=True, text=True, check=False
+        )
+        assert (words, told.returncode, told.stderr) == (words, 0, "")
+
+
+def test_python_in_the_docs_runs_and_settings_in_the_docs_exist() -> None:
+    known = {field.name for field in fields(Settings)}
+    for path, block in code_blocks("python"):
+        exec(compile(block, path, "exec"), {})
+    for path, block in code_blocks("toml"):
+        assert tomllib.loads(block).keys() <= known, path
+
+
+def test_the_changelog_has_a_place_for_what_comes_next() -> None:
+    assert "\n## [Unreleased]\n" in (HERE / "CHANGELOG.md").read_text()
+
+
+def test_links_in_the_docs_lead_somewhere() -> None:
+    dead = [
+        f"{path.relative_to(HERE)}: {target}"
+        for path in tracked()
+        if path.suffix == ".md"
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", path.read_text())
+        if not (path.parent / target).exists()
+    ]
+
+    assert dead == []
