@@ -37,6 +37,20 @@ class ParsedUrl(Protocol):
     def origin(self) -> str: ...
 
 
+class Member(Protocol):
+    """Whoever looks: a person or a principal of `identity`, our neighbour. An operator is in no organization."""
+
+    @property
+    def organization_id(self) -> str: ...
+
+
+class Adder(Member, Protocol):
+    """The person who adds."""
+
+    @property
+    def id(self) -> str: ...
+
+
 class Connectors:
     """Adds, finds and removes connectors. `parse_url` refuses what is no safe endpoint (CON-03)."""
 
@@ -56,9 +70,8 @@ class Connectors:
 
     async def add_custom(
         self,
+        person: Adder,
         *,
-        person_id: str,
-        organization_id: str,
         name: str,
         url: str,
         auth_kind: str = "oauth",
@@ -75,8 +88,8 @@ class Connectors:
         new = Connector(
             id=new_id("con"),
             slug=new_slug(shown_name, host=endpoint.host),
-            organization_id=organization_id,
-            added_by=person_id,
+            organization_id=person.organization_id,
+            added_by=person.id,
             name=shown_name,
             url=endpoint.text,
             origin=endpoint.origin,
@@ -88,23 +101,23 @@ class Connectors:
             created_at=self._clock.now(),
         )
         async with self._database.write() as tx:
-            same = await repository.find_same(tx, organization_id=organization_id, url=new.url, auth_kind=kind)
+            same = await repository.find_same(tx, organization_id=person.organization_id, url=new.url, auth_kind=kind)
             if same is not None:
                 raise Conflict(f"This URL is already there as {same.slug}.", hint=f"Connect {same.slug} instead.")
-            if await repository.count_connectors(tx, organization_id) >= LIMIT:
+            if await repository.count_connectors(tx, person.organization_id) >= LIMIT:
                 raise TooMany(f"There are {LIMIT} connectors already.", hint="Remove one that nobody uses.")
             await repository.insert_connector(tx, new)
         return new
 
-    def get_now(self, slug: str, *, organization_id: str) -> Connector | None:
-        """The connector if it is in memory and of this organization; `None` says nothing but "ask `get`"."""
+    def get_now(self, slug: str, person: Member) -> Connector | None:
+        """The connector if it is in memory and of the person's organization; `None` says nothing but "ask `get`"."""
         held = self._memory.now(slug)
-        return held if held is not None and held.organization_id == organization_id else None
+        return held if held is not None and held.organization_id == person.organization_id else None
 
-    async def get(self, slug: str, *, organization_id: str) -> Connector:
-        """The connector of this organization. Raises `NotFound`, for another organization's too."""
+    async def get(self, slug: str, person: Member) -> Connector:
+        """The connector of the person's organization. Raises `NotFound`, for another organization's too."""
         found = await self._memory.get(slug, self._look_up)
-        if found is None or found.organization_id != organization_id:
+        if found is None or found.organization_id != person.organization_id:
             raise NotFound("There is no such connector.", hint="`valetkey connector list` shows those there are.")
         return found
 
@@ -119,10 +132,10 @@ class Connectors:
         """As `by_id`, if it is in memory."""
         return self._memory.now(connector_id)
 
-    async def list_for(self, *, organization_id: str) -> list[Connector]:
-        """The organization's connectors by name."""
+    async def list_for(self, person: Member) -> list[Connector]:
+        """The connectors of the person's organization, by name."""
         async with self._database.read() as tx:
-            return await repository.list_connectors(tx, organization_id)
+            return await repository.list_connectors(tx, person.organization_id)
 
     async def set_state(self, connector_id: str, state: Literal["enabled", "blocked", "delisted"]) -> None:
         """Raises `NotFound`."""

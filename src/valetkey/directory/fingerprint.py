@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from valetkey.directory.model import Tool
@@ -19,10 +20,11 @@ _NOT_SEEN_BY_MODELS = frozenset({"icons"})
 _NAME_LIMIT = 255  # what a permission can hold
 
 
-class _Number(str):
+@dataclass(frozen=True, slots=True)
+class _Number:
     """A number as it was written. Read as a float, two different large numbers could become the same."""
 
-    __slots__ = ()
+    text: str
 
 
 def read_tool(raw: bytes) -> Tool:
@@ -51,7 +53,7 @@ def read_tool(raw: bytes) -> Tool:
 
 
 def _text(value: object) -> str:
-    return str(value) if isinstance(value, str) and not isinstance(value, _Number) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _read(raw: bytes) -> dict[str, Any]:
@@ -95,7 +97,7 @@ def _fingerprint(definition: Mapping[str, Any]) -> str:
 def _canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces. Injective: different values never share a text."""
     if isinstance(value, _Number):
-        return str(value)
+        return value.text
     if isinstance(value, dict):
         return "{" + ",".join(f"{json.dumps(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list):
