@@ -1,20 +1,31 @@
-"""What a sealed value is bound to, and how opening one can fail."""
+"""What a sealed value is bound to, what it may be used for, and how opening one can fail."""
 
 from __future__ import annotations
 
+import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
-from valetkey.kernel.errors import VaultFailed
+from valetkey.kernel.errors import BadInput, VaultFailed
+
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")  # RFC 9110 5.6.2, a token
+_HEADER_PREFIX = re.compile(rb"(?:[!-~]+ )?")  # "Bearer ", or nothing
+
+
+def with_lengths(*parts: str | bytes | int) -> bytes:
+    """Injective encoding: each part with its length (4 bytes, big-endian) before it; numbers in decimal."""
+    encoded = (part if isinstance(part, bytes) else str(part).encode() for part in parts)
+    return b"".join(struct.pack(">I", len(part)) + part for part in encoded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
     """Everything a sealed value belongs to (security.md 2.2). Changing any of it makes the value undecryptable.
 
-    `subject` is the connection (or attempt, or issuer's client) the value belongs to; `purpose` is one of
-    `access_token`, `refresh_token`, `header:<name>`, `client_secret`, `registration_access_token`, `pkce_verifier`.
-    `origin` is the only place a ticket made from it may go.
+    `tenant` is the organization's id. `subject` is the connection (or attempt, or issuer's client) the value belongs
+    to; `purpose` is one of `access_token`, `refresh_token`, `header:<name>`, `client_secret`,
+    `registration_access_token`, `pkce_verifier`. `origin` is the only place a ticket made from it may go.
     """
 
     tenant: str
@@ -27,20 +38,66 @@ class Binding:
     connector_version: int = 0
 
     def associated_data(self, generation: int) -> bytes:
-        """Injective encoding: each field with its length (4 bytes, big-endian) before it."""
-        parts = (
+        """The binding and the generation as bytes, injectively."""
+        return with_lengths(
             "sec",
             self.tenant,
             self.person,
             self.subject,
             self.purpose,
-            str(generation),
+            generation,
             self.origin,
             self.issuer,
             self.connector,
-            str(self.connector_version),
+            self.connector_version,
         )
-        return b"".join(struct.pack(">I", len(encoded)) + encoded for encoded in (part.encode() for part in parts))
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderTemplate:
+    """One header line a ticket writes: `name: ` `prefix` and the secret. Checked, since it becomes bytes unescaped."""
+
+    name: bytes = b"authorization"
+    prefix: bytes = b""
+    head: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not _HEADER_NAME.fullmatch(self.name):
+            raise BadInput("The header's name is not one HTTP knows.", field="header name")
+        if not _HEADER_PREFIX.fullmatch(self.prefix):
+            raise BadInput("What stands before the secret in a header is one word and a space.", field="header prefix")
+        object.__setattr__(self, "head", self.name + b": " + self.prefix)
+
+
+BEARER = HeaderTemplate(b"authorization", b"Bearer ")
+
+
+class Use(StrEnum):
+    """What a value may leave the vault for as a `Secret`. There is no use "show" (S-15, S-16)."""
+
+    EXCHANGE_CODE = "exchange_code"  # the PKCE verifier, to the token endpoint
+    REFRESH = "refresh"  # the refresh token, to the token endpoint
+    REVOKE = "revoke"  # both tokens, to the revocation endpoint (RFC 7009)
+    CLIENT_AUTHENTICATION = "client_authentication"  # our client's secret, to either
+    MANAGE_REGISTRATION = "manage_registration"  # RFC 7592
+
+
+USES: dict[Use, frozenset[str]] = {
+    Use.EXCHANGE_CODE: frozenset({"pkce_verifier"}),
+    Use.REFRESH: frozenset({"refresh_token"}),
+    Use.REVOKE: frozenset({"refresh_token", "access_token"}),
+    Use.CLIENT_AUTHENTICATION: frozenset({"client_secret"}),
+    Use.MANAGE_REGISTRATION: frozenset({"registration_access_token"}),
+}
+"""Which purposes each use opens. Header values are in none: they leave by ticket only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What was sealed for a subject at some instant: the names of its keys. Sealing can ask that it still holds."""
+
+    subject: str
+    names: frozenset[tuple[str, bytes]]
 
 
 class NothingSealed(VaultFailed):
@@ -68,6 +125,12 @@ class RolledBack(VaultFailed):
 
 
 class TicketSpent(VaultFailed):
-    """The ticket was used before, has expired, or was cancelled."""
+    """The ticket was used before, has expired, or was cancelled. Nothing of it was written."""
 
     code = "ticket_spent"
+
+
+class Overtaken(VaultFailed):
+    """While this was being sealed the subject was shredded or sealed anew; what came first stands."""
+
+    code = "overtaken"

@@ -1,0 +1,186 @@
+"""The keys and what wraps them: root key, one key per tenant, one data key per written value.
+
+A wrapped data key begins with the digest of what it is bound to, and the digest is associated data of the wrapping.
+So a data key opens only for the very binding it was made for, and can still be rewrapped by somebody who does not know
+that binding (rotation walks the table; it has no connection at hand).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import StartRefused, VaultFailed
+from valetkey.store.database import Database
+from valetkey.vault import repository
+from valetkey.vault.envelope import KEY_SIZE, NONCE_SIZE, TAG_SIZE, key_name, new_key, wipe
+from valetkey.vault.model import NothingSealed, Tampered, WrongKey, with_lengths
+from valetkey.vault.repository import DataKeyRow, TenantKeyRow
+from valetkey.vault.root_keys import RootKey
+
+_MAGIC = b"DK1\x01"
+_DIGEST_SIZE = 32
+_NONCE_AT = len(_MAGIC) + _DIGEST_SIZE
+_BODY_AT = _NONCE_AT + NONCE_SIZE
+_CANARY = b"valetkey canary"
+_TENANTS_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class TenantKey:
+    """A tenant's key, ready to wrap. The key itself stays inside the cipher object."""
+
+    tenant: str
+    version: int
+    cipher: AESGCM
+
+    def _context(self, subject: str, purpose: str, generation: int, digest: bytes) -> bytes:
+        return with_lengths("dek", self.tenant, self.version, subject, purpose, generation, digest)
+
+    def wrap(self, key: bytearray, *, subject: str, purpose: str, generation: int, bound_to: bytes) -> bytes:
+        """A data key wrapped for one place (`subject`, `purpose`, `generation`) and everything in `bound_to`."""
+        digest = hashlib.sha256(bound_to).digest()
+        nonce = os.urandom(NONCE_SIZE)
+        context = self._context(subject, purpose, generation, digest)
+        return _MAGIC + digest + nonce + self.cipher.encrypt(nonce, key, context)
+
+    def unwrap(self, row: DataKeyRow, *, purpose: str, bound_to: bytes) -> bytearray:
+        """The data key of `row`, for the caller to wipe. `purpose` is the row's own, without what marks it staged."""
+        wrapped = row.wrapped
+        if len(wrapped) != _BODY_AT + KEY_SIZE + TAG_SIZE or not wrapped.startswith(_MAGIC):
+            raise Tampered("A wrapped data key is not of a known version.")
+        digest = hashlib.sha256(bound_to).digest()
+        if not hmac.compare_digest(wrapped[len(_MAGIC) : _NONCE_AT], digest):
+            raise Tampered("The value belongs to something else than it is asked for.")
+        key = bytearray(KEY_SIZE)
+        context = self._context(row.subject, purpose, row.generation, digest)
+        try:
+            self.cipher.decrypt_into(wrapped[_NONCE_AT:_BODY_AT], wrapped[_BODY_AT:], context, key)
+        except InvalidTag as error:
+            raise Tampered("A wrapped data key, or what it belongs to, was changed.") from error
+        if not hmac.compare_digest(key_name(key), row.commitment):
+            raise WrongKey("A data key is not the one its row names.")
+        return key
+
+
+class Keyring:
+    """The tenants' keys. Unwrapped ones are kept, bounded, as cipher objects."""
+
+    def __init__(self, database: Database, root: RootKey, *, clock: Clock) -> None:
+        self.database = database
+        self._root = root
+        self._clock = clock
+        self._newest: OrderedDict[str, TenantKey] = OrderedDict()
+        self._by_version: OrderedDict[tuple[str, int], TenantKey] = OrderedDict()
+
+    async def check(self, deployment_id: str, *, secrets_exist: bool) -> None:
+        """Proves that this root key opens this keyring, writing the proof at the very first start.
+
+        Raises `StartRefused` when it does not, or when keyring and deployment are not of one piece.
+        """
+        async with self.database.read() as tx:
+            found = await repository.find_canary(tx)
+            has_keys = await repository.has_tenant_keys(tx)
+        if found is None:
+            if has_keys:
+                raise StartRefused(
+                    "The keyring holds keys but not its canary: it was edited, or restored in part.",
+                    hint="Restore the keyring from one whole backup.",
+                )
+            if secrets_exist:
+                raise StartRefused(
+                    "The database holds sealed values, but the keyring is empty: they belong to another keyring.",
+                    hint="Put the keyring back (keyring.db, or VALETKEY_KEYRING_DATABASE). If it is lost for good,"
+                    " nothing in `secret` can ever be opened: empty that table, start, and let everybody connect anew.",
+                )
+            sealed = await self._root.wrap(_CANARY, context=with_lengths("canary", deployment_id))
+            async with self.database.write() as tx:
+                await repository.add_canary(tx, deployment_id, sealed)
+                found = await repository.find_canary(tx)  # another first start may have been quicker
+        assert found is not None
+        await self._check_canary(deployment_id, *found)
+
+    async def _check_canary(self, deployment_id: str, written_for: str, sealed: bytes) -> None:
+        if written_for != deployment_id:
+            raise StartRefused(
+                "The keyring belongs to another deployment than the database.",
+                hint="Check --data, --database and VALETKEY_KEYRING_DATABASE: both must come from the same hub.",
+            )
+        try:
+            opened = await self._root.unwrap(sealed, context=with_lengths("canary", deployment_id))
+        except VaultFailed as error:
+            raise StartRefused(
+                f"This root key does not open this keyring (its id is {self._root.key_id}).",
+                hint="Point --root-key at the key this deployment was started with, or put that key back.",
+            ) from error
+        if opened != _CANARY:
+            raise StartRefused(
+                "The keyring's canary opens to something else than was written.",
+                hint="Restore the keyring from one whole backup.",
+            )
+
+    async def newest(self, tenant: str) -> TenantKey:
+        """The key that wraps for `tenant` now; made when the tenant has none."""
+        if kept := self._newest.get(tenant):
+            self._newest.move_to_end(tenant)
+            return kept
+        async with self.database.read() as tx:
+            row = await repository.find_newest_tenant_key(tx, tenant)
+        opened = await self._open(row or await self._make(tenant))
+        self._newest[tenant] = opened
+        if len(self._newest) > _TENANTS_KEPT:
+            self._newest.popitem(last=False)
+        return opened
+
+    async def version(self, tenant: str, version: int) -> TenantKey:
+        """The tenant's key of that version; raises `NothingSealed` when it was destroyed."""
+        if kept := self._by_version.get((tenant, version)):
+            self._by_version.move_to_end((tenant, version))
+            return kept
+        async with self.database.read() as tx:
+            row = await repository.find_tenant_key(tx, tenant, version)
+        if row is None:
+            raise NothingSealed("The keys of this organization were destroyed.")
+        return await self._open(row)
+
+    async def unwrap(self, row: DataKeyRow, *, purpose: str, bound_to: bytes) -> bytearray:
+        """The data key of `row`, for the caller to wipe."""
+        tenant_key = await self.version(row.tenant, row.tenant_key_version)
+        return tenant_key.unwrap(row, purpose=purpose, bound_to=bound_to)
+
+    async def _make(self, tenant: str) -> TenantKeyRow:
+        key = new_key()
+        try:
+            wrapped = await self._root.wrap(key, context=with_lengths("kek", tenant, 1))
+        finally:
+            wipe(key)
+        made = TenantKeyRow(tenant, 1, self._root.version, wrapped, self._clock.now())
+        async with self.database.write() as tx:
+            await repository.add_tenant_key(tx, made)
+            row = await repository.find_newest_tenant_key(tx, tenant)  # another process may have been quicker
+        assert row is not None
+        return row
+
+    async def _open(self, row: TenantKeyRow) -> TenantKey:
+        key = await self._root.unwrap(row.wrapped, context=with_lengths("kek", row.tenant, row.version))
+        try:
+            opened = TenantKey(row.tenant, row.version, AESGCM(key))
+        finally:
+            wipe(key)
+        self._by_version[row.tenant, row.version] = opened
+        if len(self._by_version) > _TENANTS_KEPT:
+            self._by_version.popitem(last=False)
+        return opened
+
+
+async def holds_keys(database: Database) -> bool:
+    """Whether the keyring in `database` was ever in use: then its root key must exist, and none may be made."""
+    async with database.read() as tx:
+        return await repository.find_canary(tx) is not None or await repository.has_tenant_keys(tx)
