@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal, Protocol
+
+from valetkey.kernel.errors import ValetkeyError
+from valetkey.kernel.secret import Secret
 
 
 class Role(StrEnum):
@@ -111,3 +115,77 @@ class TokenInfo:
     created_at: datetime
     expires_at: datetime
     last_used_at: datetime | None
+
+
+LinkPurpose = Literal["first", "invite", "recovery"]
+SignInMethod = Literal["link", "password", "passkey"]
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """A sign-in link used up: whose it was, and what for. The page shows a `recovery` to the person."""
+
+    person: Person
+    purpose: LinkPurpose
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What the token endpoint hands out. `expires_in` is in seconds, of the access token."""
+
+    access: Secret = field(repr=False)
+    refresh: Secret = field(repr=False)
+    expires_in: int
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """An assistant that a person let in: a token family, as its owner sees it."""
+
+    id: str
+    client_id: str
+    client_name: str
+    client_kind: str
+    resource: str
+    scope: str
+    created_at: datetime
+    last_used_at: datetime
+
+
+class GrantRefused(ValetkeyError):
+    """A code or refresh token that is not honored: RFC 6749 `invalid_grant`, or RFC 8707 `invalid_target`."""
+
+    code: ClassVar[str] = "invalid_grant"
+
+    def __init__(self, message: str, *, error: Literal["invalid_grant", "invalid_target"] = "invalid_grant") -> None:
+        super().__init__(message)
+        self.error = error
+
+
+class ClientRefused(ValetkeyError):
+    """A client that cannot be let in: unknown, or its document or registration is not acceptable.
+
+    `error` is the word of RFC 7591 3.2.2 or RFC 6749 for it.
+    """
+
+    code: ClassVar[str] = "invalid_client"
+
+    def __init__(self, message: str, *, error: str = "invalid_client", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.error = error
+
+
+class TrailWriter(Protocol):
+    """What identity needs of `audit.trail.Trail`: the event is committed when this returns."""
+
+    async def write(
+        self,
+        event: str,
+        *,
+        actor: str,
+        organization_id: str = "",
+        person_id: str = "",
+        object: str = "",
+        detail: Mapping[str, object] = {},
+    ) -> object: ...

@@ -1,0 +1,45 @@
+"""Organizations: who people belong to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from valetkey.identity import repository
+from valetkey.identity.model import Organization
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import BadInput, NotFound
+from valetkey.kernel.ids import new_id
+from valetkey.store.database import Database
+
+_LONGEST_NAME = 100
+
+
+class Organizations:
+    """Creates and finds organizations."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create(self, name: str, kind: Literal["personal", "organization"]) -> Organization:
+        """A new, empty organization. Raises `BadInput` for a name that cannot be shown."""
+        name = name.strip()
+        if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+            raise BadInput(f"The name of an organization has 1 to {_LONGEST_NAME} printable characters.", field="name")
+        new = Organization(id=new_id("org"), name=name, kind=kind, created_at=self._clock.now())
+        async with self._database.write() as tx:
+            await repository.add_organization(tx, new)
+        return new
+
+    async def get(self, organization_id: str) -> Organization:
+        """Raises `NotFound`."""
+        async with self._database.read() as tx:
+            found = await repository.find_organization(tx, organization_id)
+        if found is None:
+            raise NotFound("There is no such organization.")
+        return found
+
+    async def list(self) -> list[Organization]:
+        """All of them, oldest first."""
+        async with self._database.read() as tx:
+            return await repository.list_organizations(tx)

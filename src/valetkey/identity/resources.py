@@ -1,0 +1,27 @@
+"""The resources a token can be for: paths of this hub, known by their shape alone.
+
+Whether a connector of that name exists plays no part: an answer must not tell a stranger (design.md 2).
+"""
+
+from __future__ import annotations
+
+import re
+
+MCP = "/mcp"
+API = "/api/v1"
+
+_ONE_CONNECTOR = re.compile(r"/c/([a-z0-9-]{1,24})(?:/([a-z0-9]{1,12}))?/mcp")
+
+
+def is_mcp_resource(path: str) -> bool:
+    """Whether `path` is `/mcp`, `/c/<connector>/mcp` or `/c/<connector>/<label>/mcp`."""
+    if path == MCP:
+        return True
+    found = _ONE_CONNECTOR.fullmatch(path)
+    return found is not None and found[2] != "mcp"
+
+
+def connector_of(path: str) -> tuple[str, str | None]:
+    """Connector and account label that the resource `path` names; `("", None)` for `/mcp`, which is all of them."""
+    found = _ONE_CONNECTOR.fullmatch(path)
+    return (found[1], found[2]) if found else ("", None)

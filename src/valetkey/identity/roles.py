@@ -1,0 +1,44 @@
+"""What each role may do in its organization, as one table.
+
+Administering is not access to content: no role opens another person's connections, calls or files, and there is no
+act that would (I10: ownership is code, not policy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from valetkey.identity.model import Role
+
+
+class Act(StrEnum):
+    """Something done to the organization, never to one person's content."""
+
+    SEE_PEOPLE = "see_people"
+    MANAGE_PEOPLE = "manage_people"
+    MANAGE_OWNERS = "manage_owners"
+    MANAGE_ORGANIZATION = "manage_organization"
+    MANAGE_CONNECTORS = "manage_connectors"
+    SET_CEILINGS = "set_ceilings"
+    SEE_USAGE = "see_usage"
+    READ_TRAIL = "read_trail"
+    SEE_KEYS = "see_keys"
+    MANAGE_KEYS = "manage_keys"
+
+
+_OWNER = frozenset(Act)
+_ADMIN = _OWNER - {Act.MANAGE_OWNERS, Act.MANAGE_ORGANIZATION, Act.MANAGE_KEYS}
+_AUDITOR = frozenset({Act.SEE_PEOPLE, Act.SEE_USAGE, Act.READ_TRAIL, Act.SEE_KEYS})
+
+_MAY: Mapping[Role, frozenset[Act]] = {
+    Role.OWNER: _OWNER,
+    Role.ADMIN: _ADMIN,
+    Role.AUDITOR: _AUDITOR,
+    Role.MEMBER: frozenset(),
+}
+
+
+def may(role: Role, act: Act) -> bool:
+    """Whether `role` allows `act` in the organization it is held in."""
+    return act in _MAY[role]
