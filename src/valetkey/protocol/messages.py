@@ -1,0 +1,306 @@
+"""The messages of MCP that we read or write ourselves: envelopes, handshakes, calls, lists.
+
+Readers take scanned JSON and keep what they do not know as raw slices; writers give bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from valetkey.protocol.errors import INVALID_PARAMS, Rejected
+from valetkey.protocol.jsonrpc import members
+from valetkey.protocol.versions import LEGACY, MODERN
+
+PROTOCOL_VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
+CLIENT_INFO_KEY: Final = "io.modelcontextprotocol/clientInfo"
+CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
+LOG_LEVEL_KEY: Final = "io.modelcontextprotocol/logLevel"
+SERVER_INFO_KEY: Final = "io.modelcontextprotocol/serverInfo"
+_OWN_KEYS: Final = "io.modelcontextprotocol/"
+
+_NOTHING: Final = msgspec.Raw(b"")
+_encode = msgspec.json.encode
+
+
+class _Urls(msgspec.Struct, gc=False):
+    url: msgspec.Raw = _NOTHING
+
+
+class Capabilities(msgspec.Struct, frozen=True, gc=False):
+    """What of a client's capabilities we act on. Everything else is not ours to relay yet."""
+
+    elicitation: _Urls | None = None
+
+    @property
+    def opens_urls(self) -> bool:
+        """Whether the client can send its user to a URL (SEP-1036)."""
+        return self.elicitation is not None and bytes(self.elicitation.url) not in (b"", b"null")
+
+
+class ModernMeta(msgspec.Struct, frozen=True, gc=False):
+    """The envelope of a modern request (`params._meta`), as far as we read it. Raw JSON; empty when absent."""
+
+    version: msgspec.Raw = msgspec.field(default=_NOTHING, name=PROTOCOL_VERSION_KEY)
+    capabilities: msgspec.Raw = msgspec.field(default=_NOTHING, name=CAPABILITIES_KEY)
+    log_level: msgspec.Raw = msgspec.field(default=_NOTHING, name=LOG_LEVEL_KEY)
+
+
+class ToolCall(msgspec.Struct, frozen=True, gc=False):
+    """`tools/call`: which tool, with which arguments (a raw JSON object).
+
+    `meta` and `rest` are the other members, raw; `progress_token` is raw JSON, empty when no progress is wanted.
+    `declined` says that the client's user already said no to what this same call asked for before.
+    """
+
+    name: str
+    arguments: bytes
+    meta: Mapping[str, msgspec.Raw]
+    rest: Mapping[str, msgspec.Raw]
+    progress_token: bytes = b""
+    wants_log: bool = False
+    declined: bool = False
+
+
+_decode_capabilities = msgspec.json.Decoder(Capabilities).decode
+_decode_meta = msgspec.json.Decoder(ModernMeta).decode
+_decode_string = msgspec.json.Decoder(str).decode
+NO_CAPABILITIES: Final = Capabilities()
+
+
+class _ParamsWithMeta(msgspec.Struct, gc=False):
+    meta: msgspec.Raw = msgspec.field(default=_NOTHING, name="_meta")
+
+
+_decode_params = msgspec.json.Decoder(_ParamsWithMeta).decode
+
+
+def modern_meta(params: bytes) -> ModernMeta | None:
+    """The modern envelope in `params`, or `None` when there is no `_meta` object."""
+    try:
+        meta = _decode_params(params).meta if params else b""
+        return _decode_meta(meta) if meta else None
+    except msgspec.MsgspecError:
+        return None
+
+
+def capabilities(raw: bytes | msgspec.Raw) -> Capabilities:
+    """Client capabilities from raw JSON; what is malformed was not declared."""
+    try:
+        return _decode_capabilities(raw)
+    except msgspec.MsgspecError:
+        return NO_CAPABILITIES
+
+
+def tool_call(params: bytes, *, modern: bool) -> ToolCall:
+    """The `params` of `tools/call`. Raises `Rejected` (-32602) when they are not.
+
+    A modern client gets log messages only if it asks for them with the call; an older one takes what comes.
+    """
+    found = members(params) if params else {}
+    try:
+        name = _decode_string(found.pop("name", b"null"))
+    except msgspec.MsgspecError as error:
+        raise Rejected("params.name must be a string.", rpc_code=INVALID_PARAMS, field="params.name") from error
+    arguments = bytes(found.pop("arguments", b"{}"))
+    if arguments[:1] != b"{":
+        raise Rejected("params.arguments must be an object.", rpc_code=INVALID_PARAMS, field="params.arguments")
+    raw_meta = found.pop("_meta", None)
+    if raw_meta is not None and bytes(raw_meta)[:1] != b"{":
+        raise Rejected("params._meta must be an object.", rpc_code=INVALID_PARAMS, field="params._meta")
+    answers = found.pop("inputResponses", None)
+    found.pop("requestState", None)  # ours carries none: a retried call is recognized by what it calls
+    meta: dict[str, msgspec.Raw] = members(bytes(raw_meta)) if raw_meta is not None else {}
+    return ToolCall(
+        name=name,
+        arguments=arguments,
+        meta=meta,
+        rest=found,
+        progress_token=bytes(meta.get("progressToken", b"")),
+        wants_log=not modern or LOG_LEVEL_KEY in meta,
+        declined=answers is not None and _is_declined(bytes(answers)),
+    )
+
+
+class _Response(msgspec.Struct, gc=False):
+    action: str = ""
+
+
+_decode_responses = msgspec.json.Decoder(dict[str, _Response]).decode
+
+
+def _is_declined(answers: bytes) -> bool:
+    try:
+        given = _decode_responses(answers)
+    except msgspec.MsgspecError:
+        return False
+    return any(answer.action in ("decline", "cancel") for answer in given.values())
+
+
+class Initialize(msgspec.Struct, frozen=True, gc=False):
+    """The `params` of `initialize`, as far as we read them."""
+
+    version: str = msgspec.field(default=LEGACY[0], name="protocolVersion")
+    capabilities: msgspec.Raw = _NOTHING
+
+
+_decode_initialize = msgspec.json.Decoder(Initialize).decode
+
+
+def initialize(params: bytes) -> Initialize:
+    """The `params` of `initialize`; lenient, since a client that is refused here has no other way in."""
+    try:
+        return _decode_initialize(params) if params else Initialize()
+    except msgspec.MsgspecError:
+        return Initialize()
+
+
+def object_of(parts: Iterable[tuple[str, bytes | msgspec.Raw]]) -> bytes:
+    """A JSON object from keys and raw values, in order."""
+    return b"{%b}" % b",".join(b"%b:%b" % (_encode(key), bytes(value)) for key, value in parts)
+
+
+# --- what we send upstream ----------------------------------------------------------------------------------------
+
+
+def upstream_meta(meta: Mapping[str, msgspec.Raw], *, token: int | None, client_info: bytes, modern: bool) -> bytes:
+    """`_meta` for a request of ours: our own envelope, and what the client sent beside the protocol's keys.
+
+    The client's own protocol keys never cross (its version, its name, its capabilities are about the other leg), its
+    progress token is replaced by ours. Trace context and vendor keys pass. Empty when there is nothing to say.
+    """
+    parts: list[tuple[str, bytes | msgspec.Raw]] = [
+        (key, value) for key, value in meta.items() if key != "progressToken" and not key.startswith(_OWN_KEYS)
+    ]
+    if token is not None:
+        parts.append(("progressToken", b"%d" % token))
+    if modern:
+        if LOG_LEVEL_KEY in meta:
+            parts.append((LOG_LEVEL_KEY, meta[LOG_LEVEL_KEY]))
+        parts += [(PROTOCOL_VERSION_KEY, b'"%b"' % MODERN.encode()), (CLIENT_INFO_KEY, client_info)]
+        parts.append((CAPABILITIES_KEY, b"{}"))  # we relay no request of a server yet, so we declare nothing
+    return object_of(parts) if parts else b""
+
+
+def call_params(name: str, arguments: bytes, meta: bytes, rest: Mapping[str, msgspec.Raw]) -> bytes:
+    """`params` of `tools/call`."""
+    tail = b"".join(b",%b:%b" % (_encode(key), bytes(value)) for key, value in rest.items())
+    if meta:
+        tail += b',"_meta":%b' % meta
+    return b'{"name":%b,"arguments":%b%b}' % (_encode(name), arguments, tail)
+
+
+def list_params(cursor: bytes, meta: bytes) -> bytes:
+    """`params` of `tools/list`. `cursor` is raw JSON (an empty string is a cursor), empty for the first page."""
+    parts: list[tuple[str, bytes | msgspec.Raw]] = [("cursor", cursor)] if cursor else []
+    return object_of([*parts, ("_meta", meta)] if meta else parts)
+
+
+def initialize_params(version: str, client_info: bytes) -> bytes:
+    """`params` of our `initialize`: no capability, since we relay no request of a server yet."""
+    return b'{"protocolVersion":"%b","capabilities":{},"clientInfo":%b}' % (version.encode(), client_info)
+
+
+# --- what we read from upstream -----------------------------------------------------------------------------------
+
+
+class ServerFacts(msgspec.Struct, frozen=True, gc=False):
+    """From `initialize` or `server/discover`: who the server says it is. Raw JSON, empty when absent."""
+
+    version: str = msgspec.field(default="", name="protocolVersion")
+    versions: tuple[str, ...] = msgspec.field(default=(), name="supportedVersions")
+    capabilities: msgspec.Raw = _NOTHING
+    info: msgspec.Raw = msgspec.field(default=_NOTHING, name="serverInfo")
+    instructions: msgspec.Raw = _NOTHING
+    meta: msgspec.Raw = msgspec.field(default=_NOTHING, name="_meta")
+
+    def summary(self) -> bytes:
+        """JSON kept beside the tools: serverInfo, instructions, capabilities, as far as given."""
+        info = bytes(self.info) or (bytes(members(bytes(self.meta)).get(SERVER_INFO_KEY, b"")) if self.meta else b"")
+        parts = (("serverInfo", info), ("instructions", self.instructions), ("capabilities", self.capabilities))
+        return object_of([(key, value) for key, value in parts if bytes(value)])
+
+
+_decode_facts = msgspec.json.Decoder(ServerFacts).decode
+
+
+def server_facts(result: bytes) -> ServerFacts | None:
+    """The facts in the result of `initialize` or `server/discover`, or `None` when it is neither."""
+    try:
+        facts = _decode_facts(result)
+    except msgspec.MsgspecError:
+        return None
+    return facts if facts.version or facts.versions else None
+
+
+class ToolPage(msgspec.Struct, frozen=True, gc=False):
+    """One page of `tools/list`; `cursor` is raw JSON, empty on the last page."""
+
+    tools: tuple[msgspec.Raw, ...]
+    cursor: msgspec.Raw = msgspec.field(default=_NOTHING, name="nextCursor")
+    ttl_ms: float = msgspec.field(default=0, name="ttlMs")
+
+
+_decode_page = msgspec.json.Decoder(ToolPage).decode
+
+
+def tool_page(result: bytes) -> ToolPage | None:
+    """A page of tools, or `None` when the result is none."""
+    try:
+        return _decode_page(result)
+    except msgspec.MsgspecError:
+        return None
+
+
+# --- what we answer clients ---------------------------------------------------------------------------------------
+
+
+def server_result(*, version: str, instructions: str, info: bytes, capabilities: Mapping[str, Any]) -> bytes:
+    """The result of `initialize` (legacy versions) or `server/discover` (modern)."""
+    said = b',"instructions":%b' % _encode(instructions) if instructions else b""
+    if version == MODERN:
+        return (
+            b'{"resultType":"complete","supportedVersions":["%b"],"capabilities":%b%b,"ttlMs":0,"cacheScope":"private",'
+            b'"_meta":{"%b":%b}}'
+        ) % (MODERN.encode(), _encode(capabilities), said, SERVER_INFO_KEY.encode(), info)
+    return b'{"protocolVersion":"%b","capabilities":%b,"serverInfo":%b%b}' % (
+        version.encode(),
+        _encode(capabilities),
+        info,
+        said,
+    )
+
+
+def tools_result(tools: Sequence[bytes], *, version: str, ttl_ms: int, meta: Mapping[str, Any]) -> bytes:
+    """The result of `tools/list`. What is listed depends on the person, so it is always private."""
+    marks = b',"_meta":%b' % _encode(meta) if meta else b""
+    if version == MODERN:
+        hints = b',"ttlMs":%d,"cacheScope":"private"' % ttl_ms
+        return b'{"resultType":"complete","tools":[%b]%b%b}' % (b",".join(tools), hints, marks)
+    return b'{"tools":[%b]%b}' % (b",".join(tools), marks)
+
+
+def text_result(text: str, *, version: str, is_error: bool = True) -> bytes:
+    """A tool result with a sentence of ours, which the model reads."""
+    kind = b'"resultType":"complete",' if version == MODERN else b""
+    flag = b"true" if is_error else b"false"
+    return b'{%b"content":[{"type":"text","text":%b}],"isError":%b}' % (kind, _encode(text), flag)
+
+
+def url_request(message: str, url: str) -> bytes:
+    """A modern result that asks for a visit to a URL (SEP-2322, SEP-1036). No state: the retry needs none."""
+    return (
+        b'{"resultType":"input_required","inputRequests":{"connect":{"method":"elicitation/create","params":'
+        b'{"mode":"url","message":%b,"url":%b}}}}'
+    ) % (_encode(message), _encode(url))
+
+
+def url_required_data(message: str, url: str, elicitation_id: str) -> bytes:
+    """`data` of error -32042 (revision 2025-11-25)."""
+    return b'{"elicitations":[{"mode":"url","elicitationId":%b,"url":%b,"message":%b}]}' % (
+        _encode(elicitation_id),
+        _encode(url),
+        _encode(message),
+    )

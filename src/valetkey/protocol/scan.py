@@ -1,0 +1,94 @@
+"""One bounded look over JSON from outside, before slices of it travel on untouched.
+
+After `scan` the text is known to be strict UTF-8 and strict JSON (no `NaN`, nothing after the value), without duplicate
+keys, at most 64 levels deep and with a bounded number of objects and arrays. Two readers of such text cannot be made to
+see two different things, and none of them runs out of stack. Nothing is kept: numbers are not even converted, so that
+big integers and `-0` stay what they were.
+"""
+
+from __future__ import annotations
+
+import re
+from json import JSONDecodeError, JSONDecoder
+from typing import Final, NoReturn
+
+from valetkey.kernel.errors import BadInput
+
+MAX_DEPTH: Final = 64
+MAX_CONTAINERS: Final = 100_000
+"""Objects and arrays in one text. Each costs a call below; a million of them would stop the loop for a second."""
+
+_WHITESPACE: Final = " \t\n\r"
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+_BRACKETS: Final = bytes.maketrans(b"[]", b"{}")
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+# A pair of surrogate escapes is kept, a lone one is not, any other escape is stepped over.
+_SURROGATE: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+
+
+class BadJson(BadInput):
+    """The text is not JSON we pass on; the message says why, without quoting any of it."""
+
+    code = "bad_json"
+
+
+def scan(body: bytes, *, max_depth: int = MAX_DEPTH) -> None:
+    """Raises `BadJson` unless `body` is JSON within the bounds above.
+
+    Measured: 1.7 µs for a small result, 4 µs for a modern `tools/call`, 0.7 ms for a list of 100 tools (135 kB).
+    """
+    containers = body.count(b"{") + body.count(b"[")
+    if containers > MAX_CONTAINERS:
+        raise BadJson("The JSON has too many objects and arrays.")
+    try:
+        text = body.decode()
+        end = _scan_once(text, 0 if body[:1] in (b"{", b"[") else len(text) - len(text.lstrip(_WHITESPACE)))[1]
+    except UnicodeDecodeError as error:
+        raise BadJson("The JSON is not UTF-8.") from error
+    except RecursionError as error:
+        raise BadJson("The JSON is nested too deeply.") from error
+    except (JSONDecodeError, StopIteration) as error:
+        raise BadJson("This is not JSON.") from error
+    if end != len(text) and text[end:].strip(_WHITESPACE):
+        raise BadJson("There is something after the JSON value.")
+    if containers > max_depth and not _is_within(body, max_depth):
+        raise BadJson("The JSON is nested too deeply.")
+
+
+def mend_surrogates(body: bytes) -> bytes:
+    """`body` with each escape of a lone surrogate replaced by U+FFFD.
+
+    JavaScript servers that cut a text in the middle of an emoji send such escapes. They are no Unicode text, most JSON
+    readers refuse them, ours too; so this one thing is repaired rather than the whole answer refused.
+    """
+    return _SURROGATE.sub(lambda match: rb"\ufffd" if match.group(1) else match.group(), body)
+
+
+def _is_within(body: bytes, depth: int) -> bool:
+    """Whether well-formed JSON is at most `depth` levels deep: each round takes the innermost brackets away."""
+    brackets = _STRING.sub(b"", body).translate(_BRACKETS, _NOT_BRACKETS)
+    for _ in range(depth):
+        if not brackets:
+            return True
+        brackets = brackets.replace(b"{}", b"")
+    return not brackets
+
+
+def _refuse_duplicates(pairs: list[tuple[str, object]]) -> None:
+    if len(pairs) > 1 and len(dict(pairs)) != len(pairs):
+        raise BadJson("The JSON has an object with a duplicate key.")
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise BadJson("The JSON has NaN or Infinity in it.")
+
+
+# `len` stands in for the conversion of numbers: their value is of no interest here, and a hostile one is expensive.
+_scan_once = JSONDecoder(
+    object_pairs_hook=_refuse_duplicates,
+    parse_int=len,
+    parse_float=len,
+    parse_constant=_refuse_constant,
+).scan_once  # type: ignore[attr-defined]  # there since Python 2.7, not in typeshed

@@ -1,0 +1,107 @@
+"""Event streams: an incremental reader with limits, and the frames we write (WHATWG HTML, server-sent events)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from valetkey.kernel.errors import BadInput
+
+COMMENT: Final = b": \n\n"
+"""Keeps an idle stream open through proxies; readers ignore it."""
+
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class StreamRefused(BadInput):
+    """The stream goes beyond a limit."""
+
+    code = "stream_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Bytes of one event, bytes and events of a whole stream (security.md 4.4)."""
+
+    event: int = 1 << 20
+    total: int = 16 << 20
+    events: int = 2000
+
+
+class SseReader:
+    """Feed it chunks as they come; it gives the `data` of each complete `message` event.
+
+    Other event types, comments, `id` and `retry` are passed over; an event cut off by the end of the stream never was.
+    Works in one pass over each byte, however small the chunks are.
+    """
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self._limits = limits
+        self._line = bytearray()
+        self._data: list[bytes] = []
+        self._size = 0
+        self._total = 0
+        self._events = 0
+        self._is_message = True
+        self._after_cr = False
+        self._at_start = True
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The events that `chunk` completes. Raises `StreamRefused` beyond a limit."""
+        self._total += len(chunk)
+        if self._total > self._limits.total:
+            raise StreamRefused("The event stream is longer than the limit.")
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")  # the other half of a CRLF cut between two chunks
+        if not chunk:
+            return []
+        self._after_cr = chunk.endswith(b"\r")
+        lines = _LINE_END.split(chunk)
+        if len(lines) > 1:
+            lines[0] = bytes(self._line) + lines[0]
+            self._line.clear()
+        self._line += lines.pop()
+        if len(self._line) + self._size > self._limits.event:
+            raise StreamRefused("An event is larger than the limit.")
+        complete: list[bytes] = []
+        for line in lines:
+            self._take(line, complete)
+        return complete
+
+    def _take(self, line: bytes, complete: list[bytes]) -> None:
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(_BOM)
+        if not line:
+            self._dispatch(complete)
+            return
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            value = value.removeprefix(b" ")
+            self._size += len(value) + 1
+            if self._size > self._limits.event:
+                raise StreamRefused("An event is larger than the limit.")
+            self._data.append(value)
+        elif field == b"event":
+            self._is_message = value.removeprefix(b" ") in (b"message", b"")
+
+    def _dispatch(self, complete: list[bytes]) -> None:
+        data = b"\n".join(self._data)
+        if data and self._is_message:
+            self._events += 1
+            if self._events > self._limits.events:
+                raise StreamRefused("The event stream has more events than the limit.")
+            complete.append(data)
+        self._data.clear()
+        self._size = 0
+        self._is_message = True
+
+
+def event(message: bytes) -> bytes:
+    """One `message` event with a JSON-RPC message. JSON may hold line ends between tokens; each gets its own line."""
+    if b"\n" in message or b"\r" in message:
+        message = b"\ndata: ".join(_LINE_END.split(message))
+    return b"event: message\ndata: %b\n\n" % message

@@ -1,0 +1,238 @@
+"""Carrying a call over to a connector's server, and listing its tools, whichever era it is of."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Final
+
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import OutboundFailed, VaultFailed
+from valetkey.kernel.secret import Credential
+from valetkey.net.limits import ASK, Limits
+from valetkey.net.model import BadAnswer
+from valetkey.protocol.jsonrpc import Notification, Request, notification_message
+from valetkey.protocol.messages import ToolCall, server_facts
+from valetkey.protocol.translate import progress
+from valetkey.protocol.versions import Era
+from valetkey.store.database import Database
+from valetkey.upstream import modern
+from valetkey.upstream.eras import Eras
+from valetkey.upstream.legacy import LegacySessions, Session, SessionLost
+from valetkey.upstream.model import Carried, EraChanged, Listing, Relay, Target, TicketFor, Verdict
+from valetkey.upstream.pages import read_all
+from valetkey.upstream.streamable_http import CALL_LIMITS, Calls, Headers, Heard
+
+MAX_DECLINES: Final = 8
+"""Questions of a server within one call that get an answer; a server that asks on and on is not heard."""
+
+
+class _Tickets:
+    """The first ticket is at hand already; each further one is asked for."""
+
+    __slots__ = ("_first", "_further", "_taken")
+
+    def __init__(self, first: Credential | None, further: TicketFor) -> None:
+        self._first = first
+        self._further = further
+        self._taken = False
+
+    async def __call__(self) -> Credential | None:
+        if self._taken:
+            return await self._further()
+        self._taken = True
+        return self._first
+
+
+class Upstreams:
+    """Our MCP client for all connectors. One object for the process; sessions and sockets are per connection."""
+
+    def __init__(self, calls: Calls, database: Database, clock: Clock) -> None:
+        self._calls = calls
+        self._ids = itertools.count(1)  # one counter: a retried call never repeats an id (SEP-2322)
+        self._eras = Eras(database, calls, self._ids, clock)
+        self._legacy = LegacySessions(calls, self._ids, clock)
+        self._farewells: set[asyncio.Task[None]] = set()
+
+    async def call(
+        self,
+        target: Target,
+        call: ToolCall,
+        *,
+        params: Headers,
+        ticket: Credential | None,
+        further_tickets: TicketFor,
+        relay: Relay,
+        limits: Limits = CALL_LIMITS,
+    ) -> Carried:
+        """Carries one tool call over. `params` are the `Mcp-Param-*` headers a modern server wants.
+
+        `relay` gets progress and log messages, fit for the client, while the call is under way. Raises `Unauthorized`,
+        `Forbidden403`, `HttpFailed` and what `net` raises. A lost session or a changed era is repaired once, silently:
+        the server rejected the request before doing anything.
+        """
+        tickets = _Tickets(ticket, further_tickets)
+        verdict = self._eras.now(target.url.text) or await self._eras.get(target, tickets)
+        try:
+            return await self._carry(verdict, target, call, params, tickets, relay, limits)
+        except EraChanged as changed:
+            verdict = await self._changed_from(verdict, changed, target, tickets)
+        return await self._carry(verdict, target, call, params, tickets, relay, limits)
+
+    async def list_tools(self, target: Target, tickets: TicketFor) -> Listing:
+        """All tools of the connector, whole: at most 50 pages, 2,000 tools, 8 MiB. Raises as `call`."""
+        verdict = await self._eras.get(target, tickets)
+        try:
+            return await self._list(verdict, target, tickets)
+        except EraChanged as changed:
+            verdict = await self._changed_from(verdict, changed, target, tickets)
+        return await self._list(verdict, target, tickets)
+
+    async def close(self, connection_id: str) -> None:
+        """Forgets the connection's session. Its sockets are closed by `net`, which owns them."""
+        self._legacy.forget(connection_id)
+
+    async def stop(self) -> None:
+        """Gives up on cancellations still being sent."""
+        for task in self._farewells:
+            task.cancel()
+        await asyncio.gather(*self._farewells, return_exceptions=True)
+
+    async def _changed_from(self, verdict: Verdict, changed: EraChanged, target: Target, tickets: TicketFor) -> Verdict:
+        """The new verdict after the old one failed; re-raises when it did not change after all."""
+        await self._eras.forget(target)
+        now = await self._eras.probe(target, tickets)
+        if now.era is verdict.era:
+            raise BadAnswer(changed.message) from changed
+        self._legacy.forget(target.connection_id)
+        return now
+
+    async def _carry(
+        self,
+        verdict: Verdict,
+        target: Target,
+        call: ToolCall,
+        params: Headers,
+        tickets: TicketFor,
+        relay: Relay,
+        limits: Limits,
+    ) -> Carried:
+        if verdict.era is Era.MODERN:
+            request_id = next(self._ids)
+            heed = _Heed(self, target, call, request_id, relay, tickets, session=None)
+            heard = await modern.call_tool(
+                self._calls, target, request_id, call, params, ticket=await tickets(), limits=limits, heed=heed
+            )
+            return Carried(Era.MODERN, heard.response.result, heard.response.error)
+        session = self._legacy.now(target.connection_id) or await self._open_session(target, tickets)
+        try:
+            return await self._carry_legacy(target, session, call, tickets, relay, limits)
+        except SessionLost:
+            self._legacy.forget(target.connection_id, session)
+        session = await self._open_session(target, tickets)
+        return await self._carry_legacy(target, session, call, tickets, relay, limits)
+
+    async def _carry_legacy(
+        self, target: Target, session: Session, call: ToolCall, tickets: TicketFor, relay: Relay, limits: Limits
+    ) -> Carried:
+        request_id = next(self._ids)
+        heed = _Heed(self, target, call, request_id, relay, tickets, session=session)
+        try:
+            heard = await self._legacy.call_tool(target, session, request_id, call, tickets, limits=limits, heed=heed)
+        except asyncio.CancelledError:
+            self._say_farewell(target, session, request_id, tickets)
+            raise
+        return Carried(Era.LEGACY, heard.response.result, heard.response.error)
+
+    async def _open_session(self, target: Target, tickets: TicketFor) -> Session:
+        session = await self._legacy.get(target, tickets)
+        await self._eras.keep(target, Verdict(Era.LEGACY, session.version))
+        return session
+
+    async def _list(self, verdict: Verdict, target: Target, tickets: TicketFor) -> Listing:
+        if verdict.era is Era.MODERN:
+            return await self._list_modern(target, tickets)
+        session = self._legacy.now(target.connection_id) or await self._open_session(target, tickets)
+        try:
+            return await self._list_legacy(target, session, tickets)
+        except SessionLost:
+            self._legacy.forget(target.connection_id, session)
+        return await self._list_legacy(target, await self._open_session(target, tickets), tickets)
+
+    async def _list_modern(self, target: Target, tickets: TicketFor) -> Listing:
+        async def page_at(cursor: bytes) -> Heard:
+            return await modern.list_page(
+                self._calls, target, next(self._ids), cursor, ticket=await tickets(), limits=ASK
+            )
+
+        return await read_all(page_at, await self._modern_server(target, tickets))
+
+    async def _list_legacy(self, target: Target, session: Session, tickets: TicketFor) -> Listing:
+        async def page_at(cursor: bytes) -> Heard:
+            return await self._legacy.list_page(target, session, next(self._ids), cursor, tickets, limits=ASK)
+
+        return await read_all(page_at, session.server)
+
+    async def _modern_server(self, target: Target, tickets: TicketFor) -> bytes:
+        heard = await modern.discover(self._calls, target, next(self._ids), ticket=await tickets(), limits=ASK)
+        facts = server_facts(heard.response.result) if heard.response.result else None
+        return facts.summary() if facts is not None else b"{}"
+
+    def _say_farewell(self, target: Target, session: Session, request_id: int, tickets: TicketFor) -> None:
+        """Cancels at the server, beside the flow: who cancelled does not wait, and a failure changes nothing."""
+
+        async def cancel() -> None:
+            try:
+                await self._legacy.cancel(target, session, request_id, tickets)
+            except (OutboundFailed, VaultFailed):
+                return
+
+        task = asyncio.get_running_loop().create_task(cancel())
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)
+
+    async def decline(self, target: Target, session: Session, request: Request, tickets: TicketFor) -> None:
+        """Answers a server's own request within a call; that the answer could not be delivered changes nothing."""
+        try:
+            await self._legacy.decline(target, session, request, tickets)
+        except (OutboundFailed, VaultFailed):
+            return
+
+
+class _Heed:
+    """What comes on the stream of a call before its response: relayed, declined, or passed over."""
+
+    __slots__ = ("_call", "_declines", "_relay", "_request_id", "_session", "_target", "_tickets", "_upstreams")
+
+    def __init__(
+        self,
+        upstreams: Upstreams,
+        target: Target,
+        call: ToolCall,
+        request_id: int,
+        relay: Relay,
+        tickets: TicketFor,
+        *,
+        session: Session | None,
+    ) -> None:
+        self._upstreams = upstreams
+        self._target = target
+        self._call = call
+        self._request_id = request_id
+        self._relay = relay
+        self._tickets = tickets
+        self._session = session
+        self._declines = 0
+
+    async def __call__(self, message: Notification | Request) -> None:
+        if isinstance(message, Request):
+            self._declines += 1
+            # A modern server must not ask at all: it gets no answer.
+            if self._session is not None and self._declines <= MAX_DECLINES:
+                await self._upstreams.decline(self._target, self._session, message, self._tickets)
+        elif message.method == "notifications/progress":
+            ours, theirs = self._request_id, self._call.progress_token
+            if (params := progress(message.params, ours=ours, theirs=theirs)) is not None:
+                await self._relay(notification_message(message.method, params))
+        elif message.method == "notifications/message" and self._call.wants_log:
+            await self._relay(notification_message(message.method, message.params))

@@ -1,0 +1,130 @@
+"""Which era a connector's server is of: asked once, remembered, and asked again when it answers otherwise.
+
+Only an answer about the protocol is a verdict. A 401 or 403, a server error, a timeout or a broken line is none
+(SEP-2575, streamable HTTP: backward compatibility).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from valetkey.kernel.clock import Clock
+from valetkey.net.limits import ASK
+from valetkey.net.model import BadAnswer
+from valetkey.protocol.errors import (
+    HEADER_MISMATCH,
+    MISSING_CLIENT_CAPABILITY,
+    UNSUPPORTED_VERSION,
+    Rejected,
+)
+from valetkey.protocol.jsonrpc import read_error
+from valetkey.protocol.messages import server_facts
+from valetkey.protocol.versions import LEGACY, MODERN, Era
+from valetkey.store.database import Database
+from valetkey.upstream import modern, repository
+from valetkey.upstream.model import HttpFailed, Target, TicketFor, Verdict
+from valetkey.upstream.streamable_http import Calls
+
+MODERN_VERDICT: Final = Verdict(Era.MODERN, MODERN)
+_ASK_LEGACY_AGAIN: Final = timedelta(days=1)
+"""A server that learns the modern revision still answers the old one, so only asking finds out."""
+_REMEMBERED: Final = 10_000
+
+
+class _Supported(msgspec.Struct, gc=False):
+    supported: tuple[str, ...] = ()
+
+
+class Eras:
+    """Finds out and remembers. `tickets` are asked for only when a server has to be asked."""
+
+    def __init__(self, database: Database, calls: Calls, ids: Iterator[int], clock: Clock) -> None:
+        self._database = database
+        self._calls = calls
+        self._ids = ids
+        self._clock = clock
+        self._held: OrderedDict[str, Verdict] = OrderedDict()
+
+    def now(self, url: str) -> Verdict | None:
+        """The verdict, if it is in memory."""
+        return self._held.get(url)
+
+    async def get(self, target: Target, tickets: TicketFor) -> Verdict:
+        """The verdict on the target's server: from memory, the database, or the server itself."""
+        url = target.url.text
+        if (held := self._held.get(url)) is not None:
+            return held
+        async with self._database.read() as tx:
+            stored = await repository.find_era(tx, url)
+        if stored is not None:
+            verdict, seen_at = stored
+            if verdict.era is Era.MODERN or seen_at + _ASK_LEGACY_AGAIN > self._clock.now():
+                self._hold(url, verdict)
+                return verdict
+        return await self.probe(target, tickets)
+
+    async def probe(self, target: Target, tickets: TicketFor) -> Verdict:
+        """Asks the server. A modern verdict is kept at once, a legacy one when the handshake worked (`keep`)."""
+        try:
+            heard = await modern.discover(self._calls, target, next(self._ids), ticket=await tickets(), limits=ASK)
+        except HttpFailed as error:
+            if error.status in (401, 403, 429) or error.status >= 500:
+                raise
+            return Verdict(Era.LEGACY, LEGACY[0])
+        except BadAnswer:
+            return Verdict(Era.LEGACY, LEGACY[0])  # an answer, but not one a modern server would give
+        era = _era_of_error(heard.response.error) if heard.response.error else _era_of_result(heard.response.result)
+        if era is Era.LEGACY:
+            return Verdict(Era.LEGACY, LEGACY[0])
+        await self.keep(target, MODERN_VERDICT)
+        return MODERN_VERDICT
+
+    async def keep(self, target: Target, verdict: Verdict) -> None:
+        """Remembers what the server proved to be."""
+        if self._held.get(target.url.text) == verdict:
+            return
+        async with self._database.write() as tx:
+            await repository.put_era(tx, target.url.text, verdict, self._clock.now(), self._database.dialect)
+        self._hold(target.url.text, verdict)
+
+    async def forget(self, target: Target) -> None:
+        """Forgets the verdict: the server has shown that it does not hold any more."""
+        self._held.pop(target.url.text, None)
+        async with self._database.write() as tx:
+            await repository.delete_era(tx, target.url.text)
+
+    def _hold(self, url: str, verdict: Verdict) -> None:
+        self._held[url] = verdict
+        while len(self._held) > _REMEMBERED:
+            self._held.popitem(last=False)
+
+
+def _era_of_result(result: bytes) -> Era:
+    facts = server_facts(result)
+    return Era.MODERN if facts is not None and MODERN in facts.versions else Era.LEGACY
+
+
+def _era_of_error(error: bytes) -> Era:
+    """Raises `BadAnswer` for a server that speaks only revisions we have never heard of."""
+    try:
+        said = read_error(error)
+    except Rejected:
+        return Era.LEGACY
+    if said.code in (HEADER_MISMATCH, MISSING_CLIENT_CAPABILITY):
+        return Era.MODERN  # and a fault of ours; falling back would hide it
+    if said.code != UNSUPPORTED_VERSION:
+        return Era.LEGACY  # -32601 too: a modern server must know server/discover
+    try:
+        supported = msgspec.json.decode(said.data, type=_Supported).supported
+    except msgspec.MsgspecError:
+        supported = ()
+    if MODERN in supported:
+        return Era.MODERN
+    if supported and not any(version in LEGACY for version in supported):
+        raise BadAnswer("The server speaks only revisions of MCP that this hub does not know.")
+    return Era.LEGACY

@@ -1,0 +1,230 @@
+"""Talking to a server that wants `initialize` first: sessions, one for each connection, and calls within them.
+
+A session belongs to one person's account and is never shared; a server that lost it gets a new one without anybody
+noticing (CON-44).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import OutboundFailed
+from valetkey.net.limits import ASK, Limits
+from valetkey.net.model import BadAnswer
+from valetkey.protocol import headers
+from valetkey.protocol.errors import METHOD_NOT_FOUND, Rejected
+from valetkey.protocol.jsonrpc import (
+    Request,
+    error_message,
+    notification_message,
+    read_error,
+    request_message,
+    result_message,
+)
+from valetkey.protocol.messages import (
+    ToolCall,
+    call_params,
+    initialize_params,
+    list_params,
+    server_facts,
+    upstream_meta,
+)
+from valetkey.protocol.versions import LEGACY
+from valetkey.upstream.model import EraChanged, HttpFailed, Target, TicketFor
+from valetkey.upstream.streamable_http import (
+    ACCEPT,
+    CLIENT_INFO,
+    JSON,
+    Calls,
+    Headers,
+    Heard,
+    Heed,
+    ask,
+    tell,
+)
+
+MAX_SESSIONS: Final = 10_000
+IDLE_SECONDS: Final = 30 * 60.0
+_COMMON: Final = (ACCEPT, JSON)
+_MAX_SESSION_ID: Final = 512
+
+
+class Session(msgspec.Struct, frozen=True, gc=False):
+    """A server's session with us for one connection. `id` is empty when the server keeps none."""
+
+    id: bytes
+    version: str
+    server: bytes
+    headers: Headers
+
+
+class SessionLost(OutboundFailed):
+    """The server does not know the session any more; the request was not carried out."""
+
+    code = "session_lost"
+
+
+class LegacySessions:
+    """Opens sessions, remembers them, and forgets them when they are idle, lost, or too many."""
+
+    def __init__(self, calls: Calls, ids: Iterator[int], clock: Clock) -> None:
+        self._calls = calls
+        self._ids = ids
+        self._clock = clock
+        self._open: OrderedDict[str, tuple[float, Session]] = OrderedDict()
+        self._opening: dict[str, asyncio.Lock] = {}
+
+    def now(self, connection_id: str) -> Session | None:
+        """The connection's session, if there is one in use."""
+        entry = self._open.get(connection_id)
+        if entry is None or entry[0] + IDLE_SECONDS < self._clock.monotonic():
+            return None
+        self._open[connection_id] = (self._clock.monotonic(), entry[1])
+        return entry[1]
+
+    async def get(self, target: Target, tickets: TicketFor) -> Session:
+        """The connection's session, opened when there is none: once, however many calls wait for it.
+
+        Raises `EraChanged` when the server takes no `initialize`.
+        """
+        lock = self._opening.setdefault(target.connection_id, asyncio.Lock())
+        try:
+            async with lock:
+                if (session := self.now(target.connection_id)) is not None:
+                    return session
+                session = await self._initialize(target, tickets)
+                self._open[target.connection_id] = (self._clock.monotonic(), session)
+                self._open.move_to_end(target.connection_id)
+                while len(self._open) > MAX_SESSIONS:
+                    self._open.popitem(last=False)
+                return session
+        finally:
+            if not lock.locked():
+                self._opening.pop(target.connection_id, None)
+
+    def forget(self, connection_id: str, session: Session | None = None) -> None:
+        """Forgets the connection's session; if `session` is given, only when it is still that one."""
+        entry = self._open.get(connection_id)
+        if entry is not None and (session is None or entry[1] is session):
+            del self._open[connection_id]
+
+    async def _initialize(self, target: Target, tickets: TicketFor) -> Session:
+        request_id = next(self._ids)
+        body = request_message(request_id, "initialize", initialize_params(LEGACY[0], CLIENT_INFO))
+        try:
+            heard = await ask(
+                self._calls, target, request_id, body, _COMMON, ticket=await tickets(), limits=ASK, heed=None
+            )
+        except HttpFailed as error:
+            if error.status in (400, 404, 405):
+                raise EraChanged(f"{target.url.host} takes no MCP handshake (HTTP {error.status}).") from error
+            raise
+        if heard.response.error:
+            raise EraChanged(f"{target.url.host} refused the MCP handshake.")
+        facts = server_facts(heard.response.result)
+        if facts is None or facts.version not in LEGACY:
+            raise BadAnswer(f"{target.url.host} answered the handshake with a revision of MCP that does not exist.")
+        if len(heard.session) > _MAX_SESSION_ID or any(not 0x21 <= byte <= 0x7E for byte in heard.session):
+            raise BadAnswer(f"{target.url.host} gave a session id that is not visible ASCII.")
+        session = Session(heard.session, facts.version, facts.summary(), _headers(heard.session, facts.version))
+        done = notification_message("notifications/initialized")
+        await tell(self._calls, target, done, session.headers, ticket=await tickets(), limits=ASK)
+        return session
+
+    async def call_tool(
+        self,
+        target: Target,
+        session: Session,
+        request_id: int,
+        call: ToolCall,
+        tickets: TicketFor,
+        *,
+        limits: Limits,
+        heed: Heed,
+    ) -> Heard:
+        """`tools/call` within `session`. Raises `SessionLost`."""
+        token = request_id if call.progress_token else None
+        meta = upstream_meta(call.meta, token=token, client_info=CLIENT_INFO, modern=False)
+        body = request_message(request_id, "tools/call", call_params(call.name, call.arguments, meta, call.rest))
+        return await self._ask(target, session, request_id, body, tickets, limits=limits, heed=heed)
+
+    async def list_page(
+        self, target: Target, session: Session, request_id: int, cursor: bytes, tickets: TicketFor, *, limits: Limits
+    ) -> Heard:
+        """One page of `tools/list` within `session`. Raises `SessionLost`."""
+        body = request_message(request_id, "tools/list", list_params(cursor, b""))
+        return await self._ask(target, session, request_id, body, tickets, limits=limits, heed=None)
+
+    async def cancel(self, target: Target, session: Session, request_id: int, tickets: TicketFor) -> None:
+        """Tells the server that nobody waits for the request any more: closing the stream would not (2025-11-25)."""
+        body = notification_message("notifications/cancelled", b'{"requestId":%d}' % request_id)
+        await tell(self._calls, target, body, session.headers, ticket=await tickets(), limits=ASK)
+
+    async def decline(self, target: Target, session: Session, request: Request, tickets: TicketFor) -> None:
+        """Answers what the server asks of us within a call: a ping with a pong, anything else with *no such method*.
+
+        We declare no capability, so a server that keeps to the protocol asks for nothing else.
+        """
+        if request.method == "ping":
+            body = result_message(request.id, b"{}")
+        else:
+            body = error_message(request.id, METHOD_NOT_FOUND, "This client offers no such method.")
+        await tell(self._calls, target, body, session.headers, ticket=await tickets(), limits=ASK)
+
+    async def _ask(
+        self,
+        target: Target,
+        session: Session,
+        request_id: int,
+        body: bytes,
+        tickets: TicketFor,
+        *,
+        limits: Limits,
+        heed: Heed | None,
+    ) -> Heard:
+        try:
+            heard = await ask(
+                self._calls,
+                target,
+                request_id,
+                body,
+                session.headers,
+                ticket=await tickets(),
+                limits=limits,
+                heed=heed,
+            )
+        except HttpFailed as error:
+            if session.id and error.status == 404:
+                raise SessionLost(f"{target.url.host} lost the session.") from error
+            raise
+        if session.id and _says_session_lost(heard):
+            raise SessionLost(f"{target.url.host} lost the session.")
+        return heard
+
+
+def _headers(session_id: bytes, version: str) -> Headers:
+    made = list(_COMMON)
+    if version >= "2025-06-18":
+        made.append((headers.VERSION, version.encode()))
+    if session_id:
+        made.append((headers.SESSION, session_id))
+    return made
+
+
+def _says_session_lost(heard: Heard) -> bool:
+    if heard.status == 404:
+        return True
+    if heard.status != 400:
+        return False
+    try:
+        # The example servers of the TypeScript SDK, and all that copied them, say 400 where the protocol says 404.
+        said = read_error(heard.response.error)
+    except Rejected:
+        return False
+    return said.code == -32000 and "session" in said.message.lower()
