@@ -1,0 +1,1 @@
+"""Tests of the sample service, its authorization server and the parts of the story."""
