@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from valetkey.kernel.errors import OutboundFailed
 
@@ -73,3 +75,52 @@ class Moved(OutboundFailed):
     """The server answered with a redirect, which is never followed with a credential (security.md 4.2)."""
 
     code = "moved"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer read whole. Header names are in lower case; of repeated headers the values are joined by `, `."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: Url
+
+
+class Answer:
+    """What came back on the call path: a body read whole, or a stream of an event stream's pieces.
+
+    `headers` have lower-case names; `content_type` is lower case and without parameters. `stream` is None for anything
+    but an event stream; whoever got one closes it. Not a frozen dataclass: building one costs a microsecond per call.
+    """
+
+    __slots__ = ("body", "content_type", "headers", "status", "stream")
+
+    def __init__(
+        self, status: int, headers: dict[bytes, bytes], content_type: bytes, body: bytes, stream: BodyStream | None
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.content_type = content_type
+        self.body = body
+        self.stream = stream
+
+    async def aclose(self) -> None:
+        """Give the connection up if the stream was not read to its end. Harmless twice, and without a stream."""
+        if self.stream is not None:
+            await self.stream.aclose()
+
+    def __repr__(self) -> str:
+        return (
+            f"Answer({self.status}, {self.content_type!r}, {len(self.body)} bytes{', stream' if self.stream else ''})"
+        )
+
+
+class BodyStream(Protocol):
+    """The pieces of a body as they come; raises the errors above. `aclose` hangs up unless the end was reached."""
+
+    def __aiter__(self) -> BodyStream: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,32 @@
+"""Opening the way out: one dialer, and the two clients behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from valetkey.kernel.clock import Clock
+from valetkey.net.address_policy import AddressPolicy
+from valetkey.net.client import WebClient
+from valetkey.net.dialer import Dialer, Resolve, resolve_by_system
+from valetkey.net.http1 import CallClient
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """The two clients of one process; `web` holds nothing open, `calls` a pool."""
+
+    calls: CallClient
+    web: WebClient
+
+    async def close(self) -> None:
+        """Hang up everywhere."""
+        await self.calls.close()
+
+
+def open_outbound(
+    policy: AddressPolicy, clock: Clock, ca_file: Path | None = None, *, resolve: Resolve = resolve_by_system
+) -> Outbound:
+    """The way out under a policy; `ca_file` adds roots of trust (PEM), `resolve` replaces the system's name service."""
+    dialer = Dialer(policy, clock=clock, resolve=resolve, ca_file=ca_file)
+    return Outbound(calls=CallClient(dialer, clock=clock), web=WebClient(dialer))
