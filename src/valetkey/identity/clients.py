@@ -21,6 +21,7 @@ from valetkey.identity.client_documents import (
 )
 from valetkey.identity.model import Client, ClientRefused, TrailWriter
 from valetkey.identity.network import network_of
+from valetkey.identity.redirects import match_redirect
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import OutboundFailed, TooMany
 from valetkey.kernel.ids import new_id, new_token
@@ -77,15 +78,17 @@ class Clients:
         """
         if not is_document_id(client_id):
             return await self.known(client_id)
-        if client_id in self._pinned:
-            return await self._keep(self._pinned[client_id])
         read_client_id(client_id)
         now = self._clock.now()
         async with self._database.read() as tx:
             stored = await repository.find_client(tx, client_id)
+        if (pinned := self._pinned.get(client_id)) is not None:
+            kept = (stored.client.kind, stored.client.document_hash) if stored else None
+            return pinned if kept == ("pinned", pinned.document_hash) else await self._keep(pinned)
         if stored is not None and stored.client.kind == "cimd" and stored.fetched_at is not None:
             age = now - stored.fetched_at
-            is_enough = not wanted_redirect or wanted_redirect in stored.client.redirect_uris
+            redirect_uris = stored.client.redirect_uris
+            is_enough = not wanted_redirect or match_redirect(redirect_uris, wanted_redirect) is not None
             if age < _AGAIN_AFTER or (age < FRESH and is_enough):
                 return stored.client
         return await self._fetch_once(client_id)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal, Protocol
 
-from valetkey.kernel.errors import ValetkeyError
+from valetkey.kernel.errors import BadInput
 from valetkey.kernel.secret import Secret
 
 
@@ -153,17 +153,17 @@ class Grant:
     last_used_at: datetime
 
 
-class GrantRefused(ValetkeyError):
+class GrantRefused(BadInput):
     """A code or refresh token that is not honored: RFC 6749 `invalid_grant`, or RFC 8707 `invalid_target`."""
 
     code: ClassVar[str] = "invalid_grant"
 
     def __init__(self, message: str, *, error: Literal["invalid_grant", "invalid_target"] = "invalid_grant") -> None:
-        super().__init__(message)
+        super().__init__(message, field="grant")
         self.error = error
 
 
-class ClientRefused(ValetkeyError):
+class ClientRefused(BadInput):
     """A client that cannot be let in: unknown, or its document or registration is not acceptable.
 
     `error` is the word of RFC 7591 3.2.2 or RFC 6749 for it.
@@ -172,7 +172,7 @@ class ClientRefused(ValetkeyError):
     code: ClassVar[str] = "invalid_client"
 
     def __init__(self, message: str, *, error: str = "invalid_client", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message, field="client_id", hint=hint)
         self.error = error
 
 
