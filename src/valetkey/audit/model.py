@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 
 class Outcome(StrEnum):
     """How a call ended. `interrupted` is written at the next start for a call that was cut off by a crash."""
@@ -26,9 +28,47 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class CallIntent(msgspec.Struct, frozen=True, array_like=True, tag=1, kw_only=True, gc=False):
+    """A call that is about to be made: what is known before. It is also, as it stands, the journal's first frame.
+
+    `id` is from `new_id`, so records sort by it; `started_at` is aware. `request` is sealed under the person's key of
+    `day`, and `request_bytes` is its length before sealing. A msgspec value, since one is made and encoded per call.
+    """
+
+    id: str
+    started_at: datetime
+    organization_id: str
+    person_id: str
+    client: str
+    connector: str
+    connection_id: str
+    label: str
+    method: str
+    tool: str
+    day: str
+    request_bytes: int = 0
+    request: bytes | None = None
+
+
+class CallEnding(msgspec.Struct, frozen=True, array_like=True, tag=2, kw_only=True, gc=False):
+    """How the call `id` ended: the journal's second frame. `response` is sealed as the request is."""
+
+    id: str
+    outcome: Outcome
+    rule: str = ""
+    detail: str = ""
+    origin: str = ""
+    duration_us: int = 0
+    response_bytes: int = 0
+    response: bytes | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """One call as it is kept. `request` and `response` are sealed under the person's key of `day`."""
+    """One call as it is kept. `request` and `response` are sealed under the person's key of `day`.
+
+    In a listing both are `None`; `find` has them.
+    """
 
     id: str
     started_at: datetime
@@ -50,6 +90,29 @@ class CallRecord:
     day: str
     request: bytes | None
     response: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class OfPerson:
+    """Reading what concerns one person: the only scope that includes payloads."""
+
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfOrganization:
+    """Reading what concerns an organization; metadata only."""
+
+    organization_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Everyone:
+    """Reading everything, as the operator on the host; metadata only."""
+
+
+Scope = OfPerson | OfOrganization | Everyone
+"""Whose records are read. Must be said: there is no default that means everybody's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,281 @@
+"""The call log: one record per call, whatever happens to the call, to us or to the database.
+
+    begin    the intent goes to the journal; if it cannot, the call is not made (I4)
+    finish   the ending goes to the journal, the record to the queue
+    writer   brings records into the database, up to 500 in one insert, and then lets go of the journal
+    start    replays the journals of processes that died: what was finished is written, what was not is `interrupted`
+
+A record's id is its key and is inserted once: replaying what the database has already changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import msgspec
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from valetkey.audit import repository
+from valetkey.audit.journal import Journal, Segment, is_damaged, left_behind, read_frames, sync_directory
+from valetkey.audit.model import CallEnding, CallIntent, Outcome
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import Conflict, NotRecorded
+from valetkey.store.database import Database
+
+_GATHER = 0.04  # seconds from the first finished call of a batch to its insert
+_RETRY = 1.0
+_MOST_WAITING = 20_000
+_MOST_BYTES = 64 * 1024 * 1024  # of payloads kept in memory while the database does not take them
+_Frame = TypeVar("_Frame", CallIntent, CallEnding)
+_encode = msgspec.msgpack.Encoder().encode
+_decoder: msgspec.msgpack.Decoder[CallIntent | CallEnding] = msgspec.msgpack.Decoder(CallIntent | CallEnding)
+
+
+class OpenCall:
+    """A call that was begun. `finish` it exactly once, or use it as a context that does so when an exception leaves."""
+
+    __slots__ = ("_began", "_log", "intent", "is_finished", "segment")
+
+    def __init__(self, log: CallLog, intent: CallIntent, segment: Segment, began: float) -> None:
+        self._log = log
+        self._began = began
+        self.intent = intent
+        self.segment = segment
+        self.is_finished = False
+
+    def finish(
+        self,
+        outcome: Outcome,
+        *,
+        rule: str = "",
+        detail: str = "",
+        origin: str = "",
+        response: bytes | None = None,
+        response_bytes: int = 0,
+    ) -> None:
+        """Writes down how it ended. `response` is sealed; `response_bytes` is its length before.
+
+        Raises `Conflict` the second time; the first stands. Never raises `NotRecorded`: the call has happened, and its
+        record goes to the database even if the journal is full by now.
+        """
+        if self.is_finished:
+            raise Conflict("This call's record is closed already.")
+        self.is_finished = True
+        log = self._log
+        ending = CallEnding(
+            id=self.intent.id,
+            outcome=outcome,
+            rule=rule,
+            detail=detail,
+            origin=origin,
+            duration_us=int((log.clock.monotonic() - self._began) * 1e6),
+            response_bytes=response_bytes,
+            response=response,
+        )
+        log.finished(self, ending)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if self.is_finished:
+            return
+        if kind is None:
+            self.finish(Outcome.FAILED, detail="left without an outcome")
+        elif issubclass(kind, asyncio.CancelledError):
+            self.finish(Outcome.CANCELLED)
+        elif issubclass(kind, TimeoutError):
+            self.finish(Outcome.TIMEOUT)
+        else:
+            self.finish(Outcome.FAILED, detail=kind.__name__)  # the name only: a message may hold anything
+
+
+class CallLog:
+    """Records calls. `begin` and `finish` are synchronous and cheap; use it from one event loop."""
+
+    def __init__(self, database: Database, journal_dir: Path, clock: Clock, *, journal: Journal | None = None) -> None:
+        self.clock = clock
+        self._database = database
+        self._directory = journal_dir
+        self._journal = journal or Journal(journal_dir)
+        self._queue: deque[tuple[OpenCall, CallEnding, Segment | None]] = deque()
+        self._open = 0
+        self._bytes = 0
+        self._taking = False
+        self._wake = asyncio.Event()
+        self._written = 0
+        self._progress = asyncio.Condition()
+        self._timer: asyncio.TimerHandle | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+
+    async def start(self) -> None:
+        """Replays what dead processes left behind, then begins to record. Raises `OSError` or the database's error."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await self._replay()
+        self._journal.open()
+        self._taking = True
+        self._writer = asyncio.create_task(self._write_forever(), name="call log")
+
+    async def stop(self) -> None:
+        """Takes no more calls, and writes what there is if the database answers; if not, the journal keeps it."""
+        self._taking = False
+        self._stop.set()
+        self._wake.set()
+        if self._writer is not None:
+            await self._writer
+        await asyncio.to_thread(self._journal.close)
+
+    def begin(self, intent: CallIntent) -> OpenCall:
+        """Writes the intent down; the call may be made when this returns. Raises `NotRecorded`: then it may not."""
+        if not self._taking:
+            raise NotRecorded("The call log is not open.")
+        if self._open + len(self._queue) >= _MOST_WAITING or self._bytes >= _MOST_BYTES:
+            raise NotRecorded("The call log is full: the database does not keep up, or does not answer.")
+        try:
+            frame = _encode(intent)
+        except UnicodeEncodeError:
+            intent = _well_formed(intent)
+            frame = _encode(intent)
+        segment = self._journal.append(frame)
+        self._open += 1
+        return OpenCall(self, intent, segment, self.clock.monotonic())
+
+    def finished(self, call: OpenCall, ending: CallEnding) -> None:
+        """What `OpenCall.finish` calls."""
+        segment: Segment | None = None
+        try:
+            frame = _encode(ending)
+        except UnicodeEncodeError:
+            ending = _well_formed(ending)
+            frame = _encode(ending)
+        try:
+            segment = self._journal.append(frame)
+        except NotRecorded as error:
+            # Not raised: see `finish`. If we die before the writer has run, the record will say `interrupted`.
+            structlog.get_logger(__name__).error("a call's ending is not in the journal", reason=error.message)
+        self._open -= 1
+        self._bytes += _payload_bytes(call.intent, ending)
+        self._queue.append((call, ending, segment))
+        if len(self._queue) >= repository.MOST_ROWS:
+            self._wake.set()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_GATHER, self._wake.set)
+
+    async def flush(self) -> None:
+        """Returns when every call finished so far is in the database."""
+        until = self._written + len(self._queue)
+        self._wake.set()
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._written >= until)
+
+    async def settle(self) -> None:
+        """Returns when everything begun so far is on the disk: for calls of class medium and above, before the act."""
+        await asyncio.to_thread(self._journal.sync)
+
+    # --- the writer -------------------------------------------------------------------------------------------------
+
+    async def _write_forever(self) -> None:
+        while not self._stop.is_set():
+            await self._wake.wait()
+            self._wake.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            while self._queue:
+                if not await self._write_batch():
+                    if self._stop.is_set():
+                        return
+                    await asyncio.sleep(_RETRY)
+            self._journal.tidy(idle=self._open == 0)
+
+    async def _write_batch(self) -> bool:
+        """Brings up to 500 records into the database, and then lets go of their frames. Whether it succeeded."""
+        batch = list(islice(self._queue, repository.MOST_ROWS))
+        try:
+            async with self._database.write() as tx:
+                await repository.insert_calls(tx, [(call.intent, ending) for call, ending, _ in batch])
+        except (SQLAlchemyError, OSError) as error:
+            structlog.get_logger(__name__).error("call records wait in the journal", reason=type(error).__name__)
+            return False
+        async with self._progress:
+            self._written += len(batch)
+            for call, ending, segment in batch:
+                self._queue.popleft()
+                self._bytes -= _payload_bytes(call.intent, ending)
+                call.segment.waiting -= 1
+                if segment is not None:
+                    segment.waiting -= 1
+            self._progress.notify_all()
+        self._journal.tidy()
+        return True
+
+    # --- the start --------------------------------------------------------------------------------------------------
+
+    async def _replay(self) -> None:
+        with left_behind(self._directory) as paths:
+            # All files of a dead process together: a call may have begun in one and ended in the next.
+            begun: dict[str, CallIntent] = {}
+            ended: dict[str, CallEnding] = {}
+            whole = [await _read(path, begun, ended) for path in paths]
+            calls = [(intent, ended.get(intent.id) or _interrupted(intent)) for intent in begun.values()]
+            for at in range(0, len(calls), repository.MOST_ROWS):
+                async with self._database.write() as tx:
+                    await repository.insert_calls(tx, calls[at : at + repository.MOST_ROWS])
+            for path, is_whole in zip(paths, whole, strict=True):  # only now: until here, dying again loses nothing
+                if is_whole:
+                    path.unlink()
+                else:
+                    path.rename(path.with_suffix(".damaged"))
+            if paths:
+                await asyncio.to_thread(sync_directory, self._directory)
+        if calls:
+            structlog.get_logger(__name__).info(
+                "call records replayed", calls=len(calls), interrupted=len(begun.keys() - ended.keys())
+            )
+
+
+async def _read(path: Path, begun: dict[str, CallIntent], ended: dict[str, CallEnding]) -> bool:
+    """Adds what the file holds; whether it could be read to its end, but for a last record that a crash tore."""
+    log = structlog.get_logger(__name__)
+    frames, rest = read_frames(await asyncio.to_thread(path.read_bytes))
+    try:
+        for frame in frames:
+            value = _decoder.decode(frame)
+            if isinstance(value, CallIntent):
+                begun[value.id] = value
+            else:
+                ended[value.id] = value
+    except msgspec.MsgspecError:
+        log.error("a journal holds a record of another version; kept as .damaged", file=path.name)
+        return False
+    if is_damaged(rest):
+        log.error("a journal is damaged in the middle; kept as .damaged", file=path.name, unread_bytes=len(rest))
+        return False
+    if rest:
+        log.warning("a journal ends in a torn record", file=path.name, bytes=len(rest))
+    return True
+
+
+def _interrupted(intent: CallIntent) -> CallEnding:
+    return CallEnding(id=intent.id, outcome=Outcome.INTERRUPTED, detail="The hub stopped while the call was out.")
+
+
+def _payload_bytes(intent: CallIntent, ending: CallEnding) -> int:
+    return len(intent.request or b"") + len(ending.response or b"")
+
+
+def _well_formed(value: _Frame) -> _Frame:
+    """`value` without lone surrogates (somebody's JSON may bring them), which neither journal nor database can hold."""
+    texts = {name: text for name, text in msgspec.structs.asdict(value).items() if isinstance(text, str)}
+    return msgspec.structs.replace(
+        value, **{name: text.encode(errors="replace").decode() for name, text in texts.items() if not text.isascii()}
+    )

@@ -1,0 +1,181 @@
+"""The SQL of `call_record` and `trail_event`.
+
+`call_record` is written in multi-row inserts of plain SQL: the statement is built once per size, since composing
+500 rows anew costs more than writing them, and `executemany` hands the interpreter lock over at every row.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, null, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from valetkey.audit.model import CallEnding, CallIntent, CallRecord, Everyone, OfPerson, Outcome, Scope, TrailEvent
+from valetkey.kernel.errors import NotFound
+from valetkey.store.database import Database
+from valetkey.store.schema import call_record, trail_event
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_COLUMNS = [column.name for column in call_record.columns]
+_PAYLOADS = ("request", "response")
+MOST_ROWS = 500
+_SIZES = (MOST_ROWS, 250, 100, 50, 20, 10, 5, 2, 1)  # few, so that every statement stays prepared
+
+
+async def insert_calls(tx: AsyncConnection, calls: Sequence[tuple[CallIntent, CallEnding]]) -> None:
+    """Writes finished calls; one that is there already is left as it is, so that a replay changes nothing."""
+    on_postgresql = tx.dialect.name == "postgresql"
+    at = 0
+    while at < len(calls):
+        size = next(size for size in _SIZES if size <= len(calls) - at)
+        values: list[Any] = []
+        for intent, ending in calls[at : at + size]:
+            values += _row(intent, ending, on_postgresql=on_postgresql)
+        await tx.exec_driver_sql(_statement(size, on_postgresql=on_postgresql), tuple(values))
+        at += size
+
+
+@functools.cache
+def _statement(rows: int, *, on_postgresql: bool) -> str:
+    width = len(_COLUMNS)
+    if on_postgresql:
+        marks = (", ".join(f"${row * width + column}" for column in range(1, width + 1)) for row in range(rows))
+    else:
+        marks = (", ".join("?" * width) for _ in range(rows))
+    places = ", ".join(f"({row})" for row in marks)
+    # Only our own column names and placeholders are put together here.
+    return f"insert into call_record ({', '.join(_COLUMNS)}) values {places} on conflict do nothing"  # noqa: S608
+
+
+def _row(intent: CallIntent, ending: CallEnding, *, on_postgresql: bool) -> tuple[Any, ...]:
+    """In the order of the table's columns; texts cut to what the columns hold, or one would fail its whole batch."""
+    started_at = intent.started_at
+    return (
+        intent.id,
+        started_at if on_postgresql else (started_at - _EPOCH) // _MICROSECOND,
+        intent.organization_id,
+        intent.person_id,
+        _fit(intent.client, 200),
+        _fit(intent.connector, 40),
+        _fit(intent.connection_id, 40),
+        _fit(intent.label, 12),
+        _fit(intent.method, 60),
+        _fit(intent.tool, 255),
+        ending.outcome.value,
+        _fit(ending.rule, 60),
+        _fit(ending.detail, 300),
+        _fit(ending.origin, 300),
+        ending.duration_us,
+        intent.request_bytes,
+        ending.response_bytes,
+        intent.day,
+        intent.request,
+        ending.response,
+    )
+
+
+def _fit(text: str, limit: int) -> str:
+    """PostgreSQL takes neither what is too long nor U+0000."""
+    return text if len(text) <= limit and "\0" not in text else text[:limit].replace("\0", "�")
+
+
+class CallRecords:
+    """Reads the call log, and erases from it. Payloads come out sealed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, call_id: str, scope: Scope) -> CallRecord:
+        """One record; with its payloads for its own person only. Raises `NotFound`, also for somebody else's."""
+        columns = call_record.columns if isinstance(scope, OfPerson) else _without_payloads()
+        query = select(*columns).where(call_record.c.id == call_id, _within(scope))
+        async with self._database.read() as tx:
+            row = (await tx.execute(query)).mappings().first()
+        if row is None:
+            raise NotFound("There is no such call.")
+        return _record(row)
+
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        before: str = "",
+        limit: int = 50,
+        connector: str = "",
+        tool: str = "",
+        outcome: Outcome | None = None,
+    ) -> Sequence[CallRecord]:
+        """The newest first, without payloads; `before` is the id of the last one seen. Empty filters filter nothing."""
+        wanted = [_within(scope)]
+        if connector:
+            wanted.append(call_record.c.connector == connector)
+        if tool:
+            wanted.append(call_record.c.tool == tool)
+        if outcome is not None:
+            wanted.append(call_record.c.outcome == outcome.value)
+        return await self._newest(and_(*wanted), before, limit)
+
+    async def list_for_connection(
+        self, connection_id: str, scope: Scope, *, before: str = "", limit: int = 50
+    ) -> Sequence[CallRecord]:
+        """Every use of one connection's credential (S-22d), the newest first."""
+        return await self._newest(and_(_within(scope), call_record.c.connection_id == connection_id), before, limit)
+
+    async def delete_for_person(self, person_id: str) -> int:
+        """Erasure. How many records were deleted; call `CallLog.flush` before, so that none follows."""
+        async with self._database.write() as tx:
+            return (await tx.execute(delete(call_record).where(call_record.c.person_id == person_id))).rowcount
+
+    async def delete_before(self, instant: datetime) -> int:
+        """Retention. How many records were deleted."""
+        async with self._database.write() as tx:
+            return (await tx.execute(delete(call_record).where(call_record.c.started_at < instant))).rowcount
+
+    async def _newest(self, wanted: ColumnElement[bool], before: str, limit: int) -> Sequence[CallRecord]:
+        query = select(*_without_payloads()).where(wanted)
+        if before:
+            query = query.where(call_record.c.id < before)
+        query = query.order_by(call_record.c.id.desc()).limit(limit)
+        async with self._database.read() as tx:
+            return [_record(row) for row in (await tx.execute(query)).mappings()]
+
+
+def _without_payloads() -> Sequence[ColumnElement[Any]]:
+    return [null().label(c.name) if c.name in _PAYLOADS else c for c in call_record.columns]
+
+
+def _within(scope: Scope) -> ColumnElement[bool]:
+    if isinstance(scope, OfPerson):
+        return call_record.c.person_id == scope.person_id
+    if isinstance(scope, Everyone):
+        return true()
+    return call_record.c.organization_id == scope.organization_id
+
+
+def _record(row: RowMapping) -> CallRecord:
+    return CallRecord(**{**row, "outcome": Outcome(row["outcome"])})
+
+
+# --- the trail ----------------------------------------------------------------------------------------------------
+
+
+async def insert_event(tx: AsyncConnection, **values: Any) -> None:
+    await tx.execute(insert(trail_event).values(**values))
+
+
+async def find_events(tx: AsyncConnection, scope: Scope, *, before: int, limit: int) -> list[TrailEvent]:
+    """The newest first; `before` is the number of the last one seen, 0 for the beginning."""
+    query: Select[Any] = select(trail_event)
+    if isinstance(scope, OfPerson):
+        query = query.where(trail_event.c.person_id == scope.person_id)
+    elif not isinstance(scope, Everyone):
+        query = query.where(trail_event.c.organization_id == scope.organization_id)
+    if before:
+        query = query.where(trail_event.c.seq < before)
+    rows = await tx.execute(query.order_by(trail_event.c.seq.desc()).limit(limit))
+    return [TrailEvent(**row) for row in rows.mappings()]
