@@ -12,7 +12,7 @@ from valetkey.directory.custom import new_slug, read_auth, read_name, read_url
 from valetkey.directory.memory import Memory
 from valetkey.directory.model import Connector, ReviewState
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import Conflict, NotFound, TooMany
+from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany
 from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
@@ -83,7 +83,7 @@ class Connectors:
         one already, `TooMany`.
         """
         shown_name = read_name(name)
-        endpoint = self._parse_url(read_url(url))
+        endpoint = self._read_endpoint(url)
         kind, facts = read_auth(auth_kind, auth or {})
         new = Connector(
             id=new_id("con"),
@@ -154,6 +154,12 @@ class Connectors:
                 hint="Each person's connections must be removed first.",
             ) from error
         await self._announce(connector_id, slug)
+
+    def _read_endpoint(self, url: str) -> ParsedUrl:
+        try:
+            return self._parse_url(read_url(url))
+        except BadInput as error:
+            raise BadInput(error.message, field="url", hint=error.hint) from error
 
     async def _announce(self, connector_id: str, slug: str | None) -> None:
         if slug is None:

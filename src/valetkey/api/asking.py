@@ -1,0 +1,207 @@
+"""Who is asking, and may they use this route: a personal token for `/api/v1`, or the operator on the control socket.
+
+The operator is known by the server that accepted the connection, which marks the request's scope with an object of this
+process. Nothing that can be written into a request makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Query, Request
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from valetkey.api.problems import ScopeMissing, answer_invalid_token, answer_to
+from valetkey.api.services import Services
+from valetkey.identity.model import Person, Principal, Role
+from valetkey.identity.roles import Act, may
+from valetkey.kernel.errors import BadInput, Forbidden, NotFound, NotSignedIn
+
+AUDIENCE = "/api/v1"
+ANYBODY_MAY = frozenset({"/health", "/openapi.json"})
+
+_EXTENSION = "valetkey.operator"
+_MARK: Final = object()
+_STATE = "valetkey.principal"
+
+OPERATOR: Final = Principal(
+    kind="operator",
+    person_id="",
+    organization_id="",
+    role=Role.MEMBER,
+    client_id="",
+    client_name="control socket",
+    audience=AUDIENCE,
+    scopes=frozenset(),
+    credential_id="",
+)
+
+
+class Scope(StrEnum):
+    """What a token for `/api/v1` may do. No scope opens another person's content."""
+
+    PEOPLE_READ = "people:read"
+    PEOPLE_WRITE = "people:write"
+    ORGANIZATIONS_READ = "organizations:read"
+    TOKENS_READ = "tokens:read"
+    TOKENS_WRITE = "tokens:write"
+    CONNECTORS_READ = "connectors:read"
+    CONNECTORS_WRITE = "connectors:write"
+    CONNECTIONS_READ = "connections:read"
+    CONNECTIONS_WRITE = "connections:write"
+    PERMISSIONS_WRITE = "permissions:write"
+    CALLS_READ = "calls:read"
+    CALLS_RUN = "calls:run"
+    TRAIL_READ = "trail:read"
+
+
+OWN_CONTENT: Final = frozenset(
+    {Scope.CONNECTIONS_WRITE, Scope.PERMISSIONS_WRITE, Scope.CALLS_READ, Scope.CALLS_RUN, Scope.TOKENS_WRITE}
+)
+"""Scopes that a person gives to a token themself: an operator, who may create tokens, cannot take them."""
+
+
+def as_operator(app: ASGIApp) -> ASGIApp:
+    """`app` for requests that were accepted on the control socket."""
+
+    async def marked(scope: AsgiScope, receive: Receive, send: Send) -> None:
+        await app({**scope, "extensions": {**scope.get("extensions", {}), _EXTENSION: _MARK}}, receive, send)
+
+    return marked
+
+
+class Authenticated:
+    """The door in front of every route: without a valid token, or the control socket, nothing is even routed."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _path(scope) in ANYBODY_MAY:
+            await self._app(scope, receive, send)
+            return
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        if not given and scope.get("extensions", {}).get(_EXTENSION) is _MARK:
+            principal = OPERATOR
+        elif not given:
+            await answer_to(
+                NotSignedIn("This needs a token.", hint="Send `Authorization: Bearer vkt_…`, made for /api/v1.")
+            )(scope, receive, send)
+            return
+        else:
+            try:
+                principal = await self._present(given)
+            except NotSignedIn:
+                await answer_invalid_token()(scope, receive, send)
+                return
+        state: MutableMapping[str, Any] = scope.setdefault("state", {})
+        state[_STATE] = principal
+        await self._app(scope, receive, send)
+
+    async def _present(self, given: list[bytes]) -> Principal:
+        scheme, _, token = given[0].partition(b" ")
+        if len(given) != 1 or scheme.lower() != b"bearer" or not token:
+            raise NotSignedIn("One bearer token is expected.")
+        principal = await self._services.tokens.authenticate(token.strip(), audience=AUDIENCE)
+        if principal.kind != "personal":
+            raise NotSignedIn("Only personal tokens are taken here.")
+        return principal
+
+
+def _path(scope: AsgiScope) -> str:
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def principal_of(request: Request) -> Principal:
+    """Who is asking; `Authenticated` has let them in."""
+    principal: Principal = getattr(request.state, _STATE)
+    return principal
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A route's demand. A token must have `scope`; the operator passes only where `operator` is said."""
+
+    scope: Scope
+    operator: bool = False
+
+    def __call__(self, request: Request) -> Principal:
+        principal = principal_of(request)
+        if principal.kind == "operator":
+            if not self.operator:
+                raise Forbidden(
+                    "This needs the person's own token.",
+                    hint="Set VALETKEY_TOKEN to one made for /api/v1; being on the host is not enough.",
+                )
+        elif self.scope not in principal.scopes:
+            raise ScopeMissing(self.scope)
+        return principal
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyOperator:
+    """A demand that no token meets: what is done to the hub, on its host."""
+
+    def __call__(self, request: Request) -> Principal:
+        principal = principal_of(request)
+        if principal.kind != "operator":
+            raise Forbidden("This is done on the hub's host only, through its control socket.")
+        return principal
+
+
+def demand_act(principal: Principal, act: Act) -> None:
+    """The operator may; a person only in a role that allows `act`. Raises `Forbidden`."""
+    if principal.kind != "operator" and not may(principal.role, act):
+        raise Forbidden("Your role in the organization does not allow this.")
+
+
+async def find_person(services: Services, name: str) -> Person:
+    """The person with this id or login. Raises `NotFound`."""
+    found = await services.people.find(name)
+    if found is not None:
+        return found
+    try:
+        return await services.people.get(name)
+    except NotFound as error:
+        raise NotFound("There is no such person.", hint="`valetkey user list` shows those there are.") from error
+
+
+PersonQuery = Annotated[
+    str, Query(description="Login or id. The operator says whose; a token speaks for its own person.", max_length=254)
+]
+
+
+async def whose(
+    request: Request,
+    person: PersonQuery = "",
+) -> Person:
+    """The person whose things are meant: the token's own, or the one the operator names."""
+    principal, services = principal_of(request), services_of(request)
+    if principal.kind == "operator":
+        if not person:
+            raise BadInput("Say whose.", field="person", hint="Give a login: --user LOGIN, or ?person=LOGIN.")
+        return await find_person(services, person)
+    own = await services.people.get(principal.person_id)
+    if person and person not in (own.id, own.login):
+        raise Forbidden("A token speaks for its own person only.")
+    return own
+
+
+def actor_of(principal: Principal) -> str:
+    """Who did it, as the trail writes it."""
+    return "operator" if principal.kind == "operator" else f"person:{principal.person_id}"
+
+
+Rooms = Annotated[Services, Depends(services_of)]
+Whose = Annotated[Person, Depends(whose)]

@@ -1,0 +1,157 @@
+"""Calls: what was called in a person's name; the contents for that person alone; and making one call."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, whose
+from valetkey.api.paging import Before, Limit, Page
+from valetkey.api.services import Services
+from valetkey.audit.model import CallRecord, Everyone, OfPerson, Outcome
+from valetkey.audit.model import Scope as AuditScope
+from valetkey.identity.model import Principal
+from valetkey.kernel.errors import VaultFailed
+
+router = APIRouter(prefix="/calls", tags=["calls"])
+
+Reader = Annotated[Principal, Depends(Needs(Scope.CALLS_READ, operator=True))]
+Runner = Annotated[Principal, Depends(Needs(Scope.CALLS_RUN))]
+Filter = Annotated[str, Query(max_length=255)]
+
+
+class CallShown(BaseModel):
+    """What is known about a call without opening it. Times in UTC, durations in microseconds."""
+
+    id: str
+    started_at: datetime
+    person_id: str
+    client: str
+    connector: str
+    connection_id: str
+    label: str
+    method: str
+    tool: str
+    outcome: Outcome
+    rule: str
+    detail: str
+    origin: str
+    duration_us: int
+    request_bytes: int
+    response_bytes: int
+
+    @classmethod
+    def of(cls, call: CallRecord) -> CallShown:
+        return cls(
+            id=call.id,
+            started_at=call.started_at,
+            person_id=call.person_id,
+            client=call.client,
+            connector=call.connector,
+            connection_id=call.connection_id,
+            label=call.label,
+            method=call.method,
+            tool=call.tool,
+            outcome=call.outcome,
+            rule=call.rule,
+            detail=call.detail,
+            origin=call.origin,
+            duration_us=call.duration_us,
+            request_bytes=call.request_bytes,
+            response_bytes=call.response_bytes,
+        )
+
+
+class CallOpened(CallShown):
+    """With its contents, for its own person. `contents` is `shown`, `not_yours`, `none` or `erased`."""
+
+    contents: str
+    request: Any = None
+    response: Any = None
+
+
+class NewCall(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    connector: str = Field(max_length=40)
+    label: str = Field(default="", max_length=12, description="The account; empty for the default one.")
+    tool: str = Field(max_length=255)
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class CallResult(BaseModel):
+    """The tool's answer, and where its record is."""
+
+    call_id: str
+    result: dict[str, Any]
+
+
+async def _readable_by(who: Reader, request: Request, person: PersonQuery = "") -> AuditScope:
+    if who.kind == "operator" and not person:
+        return Everyone()
+    return OfPerson((await whose(request, person)).id)
+
+
+Readable = Annotated[AuditScope, Depends(_readable_by)]
+
+
+@router.get("", operation_id="list_calls")
+async def list_calls(
+    scope: Readable,
+    rooms: Rooms,
+    connector: Filter = "",
+    tool: Filter = "",
+    outcome: Outcome | None = None,
+    before: Before = "",
+    limit: Limit = 50,
+) -> Page[CallShown]:
+    """The person's calls, newest first; the operator sees everybody's, or one person's."""
+    found = await rooms.calls.list(scope, before=before, limit=limit, connector=connector, tool=tool, outcome=outcome)
+    return Page(items=[CallShown.of(call) for call in found], next_before=found[-1].id if len(found) == limit else None)
+
+
+@router.get("/{call_id}", operation_id="show_call")
+async def show_call(call_id: str, who: Reader, rooms: Rooms) -> CallOpened:
+    """One call; what was sent and came back only for the person in whose name it was made."""
+    scope = Everyone() if who.kind == "operator" else OfPerson(who.person_id)
+    call = await rooms.calls.find(call_id, scope)
+    shown = CallShown.of(call).model_dump()
+    if who.kind == "operator":
+        return CallOpened(**shown, contents="not_yours")
+    if call.request is None and call.response is None:
+        return CallOpened(**shown, contents="none")
+    try:
+        request, response = await _open(rooms, call)
+    except VaultFailed:
+        return CallOpened(**shown, contents="erased")
+    return CallOpened(**shown, contents="shown", request=request, response=response)
+
+
+@router.post("", operation_id="run_call")
+async def run_call(new: NewCall, who: Runner, rooms: Rooms) -> CallResult:
+    """Makes one call, through the same door as an assistant's: permissions, record and all."""
+    answer = await rooms.call_tool(
+        who, connector=new.connector, label=new.label, tool=new.tool, arguments=json.dumps(new.arguments).encode()
+    )
+    return CallResult(call_id=answer.call_id, result=msgspec.json.decode(answer.result, type=dict[str, Any]))
+
+
+async def _open(rooms: Services, call: CallRecord) -> tuple[Any, Any]:
+    key = await rooms.day_keys.existing(call.person_id, call.organization_id, call.day)
+    halves = (("request", call.request), ("response", call.response))
+    opened = [None if sealed is None else key.open(sealed, about=f"{call.id}:{half}") for half, sealed in halves]
+    return _as_json(opened[0]), _as_json(opened[1])
+
+
+def _as_json(body: bytes | None) -> Any:
+    if body is None:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode(errors="replace")

@@ -1,0 +1,202 @@
+"""Connections: a person's accounts, connecting and disconnecting them, and the tools switched on there.
+
+Connecting happens in the person's browser: it shows what is about to be agreed to. Here one gets the page's address, or
+gives the values of a connector's request headers, which nobody gets back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
+from valetkey.api.paging import Listed
+from valetkey.api.services import Services
+from valetkey.connections.model import Connection, Receipt, TraceStep
+from valetkey.directory.model import Connector
+from valetkey.identity.model import Principal
+from valetkey.kernel.secret import Secret
+
+router = APIRouter(prefix="/connections", tags=["connections"])
+
+Reader = Annotated[Principal, Depends(Needs(Scope.CONNECTIONS_READ, operator=True))]
+Ender = Annotated[Principal, Depends(Needs(Scope.CONNECTIONS_WRITE, operator=True))]
+Writer = Annotated[Principal, Depends(Needs(Scope.CONNECTIONS_WRITE))]
+
+
+class ConnectionShown(BaseModel):
+    """`state` is one of not_connected, connected, reconnect, disconnecting and blocked (by the organization)."""
+
+    id: str
+    connector: str
+    connector_name: str
+    review_state: str
+    review_label: str
+    origin: str
+    label: str
+    display_name: str
+    is_default: bool
+    state: str
+    state_reason: str
+    method: str
+    issuer: str
+    requested_scope: str
+    granted_scope: str
+    has_refresh_token: bool
+    expires_at: datetime | None
+    created_at: datetime
+    connected_at: datetime | None
+    last_used_at: datetime | None
+    page: str
+
+    @classmethod
+    def of(cls, connection: Connection, connector: Connector, page: str) -> ConnectionShown:
+        return cls(
+            id=connection.id,
+            connector=connector.slug,
+            connector_name=connector.name,
+            review_state=connector.review_state.value,
+            review_label=connector.review_state.label,
+            origin=connector.origin,
+            label=connection.label,
+            display_name=connection.display_name,
+            is_default=connection.is_default,
+            state="blocked" if connector.state == "blocked" else connection.state.value,
+            state_reason=connection.state_reason,
+            method=connection.method,
+            issuer=connection.issuer,
+            requested_scope=connection.requested_scope,
+            granted_scope=connection.granted_scope,
+            has_refresh_token=connection.has_refresh_token,
+            expires_at=connection.expires_at,
+            created_at=connection.created_at,
+            connected_at=connection.connected_at,
+            last_used_at=connection.last_used_at,
+            page=page,
+        )
+
+
+class Begin(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    connector: str = Field(max_length=40)
+    label: str = Field(default="", max_length=12, description="Tells several accounts at one connector apart.")
+    display_name: str = Field(default="", max_length=100)
+
+
+class ConnectPage(BaseModel):
+    """Where the person goes on, in their own browser."""
+
+    page: str
+
+
+class HeaderValues(Begin):
+    values: dict[str, SecretStr] = Field(
+        max_length=4, description="Value by name of request header. Sealed; no interface gives them back."
+    )
+
+
+class ReceiptShown(BaseModel):
+    """What a disconnect did."""
+
+    id: str
+    at: datetime
+    connector_name: str
+    connector_host: str
+    label: str
+    keys_destroyed: int
+    revocation: str
+    revocation_detail: str
+    unrecoverable_after: datetime
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> ReceiptShown:
+        return cls(
+            id=receipt.id,
+            at=receipt.at,
+            connector_name=receipt.connector_name,
+            connector_host=receipt.connector_host,
+            label=receipt.label,
+            keys_destroyed=receipt.keys_destroyed,
+            revocation=receipt.revocation,
+            revocation_detail=receipt.revocation_detail,
+            unrecoverable_after=receipt.unrecoverable_after,
+        )
+
+
+class StepShown(BaseModel):
+    """One step of discovery, registration, authorization, exchange, refresh or revocation; secrets removed."""
+
+    at: datetime
+    stage: str
+    request: str
+    status: int | None
+    reason: str
+
+    @classmethod
+    def of(cls, step: TraceStep) -> StepShown:
+        return cls(at=step.at, stage=step.stage, request=step.request, status=step.status, reason=step.reason)
+
+
+@router.get("", operation_id="list_connections")
+async def list_connections(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[ConnectionShown]:
+    """The person's accounts."""
+    return Listed(items=[await _shown(rooms, each) for each in await rooms.connections.list(whose.id)])
+
+
+@router.post("", operation_id="begin_connection")
+async def begin_connection(begin: Begin, _who: Writer, whose: Whose, rooms: Rooms) -> ConnectPage:
+    """The page on which the person looks at what they are about to connect, and does so."""
+    connector = await rooms.connectors.get(begin.connector, whose)
+    return ConnectPage(page=rooms.pages.connect(connector.slug, label=begin.label, display_name=begin.display_name))
+
+
+@router.post("/headers", operation_id="connect_with_headers", status_code=201)
+async def connect_with_headers(given: HeaderValues, _who: Writer, whose: Whose, rooms: Rooms) -> ConnectionShown:
+    """Connects an account by the values of its request headers, or replaces them. Write-only."""
+    connector = await rooms.connectors.get(given.connector, whose)
+    values = {name: Secret(value.get_secret_value()) for name, value in given.values.items()}
+    connection = await rooms.connecting.set_header(
+        whose, connector, label=given.label, display_name=given.display_name, values=values
+    )
+    return await _shown(rooms, connection)
+
+
+@router.post("/disconnect-all", operation_id="disconnect_everything")
+async def disconnect_everything(who: Ender, whose: Whose, rooms: Rooms) -> Listed[ReceiptShown]:
+    """Revokes and destroys every credential of the person. Works whatever state the connectors are in (S-03)."""
+    receipts = await rooms.disconnecting.disconnect_all(whose.id, by=actor_of(who))
+    return Listed(items=[ReceiptShown.of(receipt) for receipt in receipts])
+
+
+@router.get("/{connection_id}", operation_id="show_connection")
+async def show_connection(connection_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> ConnectionShown:
+    return await _shown(rooms, await rooms.connections.get(whose.id, connection_id))
+
+
+@router.delete("/{connection_id}", operation_id="remove_connection", status_code=204)
+async def remove_connection(connection_id: str, _who: Ender, whose: Whose, rooms: Rooms) -> None:
+    """Disconnects, then drops the entry with its tools and permissions (CON-01)."""
+    await rooms.connections.remove(whose.id, connection_id)
+
+
+@router.post("/{connection_id}/disconnect", operation_id="disconnect")
+async def disconnect(connection_id: str, who: Ender, whose: Whose, rooms: Rooms) -> ReceiptShown:
+    """Revokes the credential at the service and destroys it here. The entry stays, not connected."""
+    await rooms.connections.get(whose.id, connection_id)
+    return ReceiptShown.of(await rooms.disconnecting.disconnect(whose.id, connection_id, by=actor_of(who)))
+
+
+@router.get("/{connection_id}/trace", operation_id="trace_connection")
+async def trace_connection(connection_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> Listed[StepShown]:
+    """Each step of signing in and refreshing, with its status and reason; secrets removed."""
+    await rooms.connections.get(whose.id, connection_id)
+    return Listed(items=[StepShown.of(step) for step in await rooms.trace.list(whose.id, connection_id)])
+
+
+async def _shown(rooms: Services, connection: Connection) -> ConnectionShown:
+    connector = await rooms.connectors.by_id(connection.connector_id)
+    return ConnectionShown.of(connection, connector, rooms.pages.connection(connection.id))

@@ -1,0 +1,123 @@
+"""Connectors: what can be connected, and adding and removing custom ones."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
+from valetkey.api.paging import Listed
+from valetkey.api.services import Services
+from valetkey.directory.model import AuthKind, Connector, ReviewState
+from valetkey.identity.model import Person, Principal
+from valetkey.identity.roles import Act, may
+from valetkey.kernel.errors import Forbidden
+
+router = APIRouter(prefix="/connectors", tags=["connectors"])
+
+Reader = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_READ, operator=True))]
+Writer = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_WRITE, operator=True))]
+
+
+class ConnectorShown(BaseModel):
+    """`review_state` and its label are set by the server, whatever the name says (S-05)."""
+
+    id: str
+    slug: str
+    name: str
+    url: str
+    review_state: ReviewState
+    review_label: str
+    auth_kind: AuthKind
+    auth: dict[str, Any]
+    state: Literal["enabled", "blocked", "delisted"]
+    organization_id: str
+    added_by: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, connector: Connector) -> ConnectorShown:
+        return cls(
+            id=connector.id,
+            slug=connector.slug,
+            name=connector.name,
+            url=connector.url,
+            review_state=connector.review_state,
+            review_label=connector.review_state.label,
+            auth_kind=connector.auth_kind,
+            auth=dict(connector.auth),
+            state=connector.state,
+            organization_id=connector.organization_id,
+            added_by=connector.added_by,
+            created_at=connector.created_at,
+        )
+
+
+class NewConnector(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(max_length=100)
+    url: str = Field(max_length=2048, description="The MCP endpoint. A key or token in it is refused.")
+    auth_kind: AuthKind = "oauth"
+    auth: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Facts, never secrets: `client_id`, `scope`, `no_scope_fallback`, `headers`, `optional_headers`.",
+    )
+
+
+@router.get("", operation_id="list_connectors")
+async def list_connectors(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[ConnectorShown]:
+    """The connectors that the person can connect."""
+    return Listed(items=[ConnectorShown.of(connector) for connector in await rooms.connectors.list_for(whose)])
+
+
+@router.get("/{slug}", operation_id="show_connector")
+async def show_connector(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> ConnectorShown:
+    return ConnectorShown.of(await rooms.connectors.get(slug, whose))
+
+
+@router.post("", operation_id="add_connector", status_code=201)
+async def add_connector(new: NewConnector, who: Writer, whose: Whose, rooms: Rooms) -> ConnectorShown:
+    """A custom connector for the person's organization. Nothing is contacted and nobody is connected by this."""
+    await _demand_may_add(rooms, whose)
+    added = await rooms.connectors.add_custom(whose, name=new.name, url=new.url, auth_kind=new.auth_kind, auth=new.auth)
+    await _tell(rooms, "connector.added", who, whose, added)
+    return ConnectorShown.of(added)
+
+
+@router.delete("/{slug}", operation_id="remove_connector", status_code=204)
+async def remove_connector(slug: str, who: Writer, whose: Whose, rooms: Rooms) -> None:
+    """Disconnects and removes the person's own connections to it, then the connector, if nobody else has one."""
+    connector = await rooms.connectors.get(slug, whose)
+    if connector.added_by != whose.id:
+        await _demand_may_add(rooms, whose)
+    for connection in await rooms.connections.list(whose.id):
+        if connection.connector_id == connector.id:
+            await rooms.connections.remove(whose.id, connection.id)
+    await rooms.connectors.remove(connector.id)
+    await _tell(rooms, "connector.removed", who, whose, connector)
+
+
+async def _demand_may_add(rooms: Services, person: Person) -> None:
+    # CUS-06: in an organization, who manages connectors; in a personal one, its person.
+    if may(person.role, Act.MANAGE_CONNECTORS):
+        return
+    organization = await rooms.organizations.get(person.organization_id)
+    if organization.kind != "personal":
+        raise Forbidden(
+            "Only owners and admins add and remove connectors in this organization.", hint="Ask one of them."
+        )
+
+
+async def _tell(rooms: Services, event: str, who: Principal, whose: Person, connector: Connector) -> None:
+    await rooms.trail.write(
+        event,
+        actor=actor_of(who),
+        organization_id=connector.organization_id,
+        person_id=whose.id,
+        object=connector.id,
+        detail={"slug": connector.slug, "origin": connector.origin, "review_state": connector.review_state.value},
+    )

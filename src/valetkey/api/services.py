@@ -1,0 +1,81 @@
+"""The rooms behind the routes; `app` hands them in. What another room offers is written here as far as it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from valetkey.audit.repository import CallRecords
+from valetkey.audit.trail import Trail
+from valetkey.connections.accounts import Connections
+from valetkey.connections.model import Connection, Receipt
+from valetkey.connections.trace import Trace
+from valetkey.directory.connectors import Connectors
+from valetkey.directory.model import Connector
+from valetkey.directory.snapshots import Snapshots
+from valetkey.identity.model import Person, Principal
+from valetkey.identity.organizations import Organizations
+from valetkey.identity.people import People
+from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.tokens import Tokens
+from valetkey.kernel.secret import Secret
+from valetkey.policy.permissions import Permissions
+from valetkey.vault.day_keys import DayKeys
+
+
+class Connecting(Protocol):
+    async def set_header(
+        self, person: Person, connector: Connector, *, label: str, display_name: str, values: Mapping[str, Secret]
+    ) -> Connection: ...
+
+
+class Disconnecting(Protocol):
+    async def disconnect(self, person_id: str, connection_id: str, *, by: str) -> Receipt: ...
+    async def disconnect_all(self, person_id: str, *, by: str) -> Sequence[Receipt]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one tool call came to: the result as JSON, and the id of its record."""
+
+    call_id: str
+    result: bytes
+
+
+class CallTool(Protocol):
+    """The gateway, for one call: the same rules, the same record as a call of an assistant."""
+
+    async def __call__(
+        self, principal: Principal, *, connector: str, label: str, tool: str, arguments: bytes
+    ) -> Answer: ...
+
+
+class Pages(Protocol):
+    """Addresses of pages for people, whole URLs."""
+
+    def sign_in(self, token: Secret) -> str: ...
+    def connect(self, connector: str, *, label: str, display_name: str) -> str: ...
+    def connection(self, connection_id: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a route may ask for."""
+
+    people: People
+    organizations: Organizations
+    links: SignInLinks
+    tokens: Tokens
+    connectors: Connectors
+    snapshots: Snapshots
+    permissions: Permissions
+    connections: Connections
+    connecting: Connecting
+    disconnecting: Disconnecting
+    trace: Trace
+    calls: CallRecords
+    day_keys: DayKeys
+    trail: Trail
+    call_tool: CallTool
+    pages: Pages

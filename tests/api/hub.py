@@ -1,0 +1,171 @@
+"""A hub for the API's tests: real rooms on a real database, and stand-ins only for what reaches other machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx2
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from tests.conftest import FakeClock
+from valetkey.api.app import create
+from valetkey.api.asking import Scope, as_operator
+from valetkey.api.services import Answer, Services
+from valetkey.audit.repository import CallRecords
+from valetkey.audit.trail import Trail
+from valetkey.connections.accounts import Connections
+from valetkey.connections.model import Connection, Receipt, State
+from valetkey.connections.trace import Trace
+from valetkey.directory.connectors import Connectors
+from valetkey.directory.model import Connector
+from valetkey.directory.snapshots import Snapshots
+from valetkey.identity.model import Person, Principal, Role
+from valetkey.identity.organizations import Organizations
+from valetkey.identity.people import People
+from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.tokens import Tokens
+from valetkey.kernel.secret import Secret
+from valetkey.net.url import parse_url
+from valetkey.policy.permissions import Permissions
+from valetkey.store.database import Database
+from valetkey.store.notify import Notifications
+from valetkey.vault.day_keys import DayKeys
+
+HOUR = 3600.0
+PUBLIC_URL = "http://localhost:8484"
+
+
+class Pages:
+    def sign_in(self, token: Secret) -> str:
+        return f"{PUBLIC_URL}/signin/link/{token.reveal().decode()}"
+
+    def connect(self, connector: str, *, label: str, display_name: str) -> str:
+        return f"{PUBLIC_URL}/connect/{connector}?label={label}"
+
+    def connection(self, connection_id: str) -> str:
+        return f"{PUBLIC_URL}/connections/{connection_id}"
+
+
+@dataclass
+class Elsewhere:
+    """What would talk to services: notes what it was asked, and answers as if it had been done."""
+
+    clock: FakeClock
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    async def end(self, connection: Connection, *, actor: str) -> Receipt:
+        self.asked.append(("end", connection.id, actor))
+        return self._receipt(connection.person_id, connection.label)
+
+    async def disconnect(self, person_id: str, connection_id: str, *, by: str) -> Receipt:
+        self.asked.append(("disconnect", person_id, connection_id, by))
+        return self._receipt(person_id, "main")
+
+    async def disconnect_all(self, person_id: str, *, by: str) -> Sequence[Receipt]:
+        self.asked.append(("disconnect_all", person_id, by))
+        return [self._receipt(person_id, "main")]
+
+    async def set_header(
+        self, person: Person, connector: Connector, *, label: str, display_name: str, values: Mapping[str, Secret]
+    ) -> Connection:
+        self.asked.append(("set_header", person.id, connector.slug, label, dict(values)))
+        now = self.clock.now()
+        return Connection(
+            "cn_new", person.organization_id, person.id, connector.id, 1, label or "main", display_name, True,
+            State.CONNECTED, "", "header", "", "", "", "", False, None, 1, now, now, None,
+        )  # fmt: skip
+
+    async def call(self, principal: Principal, *, connector: str, label: str, tool: str, arguments: bytes) -> Answer:
+        self.asked.append(("call", principal.person_id, connector, label, tool, json.loads(arguments)))
+        return Answer("call_1", b'{"content":[{"type":"text","text":"done"}]}')
+
+    def _receipt(self, person_id: str, label: str) -> Receipt:
+        now = self.clock.now()
+        return Receipt("rec_1", person_id, now, "GitHub", "h.example", label, 2, "confirmed", "", now)
+
+
+class Hub:
+    """The API with its rooms. `operator` and `with_scopes` give clients; `nobody` one without a token."""
+
+    def __init__(self, database: Database, clock: FakeClock, *, day_keys: DayKeys | None = None) -> None:
+        notifications = Notifications(database)
+        trail = Trail(database, clock)
+        self.clock, self.database = clock, database
+        self.elsewhere = Elsewhere(clock)
+        connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url)
+        self.services = Services(
+            people=People(database, clock=clock, notifications=notifications, trail=trail),
+            organizations=Organizations(database, clock=clock),
+            links=SignInLinks(database, clock=clock, trail=trail),
+            tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
+            connectors=connectors,
+            snapshots=Snapshots(database, notifications, clock=clock),
+            permissions=Permissions(database, notifications, clock=clock),
+            connections=Connections(
+                database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=self.elsewhere
+            ),
+            connecting=self.elsewhere,
+            disconnecting=self.elsewhere,
+            trace=Trace(database, clock=clock),
+            calls=CallRecords(database),
+            day_keys=day_keys,  # type: ignore[arg-type]  # only the tests of contents give keys
+            trail=trail,
+            call_tool=self.elsewhere.call,
+            pages=Pages(),
+        )
+        self.people: dict[str, Person] = {}
+
+    def replaced(self, **rooms: Any) -> None:
+        self.services = replace(self.services, **rooms)
+
+    @property
+    def app(self) -> ASGIApp:
+        return Starlette(routes=[Mount("/api/v1", app=create(self.services))])
+
+    async def add(self, login: str, organization_id: str, role: Role) -> Person:
+        person = await self.services.people.create(
+            login=login, display_name=login.title(), organization_id=organization_id, role=role
+        )
+        self.people[login] = person
+        return person
+
+    def client(self, app: ASGIApp, token: str = "") -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=app, raise_app_exceptions=False),
+            base_url=f"{PUBLIC_URL}/api/v1",
+            headers={"authorization": f"Bearer {token}"} if token else {},
+        )
+
+    @property
+    def nobody(self) -> httpx2.AsyncClient:
+        return self.client(self.app)
+
+    @property
+    def operator(self) -> httpx2.AsyncClient:
+        return self.client(as_operator(self.app))
+
+    async def token(self, login: str, *scopes: str, audience: str = "/api/v1") -> str:
+        secret, _info = await self.services.tokens.create_personal(
+            self.people[login], f"for {login}", audience, scopes, HOUR
+        )
+        return secret.reveal().decode()
+
+    async def with_scopes(self, login: str, *scopes: str) -> httpx2.AsyncClient:
+        """A client with a token of this person; without `scopes`, one that has all of them."""
+        return self.client(self.app, await self.token(login, *(scopes or tuple(Scope))))
+
+
+async def open_hub(database: Database, clock: FakeClock) -> Hub:
+    """A hub with Ada (owner) and Bob (member) of one organization, and Eve of another."""
+    hub = Hub(database, clock)
+    ours = await hub.services.organizations.create("Ours", "organization")
+    theirs = await hub.services.organizations.create("Theirs", "personal")
+    await hub.add("ada", ours.id, Role.OWNER)
+    await hub.add("bob", ours.id, Role.MEMBER)
+    await hub.add("eve", theirs.id, Role.OWNER)
+    return hub
