@@ -44,7 +44,7 @@ class Form:
 
 @dataclass(slots=True)
 class Page:
-    """A page as it was received, after redirects."""
+    """A page as it was received, after redirects. `codes` are its blocks of code; `moves_on_to` is a refresh."""
 
     url: str
     status: int
@@ -53,6 +53,8 @@ class Page:
     text: str
     forms: list[Form]
     links: list[tuple[str, str]]
+    codes: list[str] = field(default_factory=list)
+    moves_on_to: str = ""
 
     @property
     def host(self) -> str:
@@ -87,6 +89,7 @@ class Browser:
 
     def __init__(self, *, stop_at: str = "no such URL") -> None:
         self._stop_at = stop_at
+        self._origin = "null"
         self._http = httpx2.Client(trust_env=False, timeout=30, headers={"user-agent": "Valetkey-Demo/1.0"})
         self.visited: list[str] = []
         self.page = Page("about:blank", 0, "", "", "", [], [])
@@ -122,23 +125,37 @@ class Browser:
     def close(self) -> None:
         self._http.close()
 
+    def _site(self, url: str) -> str:
+        """How a browser calls the way from this page to `url` (Fetch Metadata)."""
+        if not self.page.host:
+            return "none"
+        own, other = urlsplit(self.page.url), urlsplit(url)
+        if (own.scheme, own.netloc) == (other.scheme, other.netloc):
+            return "same-origin"
+        return "same-site" if own.hostname == other.hostname else "cross-site"
+
     def _go(self, method: str, url: str, fields: Sequence[tuple[str, str]] = ()) -> Page:
         for _ in range(MOST_REDIRECTS):
             url = urldefrag(url).url
-            headers = {"referer": self.page.url} if urlsplit(url).netloc == self.page.host else {}
+            headers = {"sec-fetch-site": self._site(url), "sec-fetch-mode": "navigate"}
             if method == "POST":
-                parts = urlsplit(self.page.url)
-                headers |= {"origin": f"{parts.scheme}://{parts.netloc}"}
+                headers |= {"origin": self._origin}
                 headers |= {"content-type": "application/x-www-form-urlencoded"}
                 body = str(httpx2.QueryParams(list(fields))).encode()
                 answer = self._http.post(url, content=body, headers=headers)
             else:
                 answer = self._http.get(url, params=list(fields) or None, headers=headers)
             self.visited.append(f"{method} {urlsplit(url).netloc}{urlsplit(url).path} {answer.status_code}")
-            if answer.status_code not in (301, 302, 303, 307, 308):
+            if answer.status_code in (301, 302, 303, 307, 308):
+                url = urljoin(str(answer.url), answer.headers["location"])
+            else:
                 self.page = read_page(str(answer.url), answer.status_code, answer.text)
-                return self.page
-            url = urljoin(str(answer.url), answer.headers["location"])
+                # A page that hides where it is hides it from forms, too (Fetch, "append a request Origin header").
+                hidden = answer.headers.get("referrer-policy") == "no-referrer"
+                self._origin = "null" if hidden else str(answer.url.copy_with(path="", query=None, fragment=None))
+                if not self.page.moves_on_to:
+                    return self.page
+                url = urljoin(self.page.url, self.page.moves_on_to)
             if url.startswith(self._stop_at):
                 return Page(url, answer.status_code, "", "", "", [], [])
             if answer.status_code < 307:
@@ -151,7 +168,8 @@ def read_page(url: str, status: int, html: str) -> Page:
     reader.feed(html)
     reader.close()
     text = " ".join(" ".join(reader.words).split())
-    return Page(url, status, html, " ".join(reader.title.split()), text, reader.forms, reader.links)
+    title = " ".join(reader.title.split())
+    return Page(url, status, html, title, text, reader.forms, reader.links, reader.codes, reader.moves_on_to)
 
 
 def _find_button(form: Form, words: str) -> Button | None:
@@ -167,7 +185,9 @@ class _Reader(HTMLParser):
         self.forms: list[Form] = []
         self.links: list[tuple[str, str]] = []
         self.words: list[str] = []
+        self.codes: list[str] = []
         self.title = ""
+        self.moves_on_to = ""
         self._open: list[str] = []
         self._form: Form | None = None
         self._by_id: dict[str, Form] = {}
@@ -183,6 +203,10 @@ class _Reader(HTMLParser):
             self._form = Form(given.get("action", ""), given.get("method", "get").upper())
             self.forms.append(self._form)
             self._by_id[given.get("id", "")] = self._form
+        elif tag == "meta" and given.get("http-equiv", "").lower() == "refresh":
+            self.moves_on_to = given.get("content", "").partition("=")[2]
+        elif tag == "pre":
+            self.codes.append("")
         elif tag == "a" and "href" in given:
             self._link = (given["href"], len(self.words))
         elif tag in ("input", "button", "select", "textarea", "option"):
@@ -235,3 +259,5 @@ class _Reader(HTMLParser):
             self.title += data
         elif not _SILENT & set(self._open):
             self.words.append(data)
+            if "pre" in self._open:
+                self.codes[-1] += data
