@@ -1,0 +1,62 @@
+"""One call with what was sent and answered, opened with the person's own key of that day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from valetkey.audit.model import CallRecord, OfPerson
+from valetkey.connections.model import Connection
+from valetkey.directory.model import Connector
+from valetkey.kernel.errors import NotFound, VaultFailed
+from valetkey.web.tree import Node, read_tree
+from valetkey.web.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A sealed payload, opened; or why it is not there."""
+
+    title: str
+    lead: str
+    tree: Node | None
+    why_not: str = ""
+
+
+async def show(visit: Visit) -> Response:
+    call = await visit.services.calls.find(visit.path("call"), OfPerson(visit.person.id))
+    connection, connector = await _where(visit, call)
+    return visit.page(
+        "activity_show.html",
+        call=call,
+        connection=connection,
+        connector=connector,
+        account=(connection.display_name or connection.label) if connection else "",
+        parts=(
+            await _part(visit, call, "request", call.request, "What was sent", "The parameters, exactly."),
+            await _part(visit, call, "response", call.response, "What came back", "Text supplied by the service."),
+        ),
+    )
+
+
+async def _where(visit: Visit, call: CallRecord) -> tuple[Connection | None, Connector | None]:
+    """Connection and connector as they are now; either may be gone, the record stays."""
+    if not call.connection_id:
+        return None, None
+    try:
+        connection = await visit.services.connections.get(visit.person.id, call.connection_id)
+        return connection, await visit.services.connectors.by_id(connection.connector_id)
+    except NotFound:
+        return None, None
+
+
+async def _part(visit: Visit, call: CallRecord, name: str, sealed: bytes | None, title: str, lead: str) -> Part:
+    if sealed is None:
+        return Part(title, lead, None, "Nothing.")
+    try:
+        key = await visit.services.day_keys.existing(call.person_id, call.organization_id, call.day)
+        body = key.open(sealed, about=f"{call.id}:{name}")
+    except VaultFailed as error:
+        return Part(title, lead, None, f"This can no longer be opened. {error.message}")
+    return Part(title, lead, read_tree(body))

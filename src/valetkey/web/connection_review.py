@@ -1,0 +1,103 @@
+"""The page before the service: who this is, what it asks for, and the person's word that they have read it.
+
+The form carries the hash of exactly the facts that were shown; if they are others by then, nothing is accepted (S-24).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+from valetkey.connections.model import Attempt, ScopeOrigin
+from valetkey.kernel.errors import BadInput, Conflict
+from valetkey.web.visit import Visit
+
+_CLIENT_WORDS = {
+    "preregistered": "a client that was agreed with the service beforehand",
+    "cimd": "this hub, by its published client document",
+    "dcr": "this hub, registered with the service automatically",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OriginWords:
+    """Where the scopes come from, for people (S-18, S-19)."""
+
+    text: str
+    broad: bool = False
+
+
+_ORIGINS = {
+    ScopeOrigin.CHALLENGE: OriginWords("The service named these when it was asked."),
+    ScopeOrigin.CONNECTOR: OriginWords("The service lists these in its own description."),
+    ScopeOrigin.AUTHORIZATION_SERVER: OriginWords(
+        "The service named none; these are all that its sign-in page offers.", broad=True
+    ),
+    ScopeOrigin.PINNED: OriginWords("These were fixed for this connector in this hub."),
+    ScopeOrigin.NONE: OriginWords("Nobody named any scopes."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedTool:
+    """A tool as the service lists it to strangers, with its own claim about itself."""
+
+    name: str
+    description: str
+    word: str
+    tone: str
+
+
+async def show(visit: Visit) -> Response:
+    attempt = await visit.services.connecting.attempt(visit.path("attempt"), visit.session)
+    return await _page(visit, attempt)
+
+
+async def submit(visit: Visit) -> Response:
+    attempt = await visit.services.connecting.attempt(visit.path("attempt"), visit.session)
+    scopes = visit.form.many("scope")
+    if visit.form.one("acknowledged") != "yes":
+        return await _page(visit, attempt, {"acknowledged": "Please tick this if it is so."}, scopes)
+    try:
+        address = await visit.services.connecting.accept(attempt.id, visit.session, visit.form.one("facts_hash"), scopes)
+    except (BadInput, Conflict) as error:
+        return await _page(visit, attempt, {"": error.message, "hint": error.hint}, scopes)
+    # Answered with a page, not a redirect: browsers hold a form's redirects to `form-action`, which is our origin only.
+    return visit.page("leaving.html", address=address, host=urlsplit(address).netloc)
+
+
+async def _page(
+    visit: Visit, attempt: Attempt, errors: Mapping[str, str] | None = None, chosen: Sequence[str] | None = None
+) -> Response:
+    connection = await visit.services.connections.get(visit.person.id, attempt.connection_id)
+    tools = [_reviewed(tool) for tool in attempt.facts.tools]
+    return visit.page(
+        "connection_review.html",
+        status=422 if errors else 200,
+        errors=errors or {},
+        chosen=chosen,
+        attempt=attempt,
+        facts=attempt.facts,
+        connector=await visit.services.connectors.by_id(connection.connector_id),
+        client_words=_CLIENT_WORDS.get(attempt.facts.client_source, attempt.facts.client_source),
+        origin_words=_ORIGINS[attempt.facts.scope_origin],
+        tools=tools,
+        reading=sum(tool.tone == "" for tool in tools),
+        destroying=sum(tool.tone == "bad" for tool in tools),
+    )
+
+
+def _reviewed(tool: Mapping[str, Any]) -> ReviewedTool:
+    hints = tool.get("annotations")
+    hints = hints if isinstance(hints, Mapping) else {}
+    if hints.get("readOnlyHint") is True:
+        word, tone = "says it only reads", ""
+    elif hints.get("destructiveHint") is False:
+        word, tone = "may write", "warn"
+    else:  # a missing hint means the worst (MCP, ToolAnnotations)
+        word, tone = "may delete or overwrite", "bad"
+    return ReviewedTool(str(tool.get("name", "")), str(tool.get("description", "")), word, tone)

@@ -1,0 +1,56 @@
+"""The headers that every page of ours carries (security.md 5.6)."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+
+_DIRECTIVES = (
+    ("default-src", "'none'"),
+    ("script-src", "'self'"),
+    ("style-src", "'self'"),
+    ("img-src", "'self'"),
+    ("font-src", "'self'"),
+    ("connect-src", "'self'"),
+    ("base-uri", "'none'"),
+    ("frame-ancestors", "'none'"),
+    ("form-action", "'self'"),
+    ("require-trusted-types-for", "'script'"),
+    ("trusted-types", "default"),
+)
+# Everything a page could ask a browser for, denied; passkeys are the one thing our pages use.
+_DENIED = (
+    "accelerometer autoplay bluetooth camera display-capture encrypted-media fullscreen gamepad geolocation gyroscope "
+    "hid idle-detection local-fonts magnetometer microphone midi otp-credentials payment picture-in-picture "
+    "screen-wake-lock serial storage-access usb web-share xr-spatial-tracking"
+).split()
+_PERMISSIONS = ", ".join(
+    [*(f"{feature}=()" for feature in _DENIED), "publickey-credentials-create=(self)", "publickey-credentials-get=(self)"]
+)
+
+
+def content_security_policy(*, form_action: str = "") -> str:
+    """The policy. `form_action` adds one origin that a form's answer may redirect to (the consent page's client)."""
+    return "; ".join(
+        f"{name} {value} {form_action}".rstrip() if name == "form-action" else f"{name} {value}"
+        for name, value in _DIRECTIVES
+    )
+
+
+_FIXED = {
+    "content-security-policy": content_security_policy(),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": _PERMISSIONS,
+    "cache-control": "no-store",
+    "x-frame-options": "DENY",
+}
+
+
+def harden(headers: MutableMapping[str, str], *, https: bool) -> None:
+    """Adds what is missing; a page that set one of these itself (static files: caching) keeps its own."""
+    for name, value in _FIXED.items():
+        headers.setdefault(name, value)
+    if https:
+        headers["strict-transport-security"] = "max-age=63072000; includeSubDomains"

@@ -1,0 +1,28 @@
+"""Disabling a person: they are out at once, everywhere."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from valetkey.identity.roles import Act
+from valetkey.kernel.errors import Conflict
+from valetkey.web.people_list import check_may
+from valetkey.web.person_invite import managed_person
+from valetkey.web.sign_in_again import ask_again
+from valetkey.web.visit import Visit
+
+
+async def show(visit: Visit) -> Response:
+    check_may(visit, Act.MANAGE_PEOPLE)
+    return visit.page("person_disable.html", person=await managed_person(visit))
+
+
+async def submit(visit: Visit) -> Response:
+    check_may(visit, Act.MANAGE_PEOPLE)
+    person = await managed_person(visit)
+    if (detour := ask_again(visit, to=f"/admin/people/{person.id}/disable")) is not None:
+        return detour
+    if person.id == visit.person.id:
+        raise Conflict("You cannot disable yourself.")
+    await visit.services.people.disable(person.id, by=visit.actor)
+    return visit.go("/admin", done="person-disabled")

@@ -1,0 +1,69 @@
+"""Inviting somebody, or giving somebody who lost their way in a new link. The link is shown once, to be handed over."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from valetkey.identity.model import LinkPurpose, Person, Role
+from valetkey.identity.roles import Act, may
+from valetkey.kernel.errors import BadInput, Conflict, NotFound
+from valetkey.web.people_list import check_may, people_page, roles_to_give
+from valetkey.web.sign_in_again import ask_again
+from valetkey.web.sign_in_link import link_path
+from valetkey.web.visit import Visit
+
+
+async def submit(visit: Visit) -> Response:
+    check_may(visit, Act.MANAGE_PEOPLE)
+    if (detour := ask_again(visit, to="/admin")) is not None:
+        return detour
+    values = {name: visit.form.one(name, limit=300) for name in ("login", "display_name", "role")}
+    try:
+        if values["role"] not in roles_to_give(visit):
+            raise BadInput("That role cannot be given.", field="role")
+        person = await visit.services.people.create(
+            login=values["login"],
+            display_name=values["display_name"],
+            organization_id=visit.person.organization_id,
+            role=Role(values["role"]),
+        )
+    except BadInput as error:
+        field = error.field if error.field in values else ""
+        return await people_page(visit, {field: f"{error.message} {error.hint}".strip()}, values)
+    except Conflict as error:
+        return await people_page(visit, {"login": error.message}, values)
+    return await _link_page(visit, person, "invite")
+
+
+async def submit_link(visit: Visit) -> Response:
+    check_may(visit, Act.MANAGE_PEOPLE)
+    if (detour := ask_again(visit, to="/admin")) is not None:
+        return detour
+    person = await managed_person(visit)
+    has_credential = await visit.services.people.has_credential(person.id)
+    return await _link_page(visit, person, "recovery" if has_credential else "invite")
+
+
+async def managed_person(visit: Visit) -> Person:
+    """The person named in the path, if this visitor may manage them. Raises `NotFound`."""
+    person = await visit.services.people.get(visit.path("person"))
+    if person.organization_id != visit.person.organization_id:
+        raise NotFound("There is no such person.")
+    # Whoever can send an owner a recovery link can become that owner.
+    if person.role is Role.OWNER and not may(visit.person.role, Act.MANAGE_OWNERS):
+        raise NotFound("There is no such person.")
+    return person
+
+
+async def _link_page(visit: Visit, person: Person, purpose: LinkPurpose) -> Response:
+    token = await visit.services.links.issue(person.id, purpose=purpose, by=visit.actor)
+    recovery = " It works beside what they have, and that it was used is recorded." if purpose == "recovery" else ""
+    # Revealed because this page is the one time that the link is seen.
+    return visit.page(
+        "shown_once.html",
+        title="A one-time link",
+        lead=f"Hand it to {person.login}, by a way that only they can read. Good for 15 minutes, once.{recovery}",
+        text=visit.public_url + link_path(token.reveal().decode()),
+        example="",
+        done="/admin",
+    )

@@ -1,0 +1,191 @@
+"""The pages as one thing: the site map, and what the authorization server is handed.
+
+Closed by default: a line without `PUBLIC` or `LINKED` wants a signed-in person, so forgetting is safe.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from valetkey.identity.model import BrowserSession
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import NotFound, ValetkeyError
+from valetkey.web import (
+    activity_list,
+    activity_show,
+    assistant_end,
+    components_show,
+    connection_add,
+    connection_callback,
+    connection_disconnect,
+    connection_list,
+    connection_permissions,
+    connection_reconnect,
+    connection_remove,
+    connection_rename,
+    connection_review,
+    connection_show,
+    connection_start,
+    directory_list,
+    home,
+    passkey_add,
+    passkey_remove,
+    password_set,
+    people_list,
+    person_disable,
+    person_invite,
+    privacy_show,
+    receipt_list,
+    receipt_show,
+    session_end,
+    settings_show,
+    sign_in,
+    sign_in_again,
+    sign_in_link,
+    sign_in_passkey,
+    sign_out,
+    token_create,
+    token_revoke,
+    welcome,
+)
+from valetkey.web.consent import ConsentView, consent_page
+from valetkey.web.door import Access, Door, Page
+from valetkey.web.form import Form
+from valetkey.web.services import Services
+from valetkey.web.static import Static
+from valetkey.web.visit import Visit
+
+PUBLIC, LINKED = Access.PUBLIC, Access.LINKED
+
+
+def site_map() -> tuple[Page, ...]:
+    """Every page there is."""
+    return (
+        # getting in
+        Page("GET", "/signin", sign_in.show, PUBLIC),
+        Page("POST", "/signin", sign_in.submit, PUBLIC),
+        Page("POST", "/signin/passkey/options", sign_in_passkey.options, PUBLIC, script=True),
+        Page("POST", "/signin/passkey", sign_in_passkey.submit, PUBLIC, script=True),
+        Page("POST", "/signin/link", sign_in_link.submit, PUBLIC),
+        Page("GET", "/signin/link/{token}", sign_in_link.show, PUBLIC),
+        Page("GET", "/signin/again", sign_in_again.show),
+        Page("POST", "/signin/again", sign_in_again.submit),
+        Page("GET", "/welcome", welcome.show, LINKED),
+        Page("POST", "/signout", sign_out.submit, LINKED),
+        # what is connected
+        Page("GET", "/", home.show),
+        Page("GET", "/directory", directory_list.show),
+        Page("GET", "/connections", connection_list.show),
+        Page("GET", "/connections/add", connection_add.show),
+        Page("POST", "/connections/add", connection_add.submit),
+        Page("GET", "/connections/new/{connector}", connection_start.show),
+        Page("POST", "/connections/new/{connector}", connection_start.submit),
+        Page("GET", "/connections/review/{attempt}", connection_review.show),
+        Page("POST", "/connections/review/{attempt}", connection_review.submit),
+        # Comes back from a service: whoever is not signed in is told so there, and not sent to sign in.
+        Page("GET", "/oauth/callback/{issuer}", connection_callback.show, PUBLIC),
+        Page("GET", "/connections/disconnect-all", connection_disconnect.show_all),
+        Page("POST", "/connections/disconnect-all", connection_disconnect.submit_all),
+        Page("GET", "/connections/receipts", receipt_list.show),
+        Page("GET", "/connections/receipts/{receipt}", receipt_show.show),
+        Page("GET", "/connections/{connection}", connection_show.show),
+        Page("POST", "/connections/{connection}/tools", connection_permissions.submit),
+        Page("POST", "/connections/{connection}/name", connection_rename.submit),
+        Page("POST", "/connections/{connection}/reconnect", connection_reconnect.submit),
+        Page("GET", "/connections/{connection}/disconnect", connection_disconnect.show),
+        Page("POST", "/connections/{connection}/disconnect", connection_disconnect.submit),
+        Page("POST", "/connections/{connection}/remove", connection_remove.submit),
+        # what happened
+        Page("GET", "/activity", activity_list.show),
+        Page("GET", "/activity/{call}", activity_show.show),
+        # who gets in
+        Page("GET", "/settings", settings_show.show),
+        Page("GET", "/settings/password", password_set.show),
+        Page("POST", "/settings/password", password_set.submit, LINKED),
+        Page("GET", "/settings/passkeys/new", passkey_add.show),
+        Page("POST", "/settings/passkeys/options", passkey_add.options, LINKED, script=True),
+        Page("POST", "/settings/passkeys", passkey_add.submit, LINKED, script=True),
+        Page("POST", "/settings/passkeys/{passkey}/remove", passkey_remove.submit),
+        Page("POST", "/settings/sessions/end-others", session_end.submit_others),
+        Page("POST", "/settings/sessions/{session}/end", session_end.submit),
+        Page("GET", "/settings/tokens/new", token_create.show),
+        Page("POST", "/settings/tokens/new", token_create.submit),
+        Page("POST", "/settings/tokens/{token}/revoke", token_revoke.submit),
+        Page("POST", "/settings/assistants/{family}/end", assistant_end.submit),
+        # the organization
+        Page("GET", "/admin", people_list.show),
+        Page("POST", "/admin/people", person_invite.submit),
+        Page("POST", "/admin/people/{person}/link", person_invite.submit_link),
+        Page("GET", "/admin/people/{person}/disable", person_disable.show),
+        Page("POST", "/admin/people/{person}/disable", person_disable.submit),
+        # for everybody
+        Page("GET", "/privacy", privacy_show.show, PUBLIC),
+    )
+
+
+def development_map() -> tuple[Page, ...]:
+    """What only a developer sees: every component in every state."""
+    return (
+        Page("GET", "/_components", components_show.show, PUBLIC),
+        Page("GET", "/_components/quiet", components_show.show_quiet, PUBLIC),
+    )
+
+
+class Site:
+    """The door for people. `public_url` is the hub's origin; `development` adds `/_components`."""
+
+    def __init__(self, *, services: Services, clock: Clock, public_url: str, development: bool = False) -> None:
+        self._door = Door(services=services, clock=clock, public_url=public_url)
+        self._pages = site_map() + (development_map() if development else ())
+        self._static = Static(https=public_url.startswith("https://"))
+
+    @property
+    def pages(self) -> tuple[Page, ...]:
+        """The site map, for whoever wants to check it."""
+        return self._pages
+
+    def routes(self) -> list[BaseRoute]:
+        """One route for each path, in the order of the site map, so that fixed names win over `{…}`."""
+        by_path: dict[str, dict[str, Page]] = defaultdict(dict)
+        for page in self._pages:
+            by_path[page.path][page.method] = page
+        return [
+            Route("/static/{name}", self._static),
+            *(Route(path, self._door.endpoint(pages)) for path, pages in by_path.items()),
+        ]
+
+    @property
+    def not_found(self) -> ASGIApp:
+        """The answer for every path that no door has."""
+        return self._door.endpoint({"GET": Page("GET", "", _nowhere, PUBLIC), "POST": Page("POST", "", _nowhere, PUBLIC)})
+
+    # --- handed to the authorization server ---------------------------------------------------------------------------
+
+    async def signed_in(self, request: Request) -> BrowserSession | None:
+        """Who is signed in in this browser. A session of method `link` may do nothing but set a credential."""
+        return await self._door.session(request)
+
+    def check_csrf(self, request: Request, session: BrowserSession, token: str) -> None:
+        """Raises `Forbidden` unless a page of ours, in this browser, sent this request with this token."""
+        self._door.check_csrf(request, session, token)
+
+    def to_sign_in(self, request: Request, session: BrowserSession | None = None) -> Response:
+        """Sends the browser to sign in and back here; with a `link` session, to set a credential first."""
+        return self._door.finish(self._door.to_sign_in(request, session))
+
+    async def render_consent(self, request: Request, session: BrowserSession, view: ConsentView) -> Response:
+        """The consent page for an authorization request."""
+        return self._door.finish(await consent_page(self._door.visit(request, session, Form(), token=session.csrf), view))
+
+    def render_problem(self, request: Request, error: ValetkeyError) -> Response:
+        """The page for an error; never a redirect."""
+        return self._door.finish(self._door.problem(request, error))
+
+
+async def _nowhere(_visit: Visit) -> Response:
+    raise NotFound("There is no such page.", hint="It may have been moved or removed.")

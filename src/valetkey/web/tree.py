@@ -1,0 +1,68 @@
+"""A JSON value as a key/value tree for people: every string revealed, every size bounded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_DEEPEST = 24
+_MOST_NODES = 2000
+_LONG = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One line of the tree. `text` is the value of a leaf (`kind`: text, number, word), or a remark (`kind`: note)."""
+
+    label: str
+    kind: str
+    text: str = ""
+    children: tuple[Node, ...] = ()
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.text) > _LONG or self.text.count("\n") > 12
+
+
+class _Pairs(list[tuple[str, object]]):
+    """An object with its members in order, twins included: what was sent twice is shown twice."""
+
+
+def read_tree(body: bytes) -> Node:
+    """The tree of a JSON document; text that is not JSON becomes one leaf."""
+    text = body.decode("utf-8", "backslashreplace")
+    try:
+        # parse_int/parse_float keep digits as written: 1e400 and 2**70 are shown as they are, not as we round them.
+        value = json.loads(text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)
+    except (ValueError, RecursionError):
+        return Node("", "text", text)
+    return _node("", value, depth=0, budget=iter(range(_MOST_NODES)))
+
+
+class _Number(str):
+    pass
+
+
+def _node(label: str, value: object, *, depth: int, budget: Iterator[int]) -> Node:
+    if isinstance(value, _Pairs):
+        return _branch(label, "object", value, depth=depth, budget=budget)
+    if isinstance(value, list):
+        return _branch(label, "list", [(str(n), item) for n, item in enumerate(value, 1)], depth=depth, budget=budget)
+    if isinstance(value, _Number):
+        return Node(label, "number", value)
+    if isinstance(value, str):
+        return Node(label, "text", value)
+    return Node(label, "word", {None: "null", True: "true", False: "false"}.get(value, str(value)))  # type: ignore[call-overload]
+
+
+def _branch(label: str, kind: str, items: list[tuple[str, object]], *, depth: int, budget: Iterator[int]) -> Node:
+    if depth >= _DEEPEST:
+        return Node(label, "note", f"{len(items)} more inside, not shown here")
+    children = []
+    for shown, (name, item) in enumerate(items):
+        if next(budget, None) is None:
+            children.append(Node("", "note", f"{len(items) - shown} more, not shown here"))
+            break
+        children.append(_node(name, item, depth=depth + 1, budget=budget))
+    return Node(label, kind, f"{len(items)}", tuple(children))

@@ -1,0 +1,76 @@
+"""Text from outside, made safe to look at: escaped, bounded, and with every invisible character shown.
+
+A right-to-left override can make `gpj.exe` read as `exe.jpg`; a zero-width space can hide a word. People decide by
+what they see here, so nothing may be in the text that they cannot see (security.md 6.5).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from markupsafe import Markup, escape
+
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+# Letters and marks that draw nothing: combining grapheme joiner, Hangul fillers, Khmer inherent vowels, Braille blank.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_LINE = frozenset("\n\t")
+
+
+def is_hidden(char: str) -> bool:
+    """Whether a reader would not see this character, or would see others moved by it."""
+    return (
+        char in _BLANK
+        or unicodedata.category(char) in _HIDDEN_CATEGORIES
+        or "\U000e0100" <= char <= "\U000e01ef"  # variation selectors supplement: can carry hidden data
+    )
+
+
+def _shown(char: str) -> Markup:
+    return Markup('<span class="revealed">⟦U+{:04X}⟧</span>').format(ord(char))
+
+
+def reveal(text: object, *, limit: int = 2000, lines: bool = False) -> Markup:
+    """`text` escaped, at most `limit` characters, hidden characters as ⟦U+202E⟧; newlines are kept if `lines`."""
+    whole = str(text)
+    kept = _LINE if lines else frozenset()
+    parts = [_shown(char) if is_hidden(char) and char not in kept else escape(char) for char in whole[:limit]]
+    if len(whole) > limit:
+        parts.append(Markup('<span class="revealed">… {} more characters</span>').format(len(whole) - limit))
+    return Markup("").join(parts)
+
+
+def untrusted(text: object, limit: int = 300) -> Markup:
+    """`reveal`ed text in its own direction-isolated box: it can neither style, link nor reorder what is around it."""
+    return Markup('<bdi class="outside">{}</bdi>').format(reveal(text, limit=limit))
+
+
+def _scripts(text: str) -> set[str]:
+    """The alphabets of the letters in `text`, by the first word of each letter's Unicode name."""
+    return {unicodedata.name(char, "UNKNOWN").split(" ")[0] for char in text if char.isalpha()}
+
+
+_CLAIMS = ("verified", "official", "trusted", "secure", "approved", "✓", "✔", "☑", "✅", "🔒")
+
+
+def oddities(name: str) -> tuple[str, ...]:
+    """What is odd about a name that somebody chose, in sentences; empty for an ordinary one (S-05)."""
+    found = []
+    if any(is_hidden(char) for char in name):
+        found.append("The name holds invisible characters.")
+    scripts = _scripts(name)
+    if len(scripts) > 1 and "LATIN" in scripts and scripts & {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "FULLWIDTH"}:
+        found.append("The name mixes alphabets, so it may imitate another name.")
+    elif scripts and scripts <= {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"} and _reads_as_latin(name):
+        found.append("The name looks Latin but is written in another alphabet.")
+    if any(claim in name.lower() for claim in _CLAIMS):
+        found.append("The name makes a claim that Valetkey has not checked.")
+    if name != " ".join(name.split()):
+        found.append("The name has unusual spaces.")
+    return tuple(found)
+
+
+_TWINS = frozenset("аесорхуіјѕһԁԛԝАВЕКМНОРСТХЅІЈαινορυχΑΒΕΖΗΙΚΜΝΟΡΤΥΧ")
+
+
+def _reads_as_latin(name: str) -> bool:
+    return all(char in _TWINS for char in name if char.isalpha())

@@ -1,0 +1,233 @@
+"""A hub's pages on real rooms and a real database, with people in it, and a browser to look at them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx2
+from argon2 import PasswordHasher
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from tests.conftest import FakeClock
+from tests.web.fakes import FakeConnecting, FakeDisconnecting
+from valetkey.audit.calls import CallLog
+from valetkey.audit.model import CallIntent, Outcome
+from valetkey.audit.repository import CallRecords
+from valetkey.audit.trail import Trail
+from valetkey.connections.accounts import Connections
+from valetkey.connections.model import Connection
+from valetkey.connections.trace import Trace
+from valetkey.directory.connectors import Connectors
+from valetkey.directory.model import Connector
+from valetkey.directory.snapshots import Snapshots
+from valetkey.identity.families import Families
+from valetkey.identity.model import Organization, Person, Role
+from valetkey.identity.organizations import Organizations
+from valetkey.identity.people import People
+from valetkey.identity.sessions import Sessions
+from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.signin.passkey import Passkeys
+from valetkey.identity.signin.password import Passwords
+from valetkey.identity.tokens import Tokens
+from valetkey.kernel.ids import new_id
+from valetkey.kernel.secret import Secret
+from valetkey.net.url import parse_url
+from valetkey.policy.permissions import Permissions
+from valetkey.store.database import Database
+from valetkey.store.notify import Notifications
+from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.keyring import Keyring
+from valetkey.vault.root_keys.file import open_or_create
+from valetkey.web.services import Services
+from valetkey.web.site import Site
+
+PUBLIC_URL = "http://localhost:8484"
+PASSWORD = "three quiet otters"
+TOOLS = (
+    b'{"name":"search_notes","title":"Search notes","description":"Finds notes by words.","annotations":{"readOnlyHint":true}}',
+    b'{"name":"read_note","title":"Read a note","description":"The text of one note.","annotations":{"readOnlyHint":true}}',
+    b'{"name":"write_note","description":"Writes a note.","annotations":{"destructiveHint":false}}',
+    b'{"name":"delete_note","description":"Deletes a note for ever."}',
+)
+
+
+@dataclass
+class Browser:
+    """A browser without scripts: keeps cookies, follows our redirects, sends forms as a page of ours does."""
+
+    client: httpx2.AsyncClient
+    last: httpx2.Response | None = field(default=None, repr=False)
+
+    async def get(self, path: str, **headers: str) -> httpx2.Response:
+        self.last = await self.client.get(path, headers={"sec-fetch-site": "none", **headers})
+        return self.last
+
+    async def open(self, path: str) -> httpx2.Response:
+        """`get`, and on to wherever that leads."""
+        return await self._follow(await self.get(path))
+
+    async def send(self, path: str, fields: dict[str, str] | list[tuple[str, str]] | None = None) -> httpx2.Response:
+        """Sends the form for `path` that is on the page opened last, with these fields filled in."""
+        given = list((fields or {}).items()) if not isinstance(fields, list) else fields
+        return await self.post(path, [("csrf", self.csrf()), *given])
+
+    async def submit(self, path: str, fields: dict[str, str] | list[tuple[str, str]] | None = None) -> httpx2.Response:
+        """`send`, and on to wherever that leads."""
+        return await self._follow(await self.send(path, fields))
+
+    async def post(self, path: str, fields: list[tuple[str, str]]) -> httpx2.Response:
+        """As browsers post forms from our pages: `Referrer-Policy: no-referrer` makes the origin null."""
+        self.last = await self.client.post(
+            path,
+            content=urlencode(fields),
+            headers={
+                "content-type": "application/x-www-form-urlencoded",
+                "origin": "null",
+                "sec-fetch-site": "same-origin",
+            },
+        )
+        return self.last
+
+    async def script(self, path: str, value: object, *, csrf: str) -> httpx2.Response:
+        """As a script of ours posts JSON."""
+        return await self.client.post(
+            path,
+            content=json.dumps(value),
+            headers={
+                "content-type": "application/json",
+                "origin": PUBLIC_URL,
+                "sec-fetch-site": "same-origin",
+                "x-csrf-token": csrf,
+            },
+        )
+
+    def csrf(self) -> str:
+        assert self.last is not None
+        found = re.search(r'name="csrf" value="([^"]*)"', self.last.text)
+        return found[1] if found else ""
+
+    async def sign_in(self, login: str, password: str = PASSWORD) -> httpx2.Response:
+        await self.get("/signin")
+        return await self.submit("/signin", {"login": login, "password": password})
+
+    async def _follow(self, response: httpx2.Response) -> httpx2.Response:
+        while response.status_code in (303, 307):
+            location = response.headers["location"]
+            assert location.startswith("/"), location
+            response = await self.get(location)
+        return response
+
+
+@dataclass
+class World:
+    """The rooms, and short words for what tests arrange."""
+
+    services: Services
+    connecting: FakeConnecting
+    disconnecting: FakeDisconnecting
+    site: Site
+    clock: FakeClock
+    calls: CallLog
+    day_keys: DayKeys
+    organization: Organization
+    app: Starlette
+
+    def browser(self, *, host: str = "localhost:8484", scheme: str = "http") -> Browser:
+        transport = httpx2.ASGITransport(app=self.app)
+        return Browser(httpx2.AsyncClient(transport=transport, base_url=f"{scheme}://{host}"))
+
+    async def person(self, login: str, *, role: Role = Role.MEMBER, name: str = "", password: str = PASSWORD) -> Person:
+        person = await self.services.people.create(
+            login=login, display_name=name or login.title(), organization_id=self.organization.id, role=role
+        )
+        if password:
+            await self.services.passwords.set(person.id, Secret(password))
+        return person
+
+    async def signed_in(self, login: str, *, role: Role = Role.MEMBER, name: str = "") -> tuple[Browser, Person]:
+        person = await self.person(login, role=role, name=name)
+        browser = self.browser()
+        await browser.sign_in(login)
+        return browser, person
+
+    async def connector(self, person: Person, *, name: str = "Notes", url: str = "https://mcp.example.com/mcp",
+                        kind: str = "oauth", **auth: object) -> Connector:  # fmt: skip
+        return await self.services.connectors.add_custom(
+            person, name=name, url=url, auth_kind=kind, auth=auth
+        )
+
+    async def connection(self, person: Person, connector: Connector, *, label: str = "", name: str = "",
+                         tools: tuple[bytes, ...] = TOOLS) -> Connection:  # fmt: skip
+        connection = await self.connecting.connect_open(person, connector, label=label, display_name=name)
+        if tools:
+            await self.services.snapshots.put(connection.id, tools, b"{}", 3600.0)
+        return connection
+
+    async def call(self, person: Person, connection: Connection, connector: Connector, *, tool: str = "search_notes",
+                   request: bytes = b'{"query":"otters"}', response: bytes = b'{"content":[]}',
+                   outcome: Outcome = Outcome.OK, detail: str = "", client: str = "Claude Code") -> str:  # fmt: skip
+        call_id, now = new_id("call"), self.clock.now()
+        day = now.date().isoformat()
+        key = await self.day_keys.key(person.id, person.organization_id, day)
+        opened = self.calls.begin(
+            CallIntent(
+                id=call_id, started_at=now, organization_id=person.organization_id, person_id=person.id, client=client,
+                connector=connector.slug, connection_id=connection.id, label=connection.label, method="tools/call",
+                tool=tool, day=day, request_bytes=len(request), request=key.seal(request, about=f"{call_id}:request"),
+            )  # fmt: skip
+        )
+        opened.finish(
+            outcome, rule="switched_on", detail=detail, origin=connector.origin, response_bytes=len(response),
+            response=key.seal(response, about=f"{call_id}:response"),
+        )  # fmt: skip
+        await self.calls.flush()
+        return call_id
+
+
+async def build_world(
+    *, database: Database, keyring_database: Database, clock: FakeClock, folder: Path, public_url: str = PUBLIC_URL
+) -> World:
+    notifications = Notifications(database)
+    trail = Trail(database, clock)
+    people = People(database, clock=clock, notifications=notifications, trail=trail)
+    connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url)
+    connecting = FakeConnecting(database, notifications, clock)
+    disconnecting = FakeDisconnecting(clock, connectors, connecting)
+    connections = Connections(
+        database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=disconnecting
+    )
+    connecting.connections = connections
+    (folder / "keys").mkdir(mode=0o700)
+    root = open_or_create(folder / "keys" / "root.key", forbidden_below=(), may_create=True)
+    keyring = Keyring(keyring_database, root, clock=clock)
+    day_keys = DayKeys(keyring, clock=clock, notifications=notifications)
+    calls = CallLog(database, folder / "journal", clock)
+    services = Services(
+        people=people,
+        organizations=Organizations(database, clock=clock),
+        links=SignInLinks(database, clock=clock, trail=trail),
+        passwords=Passwords(database, clock=clock, trail=trail, hasher=PasswordHasher(1, 8, 1)),
+        passkeys=Passkeys(database, clock=clock, trail=trail, public_url=public_url),
+        sessions=Sessions(database, clock=clock, notifications=notifications),
+        tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
+        families=Families(database, clock=clock, notifications=notifications, trail=trail),
+        connectors=connectors,
+        snapshots=Snapshots(database, notifications, clock=clock),
+        permissions=Permissions(database, notifications, clock=clock),
+        connections=connections,
+        connecting=connecting,
+        disconnecting=disconnecting,
+        trace=Trace(database, clock=clock),
+        calls=CallRecords(database),
+        day_keys=day_keys,
+        trail=trail,
+    )
+    site = Site(services=services, clock=clock, public_url=public_url, development=True)
+    app = Starlette(routes=[*site.routes(), Mount("", app=site.not_found)])
+    organization = await services.organizations.create("Riverside", "organization")
+    return World(services, connecting, disconnecting, site, clock, calls, day_keys, organization, app)
