@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 
 import httpx2
@@ -113,7 +112,7 @@ def test_another_client_cannot_use_a_code_or_a_refresh_token(arrive: Arrive) -> 
     [
         ({"code_verifier": "x" * 43}, "invalid_grant"),
         ({"redirect_uri": "http://127.0.0.1:9/other"}, "invalid_grant"),
-        ({"resource": "http://127.0.0.1:1/mcp"}, "invalid_target"),
+        ({"resource": "http://127.0.0.1:2/mcp"}, "invalid_target"),
         ({"code": "mc_guessed"}, "invalid_grant"),
     ],
 )
@@ -133,7 +132,7 @@ def test_an_exchange_that_does_not_fit_the_request_is_refused(
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"code_challenge": ""}, "invalid_request"),
         ({"response_type": "token"}, "unsupported_response_type"),
-        ({"resource": "http://127.0.0.1:1/mcp"}, "invalid_target"),
+        ({"resource": "http://127.0.0.1:2/mcp"}, "invalid_target"),
         ({"scope": "notes:read admin"}, "invalid_scope"),
     ],
 )
@@ -194,17 +193,17 @@ def test_a_confidential_client_proves_itself_by_the_method_it_registered(arrive:
     registered = register(sample, token_endpoint_auth_method="client_secret_basic").json()
     visitor.client_id, secret = registered["client_id"], registered["client_secret"]
     code = visitor.code()
-    basic = base64.b64encode(f"{visitor.client_id}:{secret}".encode()).decode()
     fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
     fields["code_verifier"] = visitor.verifier
 
     without = visitor.exchange(code)
     posted = visitor.exchange(code, client_secret=secret)
-    proved = httpx2.post(
-        f"{sample.issuer}/token", data=fields, headers={"authorization": f"Basic {basic}"}, trust_env=False
+    wrong, proved = (
+        httpx2.post(f"{sample.issuer}/token", data=fields, auth=(visitor.client_id, given), trust_env=False)
+        for given in ("wrong", secret)
     )
 
-    assert (without.status_code, posted.status_code) == (401, 401)
+    assert (without.status_code, posted.status_code, wrong.status_code) == (401, 401, 401)
     assert proved.json()["token_type"] == "Bearer"
 
 
@@ -222,7 +221,7 @@ def test_only_the_service_may_introspect_and_only_the_story_may_look(arrive: Arr
 def test_repeated_and_oversized_fields_are_refused(arrive: Arrive, sample: Sample) -> None:
     visitor = arrive()
 
-    repeated = answer_in(visitor.browser.open(visitor.authorization_url() + "&resource=http://127.0.0.1:1/mcp"))
+    repeated = answer_in(visitor.browser.open(visitor.authorization_url() + "&resource=http://127.0.0.1:2/mcp"))
     oversized = visitor.token(grant_type="x" * 20_000)
 
     assert repeated["error"] == "invalid_request"

@@ -109,6 +109,19 @@ def test_a_made_up_token_is_invalid_and_noticed(arrive: Arrive, sample: Sample) 
     assert sample.seen_by_service()[-1]["token_sha256"] == digest("ma_made-up")
 
 
+def test_a_token_for_the_neighbor_opens_nothing_here(arrive: Arrive) -> None:
+    """The same authorization server, the same person, another audience (RFC 8707)."""
+    visitor = arrive()
+    neighbor = "http://127.0.0.1:1/mcp"
+    visitor.browser.open(visitor.authorization_url(resource=neighbor))
+    visitor.browser.press("Sign in", {"username": "ada", "password": "lovelace"})
+    code = answer_in(visitor.browser.press("Allow"))["code"]
+
+    token = visitor.exchange(code, resource=neighbor).json()["access_token"]
+
+    assert visitor.call(token).status_code == 401
+
+
 def test_a_narrow_token_reads_but_does_not_delete(arrive: Arrive, sample: Sample) -> None:
     visitor = arrive()
     visitor.sign_in()

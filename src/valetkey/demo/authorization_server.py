@@ -42,7 +42,7 @@ from valetkey.demo.notes import SCOPES
 PEOPLE = {"ada": "lovelace", "grace": "hopper"}
 STORY_KEY, RESOURCE_SERVER_SECRET = "DEMO_STORY_KEY", "DEMO_RESOURCE_SERVER_SECRET"
 
-_HINTS = ", ".join(f"{name} with {password}" for name, password in PEOPLE.items())
+_HINTS = ", ".join(f"{name} with password {password}" for name, password in PEOPLE.items())
 _COOKIE = "marginalia"
 _MOST_BODY = 16 * 1024
 

@@ -50,9 +50,17 @@ class Sample:
 
 @contextmanager
 def sample_service(
-    *, era: str = "both", streams: bool = False, access_seconds: int = 300, log: IO[bytes] | None = None
+    *,
+    era: str = "both",
+    streams: bool = False,
+    access_seconds: int = 300,
+    neighbor: str = "http://127.0.0.1:1/mcp",
+    log: IO[bytes] | None = None,
 ) -> Iterator[Sample]:
-    """Runs both processes on free ports of 127.0.0.1 while the block runs."""
+    """Runs both processes on free ports of 127.0.0.1 while the block runs.
+
+    `neighbor` is another service that the authorization server issues tokens for.
+    """
     story_key = secrets.token_urlsafe(16)
     environment = {**os.environ, STORY_KEY: story_key, RESOURCE_SERVER_SECRET: secrets.token_urlsafe(16)}
     with ExitStack() as stack:
@@ -60,7 +68,7 @@ def sample_service(
         (fd, port), (service_fd, service_port) = stack.enter_context(_listening()), stack.enter_context(_listening())
         origin, issuer = f"http://127.0.0.1:{service_port}", f"http://127.0.0.1:{port}"
         sample = Sample(f"{origin}/mcp", origin, issuer, story_key)
-        authorization_server = [f"--port={port}", f"--fd={fd}", f"--resource={sample.url}"]
+        authorization_server = [f"--port={port}", f"--fd={fd}", f"--resource={sample.url}", f"--resource={neighbor}"]
         service = [f"--port={service_port}", f"--fd={service_fd}", f"--issuer={issuer}", f"--era={era}"]
         commands = (
             ["authorization_server", *authorization_server, f"--access-seconds={access_seconds}"],

@@ -27,6 +27,7 @@ button { font: inherit; padding: .55rem 1.2rem; border: 1px solid var(--green); 
   color: #fff; cursor: pointer }
 button.quiet { background: none; color: var(--green) }
 button:focus-visible, input:focus-visible { outline: 3px solid #e0a526; outline-offset: 2px }
+input[type=checkbox] { accent-color: var(--green) }
 .buttons { display: flex; gap: .75rem; margin-top: 1.25rem }
 .note { font-size: .9rem; color: #5e5847 }
 .wrong { color: var(--red); border-left: 4px solid var(--red); padding-left: .75rem }
