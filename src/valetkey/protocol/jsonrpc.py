@@ -143,12 +143,15 @@ def result_message(id: bytes, result: bytes) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id, result)
 
 
-def error_message(id: bytes, code: int, message: str, data: bytes = b"") -> bytes:
-    """A response with an error of ours; `data` is raw JSON."""
+def error_object(code: int, message: str, data: bytes = b"") -> bytes:
+    """An error of ours; `data` is raw JSON."""
     text = msgspec.json.encode(message)
-    if data:
-        return b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":%b,"data":%b}}' % (id, code, text, data)
-    return b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":%b}}' % (id, code, text)
+    return b'{"code":%d,"message":%b%b}' % (code, text, b',"data":%b' % data if data else b"")
+
+
+def error_message(id: bytes, code: int, message: str, data: bytes = b"") -> bytes:
+    """A response with an error of ours."""
+    return raw_error_message(id, error_object(code, message, data))
 
 
 def raw_error_message(id: bytes, error: bytes) -> bytes:

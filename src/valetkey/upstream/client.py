@@ -79,8 +79,9 @@ class Upstreams:
             verdict = await self._changed_from(verdict, changed, target, tickets)
         return await self._carry(verdict, target, call, params, tickets, relay, limits)
 
-    async def list_tools(self, target: Target, tickets: TicketFor) -> Listing:
+    async def list_tools(self, target: Target, *, ticket: Credential | None, further_tickets: TicketFor) -> Listing:
         """All tools of the connector, whole: at most 50 pages, 2,000 tools, 8 MiB. Raises as `call`."""
+        tickets = _Tickets(ticket, further_tickets)
         verdict = await self._eras.get(target, tickets)
         try:
             return await self._list(verdict, target, tickets)

@@ -1,0 +1,250 @@
+"""Which account and which tool a call is about.
+
+Looked up in the person's own connections only; remembered for a moment, and dropped when they change (design.md 5).
+That a connection is remembered here opens nothing: the credential is asked for anew at each call.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from valetkey.connections.model import Connection
+from valetkey.directory import naming
+from valetkey.directory.model import Connector, Snapshot, Tool
+from valetkey.gateway.model import Account, Connections, Door, Meant
+from valetkey.identity.model import Principal
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import BadInput, NotFound
+from valetkey.net.model import Url
+from valetkey.store.notify import EVERYTHING, Notifications
+from valetkey.upstream.model import Target
+
+_SECONDS: Final = 10.0
+_PEOPLE: Final = 10_000
+
+
+class Connectors(Protocol):
+    """What we need of `directory.connectors`."""
+
+    async def get(self, slug: str, person: Principal) -> Connector: ...
+
+    async def by_id(self, connector_id: str) -> Connector: ...
+
+
+class Snapshots(Protocol):
+    """What we need of `directory.snapshots`."""
+
+    def get_now(self, connection_id: str) -> Snapshot | None: ...
+
+    async def get(self, connection_id: str) -> Snapshot | None: ...
+
+    async def put(
+        self, connection_id: str, tools_raw: Sequence[bytes], server: bytes, fresh_seconds: float
+    ) -> Snapshot: ...
+
+
+class ReadsUrls(Protocol):
+    """`net.url.parse_url`, with the switches for connectors' endpoints already set."""
+
+    def __call__(self, text: str) -> Url: ...
+
+
+class _Known(msgspec.Struct, gc=False):
+    """One person's accounts, and what they are called on `/mcp`. `names` is made when it is first needed."""
+
+    until: float
+    accounts: tuple[Account, ...]
+    doors: dict[tuple[str, str], Account]
+    names: Mapping[str, tuple[Account, str]] | None = None
+
+
+class _Index(msgspec.Struct, gc=False):
+    """A snapshot's tools by name."""
+
+    snapshot: Snapshot
+    tools: dict[str, Tool]
+
+
+class Accounts:
+    """Finds accounts and tools. `parse_url` reads a connector's endpoint, which was checked when it was added."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        connectors: Connectors,
+        snapshots: Snapshots,
+        notifications: Notifications,
+        *,
+        clock: Clock,
+        parse_url: ReadsUrls,
+    ) -> None:
+        self._connections = connections
+        self._connectors = connectors
+        self.snapshots = snapshots
+        self._clock = clock
+        self._parse_url = parse_url
+        self._people: OrderedDict[str, _Known] = OrderedDict()
+        self._indexes: OrderedDict[str, _Index] = OrderedDict()
+        self._urls: dict[str, Url] = {}
+        self._owners: dict[str, str] = {}
+        self._drops = 0
+        notifications.subscribe("connections", self._drop_person)
+        notifications.subscribe("connectors", self._drop_everyone)
+        notifications.subscribe("snapshots", self._drop_names)
+
+    # --- accounts -----------------------------------------------------------------------------------------------------
+
+    async def all_of(self, who: Principal) -> tuple[Account, ...]:
+        """The person's accounts at connectors that still exist, oldest first."""
+        return (self._known_now(who.person_id) or await self._known(who)).accounts
+
+    async def at(self, door: Door, who: Principal) -> Account | None:
+        """The person's account behind a door to one connector; `None` when they have none.
+
+        Raises `NotFound` when there is no such connector for them, be it another organization's or nobody's.
+        """
+        known = self._known_now(who.person_id) or await self._known(who)
+        account = known.doors.get((door.connector, door.label))
+        if account is None:
+            await self._connectors.get(door.connector, who)
+        return account
+
+    # --- tools --------------------------------------------------------------------------------------------------------
+
+    def meant_now(self, door: Door, who: Principal, name: str) -> Meant | None:
+        """As `meant`, from memory; `None` means *ask `meant`*."""
+        known = self._known_now(who.person_id)
+        if known is None:
+            return None
+        if door.connector:
+            account = known.doors.get((door.connector, door.label))
+        else:
+            account, name = (known.names or {}).get(name, (None, ""))
+        if account is None or (snapshot := self.snapshots.get_now(account.connection.id)) is None:
+            return None
+        tool = self._indexed(snapshot).get(name)
+        return Meant(account, name, tool, was_listed=True) if tool is not None else None
+
+    async def meant(self, door: Door, who: Principal, name: str) -> Meant | None:
+        """What a call of `name` at `door` is about; `None` when no account of theirs can be meant.
+
+        Raises `NotFound` as `at` does.
+        """
+        if door.connector:
+            account = await self.at(door, who)
+            return await self._with_tool(account, name) if account is not None else None
+        known = self._known_now(who.person_id) or await self._known(who)
+        if known.names is None:
+            known.names = await self.names(known.accounts)
+        if (found := known.names.get(name)) is not None:
+            return await self._with_tool(*found)
+        return await self._by_beginning(known.accounts, name)
+
+    async def names(self, accounts: Sequence[Account]) -> Mapping[str, tuple[Account, str]]:
+        """What the tools of these accounts are called on `/mcp`, in order: name → account and the tool's own name."""
+        by_id = {account.connection.id: account for account in accounts}
+        listed = [
+            naming.Account(
+                connection_id=account.connection.id,
+                connector=account.connector.slug,
+                label=account.connection.label,
+                is_default=account.connection.is_default,
+                tools=tuple(await self.tools(account)),
+            )
+            for account in accounts
+        ]
+        return {name: (by_id[owner], tool) for name, (owner, tool) in naming.exposed_names(listed).items()}
+
+    async def tools(self, account: Account) -> Mapping[str, Tool]:
+        """The account's tools by name, as last seen; empty when they never were."""
+        connection_id = account.connection.id
+        snapshot = self.snapshots.get_now(connection_id) or await self.snapshots.get(connection_id)
+        return self._indexed(snapshot) if snapshot is not None else {}
+
+    async def _with_tool(self, account: Account, name: str) -> Meant:
+        connection_id = account.connection.id
+        snapshot = self.snapshots.get_now(connection_id) or await self.snapshots.get(connection_id)
+        if snapshot is None:
+            return Meant(account, name, None, was_listed=False)
+        return Meant(account, name, self._indexed(snapshot).get(name), was_listed=True)
+
+    async def _by_beginning(self, accounts: Sequence[Account], name: str) -> Meant | None:
+        """The account whose tools were never seen (or forgotten) and whose names begin like this one.
+
+        Nothing is called by this: it is how a client that still has the old list hears *connect first*.
+        """
+        for account in accounts:
+            slug, label = account.connector.slug, account.connection.label
+            prefix = f"{slug}_" if account.connection.is_default else f"{slug}_{label}_"
+            if name.startswith(prefix) and not await self.tools(account):
+                return Meant(account, name.removeprefix(prefix), None, was_listed=False)
+        return None
+
+    def _indexed(self, snapshot: Snapshot) -> dict[str, Tool]:
+        index = self._indexes.get(snapshot.connection_id)
+        if index is None or index.snapshot is not snapshot:
+            index = _Index(snapshot, {tool.name: tool for tool in snapshot.tools})
+            self._indexes[snapshot.connection_id] = index
+            if len(self._indexes) > _PEOPLE:
+                self._indexes.popitem(last=False)
+        return index.tools
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def _known_now(self, person_id: str) -> _Known | None:
+        known = self._people.get(person_id)
+        return known if known is not None and known.until > self._clock.monotonic() else None
+
+    async def _known(self, who: Principal) -> _Known:
+        drops = self._drops
+        accounts = []
+        for connection in sorted(await self._connections.list(who.person_id), key=lambda each: each.id):
+            account = await self._account(connection, who)
+            if account is not None:
+                accounts.append(account)
+        doors: dict[tuple[str, str], Account] = {}
+        for account in accounts:
+            doors[account.connector.slug, account.connection.label] = account
+            if account.connection.is_default:
+                doors[account.connector.slug, ""] = account
+        known = _Known(self._clock.monotonic() + _SECONDS, tuple(accounts), doors)
+        if drops == self._drops:
+            self._people[who.person_id] = known
+            self._owners.update((account.connection.id, who.person_id) for account in accounts)
+            if len(self._people) > _PEOPLE:
+                self._people.popitem(last=False)
+        return known
+
+    async def _account(self, connection: Connection, who: Principal) -> Account | None:
+        try:
+            connector = await self._connectors.by_id(connection.connector_id)
+            url = self._urls.get(connector.url) or self._parse_url(connector.url)
+        except (NotFound, BadInput):
+            return None
+        if connection.person_id != who.person_id:  # the one mistake that must not be made here
+            return None
+        if len(self._urls) < _PEOPLE:
+            self._urls[connector.url] = url  # one object per URL: `net` recognizes it without comparing
+        return Account(connection, connector, Target(url, connection.id, connector.slug))
+
+    def _drop_person(self, person_id: str) -> None:
+        self._drops += 1
+        if person_id == EVERYTHING:
+            self._people.clear()
+            self._owners.clear()
+        else:
+            self._people.pop(person_id, None)
+
+    def _drop_everyone(self, _connector: str) -> None:
+        self._drop_person(EVERYTHING)
+
+    def _drop_names(self, connection_id: str) -> None:
+        """A list of tools changed: what they are called is worked out anew for whom it concerns."""
+        if connection_id == EVERYTHING:
+            self._drop_person(EVERYTHING)
+        elif (known := self._people.get(self._owners.get(connection_id, ""))) is not None:
+            known.names = None

@@ -1,0 +1,95 @@
+"""What the hub itself says to a client: sentences a model can read, and the three ways of asking for a visit.
+
+A failure of the service, of the network or of a permission is a tool result with `isError`, so that the model can tell
+the person; it is never a 401 or 403 of ours, which would send the client to sign in to us again (mcp.md 2.9).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from valetkey.gateway.model import Client, Said
+from valetkey.kernel.errors import OutboundFailed, TooMany, ValetkeyError
+from valetkey.kernel.ids import new_id
+from valetkey.net.model import AddressRefused, BadAnswer, Moved, TimedOut, TooLarge, Unreachable
+from valetkey.protocol.errors import INVALID_PARAMS, URL_ELICITATION_REQUIRED
+from valetkey.protocol.jsonrpc import error_object
+from valetkey.protocol.messages import text_result, url_request, url_required_data
+from valetkey.upstream.model import Forbidden403, HttpFailed
+
+MAX_RESULT: Final = 150_000
+"""Characters of a result, as its JSON is long (CON-20)."""
+
+
+def text(client: Client, sentence: str) -> Said:
+    """A tool error that says `sentence`."""
+    return Said(result=text_result(sentence, version=client.version))
+
+
+def unknown_tool(name: str) -> Said:
+    """-32602: there is no such tool (MCP, tools: error handling)."""
+    return failure(INVALID_PARAMS, f"Unknown tool: {name}")
+
+
+def failure(code: int, message: str, data: bytes = b"") -> Said:
+    """A JSON-RPC error of ours."""
+    return Said(error=error_object(code, message, data), code=code)
+
+
+def visit(client: Client, sentence: str, url: str, *, declined: bool) -> Said:
+    """Sends the person to a page of ours first: as a request where the client can, as an error in 2025-11-25, as text.
+
+    The URL carries nothing secret, and the page asks who is there: whoever opens it acts for themself (SEP-1036).
+    """
+    if declined:
+        return text(client, f"{sentence} The person chose not to do so now: {url}")
+    if client.opens_urls and client.is_modern:
+        return Said(result=url_request(sentence, url))
+    if client.opens_urls:
+        return failure(URL_ELICITATION_REQUIRED, sentence, url_required_data(sentence, url, new_id("elicit")))
+    return text(client, f"{sentence} Please ask the person to open {url} and then try again.")
+
+
+def too_large(size: int, *, service: str) -> str:
+    """The marker that stands for a result beyond the limit. `size` is in characters."""
+    return (
+        f"The result from {service} has {size:,} characters; this hub passes on at most {MAX_RESULT:,}. "
+        "Nothing of it is shown here. Ask for less: a narrower query, fewer items, a smaller page."
+    )
+
+
+def outbound(error: OutboundFailed, *, service: str) -> str:
+    """What happened on the way to the service, without its words and without its address."""
+    match error:
+        case Forbidden403():
+            if "insufficient_scope" in error.challenge:
+                return f"{service} refused this call: the connection was not granted the permissions it needs."
+            return f"{service} refused this call (HTTP 403): the connected account may not do this there."
+        case HttpFailed(status=429):
+            return f"{service} says there were too many requests (HTTP 429). Try again later."
+        case HttpFailed():
+            return f"{service} answered with an error (HTTP {error.status})."
+        case TimedOut():
+            return f"{service} did not answer in time. Whether the call had an effect there is not known."
+        case TooLarge():
+            return f"{service} sent more than this hub takes in ({error.message}). Ask for less."
+        case Unreachable():
+            known = " Whether the call had an effect there is not known." if error.sent else ""
+            return f"{service} could not be reached.{known}"
+        case AddressRefused():
+            return f"{service} is at an address this hub does not talk to."
+        case Moved():
+            return f"{service} has moved to another address; the connector has to be added anew."
+        case BadAnswer():
+            return f"{service} answered with something that is not MCP ({error.message})"
+    return f"The call to {service} failed."
+
+
+def busy(error: TooMany) -> str:
+    """A limit of ours was reached."""
+    return f"{error.message} Try again in a moment."
+
+
+def sentence_of(error: ValetkeyError) -> str:
+    """Message and hint of an error that is meant for people."""
+    return str(error)

@@ -1,0 +1,161 @@
+"""The gate: everything about a request that is decided before its body is read. Both fronts pass through it.
+
+Host, path, origin, bearer token, method, type and size, in this order, and each with the one answer it has. What a
+stranger is told follows from the path alone, whether or not there is such a connector.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from valetkey.gateway.model import Door, Head, Reply
+from valetkey.identity.model import Principal
+from valetkey.kernel.errors import NotSignedIn
+from valetkey.protocol import headers
+from valetkey.protocol.errors import INVALID_REQUEST
+from valetkey.protocol.jsonrpc import error_message
+
+MAX_BODY: Final = 4 * 1024 * 1024
+"""Bytes of a request body."""
+
+_PATH: Final = re.compile(r"/c/([a-z0-9-]{1,24})(?:/(?!mcp/)([a-z0-9]{1,12}))?/mcp")
+_MOST_DOORS: Final = 10_000
+_BEARER: Final = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*) *")
+_KNOWN: Final = frozenset(
+    (
+        *(b"host", b"origin", b"authorization", b"content-type", b"content-length", b"accept"),
+        *(headers.VERSION, headers.METHOD, headers.NAME, headers.SESSION),
+    )
+)
+_SCOPE: Final = "mcp"
+
+
+class Authenticates(Protocol):
+    """What we need of `identity.tokens`."""
+
+    def authenticate_now(self, token: bytes, audience: str) -> Principal | None: ...
+
+    async def authenticate(self, token: bytes, *, audience: str) -> Principal: ...
+
+
+def read_head(method: str, path: str, pairs: Iterable[tuple[bytes, bytes]]) -> Head:
+    """The head of a request from its header lines (names in lower case, in any order)."""
+    fields: dict[bytes, bytes] = {}
+    params: dict[bytes, bytes] = {}
+    repeated = b""
+    for name, value in pairs:
+        if name in _KNOWN:
+            if name in fields:
+                repeated = name
+            fields[name] = value
+        elif name.startswith(headers.PARAM_PREFIX):
+            if name in params:
+                repeated = name
+            params[name] = value
+    return Head(method, path, fields, params, repeated)
+
+
+def refusal(
+    status: int, message: str, *, code: int = INVALID_REQUEST, more: tuple[tuple[bytes, bytes], ...] = ()
+) -> Reply:
+    """A refusal of the whole request, as a JSON-RPC error without an id."""
+    return Reply(status, error_message(b"null", code, message), more)
+
+
+class Gate:
+    """Lets requests in. `hosts` are the `Host` values that are ours, `origin` the only web origin that may call us."""
+
+    def __init__(self, tokens: Authenticates, *, public_url: str, hosts: Iterable[str]) -> None:
+        self._tokens = tokens
+        self._public_url = public_url
+        self._origin = public_url.encode()
+        self._hosts = frozenset(host.lower().encode() for host in hosts)
+        self._doors: dict[str, Door] = {}
+
+    def door(self, path: str) -> Door | None:
+        """The endpoint with this path; none for a path that no endpoint can have."""
+        door = self._doors.get(path)
+        if door is None:
+            if path == "/mcp":
+                door = Door(path)
+            elif (match := _PATH.fullmatch(path)) is not None:
+                door = Door(path, match[1], match[2] or "")
+            else:
+                return None
+            if len(self._doors) < _MOST_DOORS:
+                self._doors[path] = door
+        return door
+
+    def stranger(self, head: Head) -> Reply | Door:
+        """What anybody is told, without a look at the token: a refusal, or the endpoint that is meant."""
+        fields = head.fields
+        # A name that resolves to us but is not ours is a page in somebody's browser (DNS rebinding).
+        if (host := fields.get(b"host", b"")) not in self._hosts and host.lower() not in self._hosts:
+            return refusal(421, "This hub does not answer to that host name.")
+        door = self.door(head.path)
+        if door is None:
+            return refusal(404, "There is no such endpoint.")
+        origin = fields.get(b"origin")
+        if origin is not None and origin != self._origin:
+            return refusal(403, "Requests from other web pages are not served.")
+        if head.repeated:
+            return refusal(400, f"The header {head.repeated.decode('latin-1')} came more than once.")
+        return door
+
+    def admit_now(self, head: Head, door: Door) -> Principal | Reply | None:
+        """Who asks, from memory; a refusal; or `None` for *ask `admit`*."""
+        token = self._token(head)
+        if token is None:
+            return self._challenge(door, presented=b"authorization" in head.fields)
+        return self._tokens.authenticate_now(token, door.path)
+
+    async def admit(self, head: Head, door: Door) -> Principal | Reply:
+        """Who asks, or the 401. A token that is not for this path is no better than none (RFC 8707)."""
+        token = self._token(head)
+        if token is None:
+            return self._challenge(door, presented=b"authorization" in head.fields)
+        try:
+            return await self._tokens.authenticate(token, audience=door.path)
+        except NotSignedIn:
+            return self._challenge(door, presented=True)
+
+    def wanted(self, head: Head, who: Principal) -> Reply | None:
+        """What is wrong with the request of somebody we know; nothing, if it may go on to its body."""
+        if _SCOPE not in who.scopes:
+            challenge = (
+                f'Bearer error="insufficient_scope", scope="{_SCOPE}", resource_metadata="{self._metadata(head.path)}"'
+            )
+            return refusal(403, "The token lacks the scope mcp.", more=((b"www-authenticate", challenge.encode()),))
+        if head.method != "POST":
+            # No stream of ours to listen to, and no session that could be ended: both are allowed to say 405.
+            return refusal(405, "Only POST is served here.", more=((b"allow", b"POST"),))
+        kind = head.fields.get(b"content-type", b"")
+        if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":
+            return refusal(415, "The body must be application/json.")
+        length = head.fields.get(b"content-length", b"0")
+        if not length.isdigit() or len(length) > 15:
+            return refusal(400, "The content length is no number.")
+        if int(length) > MAX_BODY:
+            return too_large()
+        return None
+
+    def _token(self, head: Head) -> bytes | None:
+        match = _BEARER.fullmatch(head.fields.get(b"authorization", b""))
+        return match[1] if match is not None else None
+
+    def _challenge(self, door: Door, *, presented: bool) -> Reply:
+        """401 as RFC 9728 5.1 and RFC 6750 3 want it: `error` only when there was a token to be wrong."""
+        challenge = f'Bearer resource_metadata="{self._metadata(door.path)}", scope="{_SCOPE}"'
+        if presented:
+            challenge += ', error="invalid_token"'
+        return refusal(401, "Sign in to use this endpoint.", more=((b"www-authenticate", challenge.encode()),))
+
+    def _metadata(self, path: str) -> str:
+        return f"{self._public_url}/.well-known/oauth-protected-resource{path}"
+
+
+def too_large() -> Reply:
+    """413 for a body beyond the limit; the connection is not worth keeping."""
+    return refusal(413, f"A request body has at most {MAX_BODY} bytes.", more=((b"connection", b"close"),))

@@ -1,0 +1,223 @@
+"""A tool call: which tool, may they, whose account, carry it over. One function, inside one record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from valetkey.audit.model import Outcome
+from valetkey.gateway import answers
+from valetkey.gateway.accounts import Accounts
+from valetkey.gateway.listing import Listings
+from valetkey.gateway.model import Account, Client, Credentials, Door, Meant, Notify, Said, Ticket
+from valetkey.gateway.recording import Record, Records, outcome_of
+from valetkey.gateway.tickets import with_ticket
+from valetkey.identity.model import Principal
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, Refused, TooMany, ValetkeyError, VaultFailed
+from valetkey.policy.decide import UNKNOWN_TOOL, decide
+from valetkey.policy.model import Effect, Permission
+from valetkey.protocol import headers, translate
+from valetkey.protocol.errors import HEADER_MISMATCH
+from valetkey.protocol.messages import ToolCall, call_params
+from valetkey.upstream.client import Upstreams
+from valetkey.upstream.model import Carried, TicketFor
+
+_LOOK_AGAIN: Final = timedelta(seconds=10)
+"""A list as young as this is believed when it does not have a tool."""
+_NOTHING_DECLARED: Final[Mapping[headers.Path, tuple[str, str]]] = {}
+
+
+class Permissions(Protocol):
+    """What we need of `policy.permissions`."""
+
+    def switched_on_now(self, connection_id: str) -> Mapping[str, Permission] | None: ...
+
+    async def switched_on(self, connection_id: str) -> Mapping[str, Permission]: ...
+
+
+class _Mismatch(Refused):
+    """The `Mcp-Param-*` headers say something else than the arguments."""
+
+
+class Calls:
+    """Makes tool calls for people. Knows no HTTP: a call comes in as a value and its answer goes out as one."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        listings: Listings,
+        permissions: Permissions,
+        credentials: Credentials,
+        upstreams: Upstreams,
+        records: Records,
+        *,
+        clock: Clock,
+        public_url: str,
+    ) -> None:
+        self._accounts = accounts
+        self._listings = listings
+        self._permissions = permissions
+        self._credentials = credentials
+        self._upstreams = upstreams
+        self._records = records
+        self._clock = clock
+        self._public_url = public_url
+
+    async def call(
+        self,
+        who: Principal,
+        door: Door,
+        client: Client,
+        asked: ToolCall,
+        sent: Mapping[bytes, bytes],
+        notify: Notify,
+    ) -> Said:
+        """Makes one call and gives its answer in the client's revision.
+
+        `sent` are the `Mcp-Param-*` headers of the request; `notify` gets progress while the call is under way. Raises
+        `NotRecorded` (then nothing was done), `NotFound` for a connector that is none of theirs.
+        """
+        meant = self._accounts.meant_now(door, who, asked.name) or await self._find(door, who, asked.name)  # 1. which?
+        account = meant.account if meant is not None else None
+        request = call_params(meant.name if meant is not None else asked.name, asked.arguments, b"", {})
+        record = await self._records.open(who, door, account, method="tools/call", tool=asked.name, request=request)
+        with record:
+            try:
+                if meant is None:
+                    raise self._nothing_meant(door)
+                await self._decide(meant)  # 2. may they?
+                carried = await self._carry(
+                    who, client, meant, asked, sent, record, notify
+                )  # 3. as whom? 4. carry over
+            except ValetkeyError as error:
+                return self._refuse(client, door, meant, asked, record, error)
+            return self._render(client, meant, carried, record)
+
+    # --- 1. which tool? -----------------------------------------------------------------------------------------------
+
+    async def _find(self, door: Door, who: Principal, name: str) -> Meant | None:
+        """What is meant; with a look at the service when its tools were never seen, or may have changed."""
+        meant = await self._accounts.meant(door, who, name)
+        if meant is None or meant.tool is not None:
+            return meant
+        snapshot = await self._accounts.snapshots.get(meant.account.connection.id)
+        if snapshot is not None and snapshot.fetched_at + _LOOK_AGAIN > self._clock.now():
+            return meant
+        try:
+            await self._listings.refresh(who, door, meant.account)
+        except (NotConnected, OutboundFailed, VaultFailed, TooMany, NotFound):
+            return meant  # what is wrong will show itself when the call is made
+        return await self._accounts.meant(door, who, name)
+
+    def _nothing_meant(self, door: Door) -> ValetkeyError:
+        if not door.connector:
+            return Refused("There is no such tool.", rule=UNKNOWN_TOOL)
+        return NotConnected(f"{door.connector} is not connected yet.", path=f"/connections?connector={door.connector}")
+
+    # --- 2. may they? -------------------------------------------------------------------------------------------------
+
+    async def _decide(self, meant: Meant) -> None:
+        account = meant.account
+        if meant.tool is None and not meant.was_listed and account.connector.state != "blocked":
+            return  # nothing is known of its tools: the credential will be missing, and that is the answer
+        connection_id = account.connection.id
+        permissions = self._permissions.switched_on_now(connection_id)
+        if permissions is None:
+            permissions = await self._permissions.switched_on(connection_id)
+        decision = decide(
+            tool=meant.tool,
+            permission=permissions.get(meant.name),
+            connector_state=account.connector.state,
+            page=self._public_url + account.page,
+        )
+        if decision.effect is not Effect.ALLOW:
+            raise Refused(decision.reason, rule=decision.rule, path=account.page)
+
+    # --- 3. whose account? 4. carry it over ---------------------------------------------------------------------------
+
+    async def _carry(
+        self,
+        who: Principal,
+        client: Client,
+        meant: Meant,
+        asked: ToolCall,
+        sent: Mapping[bytes, bytes],
+        record: Record,
+        notify: Notify,
+    ) -> Carried:
+        params = self._params(client, meant, asked, sent)
+        call = asked if asked.name == meant.name else msgspec.structs.replace(asked, name=meant.name)
+
+        async def attempt(ticket: Ticket | None, further: TicketFor) -> Carried:
+            if meant.tool is None:  # connected, and yet its tools cannot be seen: nothing was switched on either
+                raise Refused(
+                    "This connection's tools could not be listed.", rule=UNKNOWN_TOOL, path=meant.account.page
+                )
+            return await self._upstreams.call(
+                meant.account.target, call, params=params, ticket=ticket, further_tickets=further, relay=notify
+            )
+
+        return await with_ticket(self._credentials, meant.account, who.person_id, record, attempt)
+
+    def _params(
+        self, client: Client, meant: Meant, asked: ToolCall, sent: Mapping[bytes, bytes]
+    ) -> list[tuple[bytes, bytes]]:
+        """The `Mcp-Param-*` headers for the service, made from the arguments; the client's own only have to agree."""
+        if meant.tool is None or headers.ANNOTATION not in meant.tool.raw:
+            return []
+        declared = headers.declared_params(meant.tool.raw) or _NOTHING_DECLARED
+        arguments: dict[str, Any] = json.loads(asked.arguments)
+        if client.is_modern and (wrong := headers.mismatched_param(declared, arguments, sent)):
+            raise _Mismatch(wrong, rule="header_mismatch")
+        return headers.param_headers(declared, arguments)
+
+    # --- the answer ---------------------------------------------------------------------------------------------------
+
+    def _render(self, client: Client, meant: Meant, carried: Carried, record: Record) -> Said:
+        if carried.error:
+            relayed = translate.error(carried.error, version=client.version)
+            record.end(Outcome.PROTOCOL_ERROR, detail=f"error {relayed.code}", response=carried.error)
+            return Said(error=relayed.raw, code=relayed.code)
+        service = _service(meant.account)
+        result = carried.result
+        if len(result) > answers.MAX_RESULT and (size := len(result.decode())) > answers.MAX_RESULT:
+            record.end(Outcome.TOO_LARGE, detail=f"{size} characters", response_bytes=len(result))
+            return answers.text(client, answers.too_large(size, service=service))
+        facts = translate.read_result(result)
+        if facts is None:
+            return self._not_mcp(client, service, record, "the result is no object", result)
+        if not facts.is_complete:
+            return self._not_mcp(client, service, record, "it asks for something this hub does not pass on", result)
+        record.end(Outcome.TOOL_ERROR if facts.is_tool_error else Outcome.OK, response=result)
+        return Said(result=translate.tool_result(result, facts, version=client.version))
+
+    def _not_mcp(self, client: Client, service: str, record: Record, why: str, result: bytes) -> Said:
+        record.end(Outcome.PROTOCOL_ERROR, detail=why, response=result)
+        return answers.text(client, f"{service} gave an answer that cannot be passed on: {why}.")
+
+    def _refuse(
+        self, client: Client, door: Door, meant: Meant | None, asked: ToolCall, record: Record, error: ValetkeyError
+    ) -> Said:
+        """Closes the record and says why the call was not made, or what went wrong with it."""
+        rule = error.rule if isinstance(error, Refused) else error.code
+        record.end(outcome_of(error), rule=rule, detail=error.message)
+        service = _service(meant.account) if meant is not None else door.connector or "the service"
+        match error:
+            case _Mismatch():
+                return answers.failure(HEADER_MISMATCH, error.message)
+            case Refused(rule=rule) if rule == UNKNOWN_TOOL:
+                return answers.unknown_tool(asked.name)
+            case NotConnected():
+                return answers.visit(client, error.message, self._public_url + error.path, declined=asked.declined)
+            case OutboundFailed():
+                return answers.text(client, answers.outbound(error, service=service))
+        return answers.text(client, str(error))
+
+
+def _service(account: Account) -> str:
+    return account.connector.name

@@ -1,0 +1,69 @@
+"""The gateway as one thing: its parts put together, and what the hub does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from starlette.routing import Route
+
+from valetkey.audit.calls import CallLog
+from valetkey.gateway.accounts import Accounts, Connectors, ReadsUrls, Snapshots
+from valetkey.gateway.authenticate import Authenticates, Gate
+from valetkey.gateway.call import Calls, Permissions
+from valetkey.gateway.endpoint import Endpoint
+from valetkey.gateway.exchange import Exchange
+from valetkey.gateway.listing import PATIENCE, Listings
+from valetkey.gateway.model import Connections, Credentials
+from valetkey.gateway.recording import FindsDayKeys, Records
+from valetkey.gateway.welcome import Welcome
+from valetkey.kernel.clock import Clock
+from valetkey.store.notify import Notifications
+from valetkey.upstream.client import Upstreams
+
+
+class Gateway:
+    """The MCP door. `hosts` are the `Host` values that reach us; `public_url` is the one people and assistants use."""
+
+    def __init__(
+        self,
+        *,
+        tokens: Authenticates,
+        connections: Connections,
+        connectors: Connectors,
+        snapshots: Snapshots,
+        permissions: Permissions,
+        credentials: Credentials,
+        day_keys: FindsDayKeys,
+        call_log: CallLog,
+        upstreams: Upstreams,
+        notifications: Notifications,
+        clock: Clock,
+        parse_url: ReadsUrls,
+        public_url: str,
+        hosts: Iterable[str],
+        patience: float = PATIENCE,
+    ) -> None:
+        accounts = Accounts(connections, connectors, snapshots, notifications, clock=clock, parse_url=parse_url)
+        records = Records(call_log, day_keys, clock=clock)
+        self._upstreams = upstreams
+        self.listings = Listings(accounts, upstreams, credentials, records, clock=clock, patience=patience)
+        calls = Calls(
+            accounts, self.listings, permissions, credentials, upstreams, records, clock=clock, public_url=public_url
+        )
+        self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
+        self.exchange = Exchange(calls, self.listings, accounts, Welcome(accounts, public_url=public_url))
+        self.endpoint = Endpoint(self.gate, self.exchange)
+
+    def routes(self) -> list[Route]:
+        """The endpoints as ASGI, whatever the front."""
+        return self.endpoint.routes()
+
+    async def connection_ended(self, connection_id: str) -> None:
+        """A connection was disconnected: forget the session that was held with its service."""
+        await self._upstreams.close(connection_id)
+
+    async def stop(self) -> None:
+        """Ends what is still under way, before the rooms below are closed."""
+        await self.endpoint.stop()
+        await self.listings.stop()
+        await self._upstreams.stop()

@@ -1,0 +1,165 @@
+"""`tools/list`: one connector's tools live, or all of a person's side by side, never waiting long for a slow one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from valetkey.audit.model import Outcome
+from valetkey.directory.model import Snapshot, Tool
+from valetkey.gateway.accounts import Accounts
+from valetkey.gateway.model import Account, Client, Credentials, Door, Ticket
+from valetkey.gateway.recording import Record, Records, outcome_of
+from valetkey.gateway.tickets import with_ticket
+from valetkey.identity.model import Principal
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, TooMany, ValetkeyError, VaultFailed
+from valetkey.protocol import headers, translate
+from valetkey.protocol.messages import tools_result
+from valetkey.upstream.client import Upstreams
+from valetkey.upstream.model import Listing, TicketFor
+
+PATIENCE: Final = 2.0
+"""Seconds that the list of everything waits for one connector."""
+_MOST_TTL_MS: Final = 60_000
+PARTIAL: Final = "valetkey/partial"
+"""Key in `_meta`: which accounts' tools are missing or old, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One account's tools as they are to be shown. `problem` says in a word why they are old or missing."""
+
+    account: Account
+    snapshot: Snapshot | None
+    problem: str = ""
+
+
+class Listings:
+    """Lists tools. One listing per connection is under way at a time, however many ask for it."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        upstreams: Upstreams,
+        credentials: Credentials,
+        records: Records,
+        *,
+        clock: Clock,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._accounts = accounts
+        self._snapshots = accounts.snapshots
+        self._upstreams = upstreams
+        self._credentials = credentials
+        self._records = records
+        self._clock = clock
+        self._patience = patience
+        self._under_way: dict[str, asyncio.Task[Snapshot]] = {}
+
+    async def one(self, who: Principal, door: Door, account: Account, client: Client) -> bytes:
+        """The result of `tools/list` for one account: its tools as they are, under their own names."""
+        seen = await self._look(who, door, account)
+        tools = seen.snapshot.tools if seen.snapshot is not None else ()
+        shown = [translate.tool(tool.raw, version=client.version) for tool in tools if _is_callable(tool, client)]
+        return tools_result(shown, version=client.version, ttl_ms=self._ttl_ms([seen]), meta=self._marks([seen]))
+
+    async def all(self, who: Principal, door: Door, client: Client) -> bytes:
+        """The result of `tools/list` for all accounts: concurrently, and what is late is shown as it was last seen."""
+        accounts = await self._accounts.all_of(who)
+        seen = await asyncio.gather(*(self._look_briefly(who, door, account) for account in accounts))
+        names = await self._accounts.names(accounts)
+        by_id = {each.account.connection.id: each for each in seen}
+        shown = []
+        for name, (account, tool_name) in names.items():
+            tools = await self._accounts.tools(account)
+            if (tool := tools.get(tool_name)) is not None and _is_callable(tool, client):
+                shown.append(translate.tool(tool.raw, version=client.version, name=name))
+        marks = self._marks(list(by_id.values()))
+        return tools_result(shown, version=client.version, ttl_ms=self._ttl_ms(seen), meta=marks)
+
+    async def refresh(self, who: Principal, door: Door, account: Account) -> Snapshot:
+        """The account's tools, asked for now. Raises `NotConnected`, `OutboundFailed` and the like."""
+        connection_id = account.connection.id
+        task = self._under_way.get(connection_id)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._live(who, door, account))
+            self._under_way[connection_id] = task
+            task.add_done_callback(lambda done: self._ended(connection_id, done))
+        # Shielded: who stops waiting does not take the list away from the others, or from the next time.
+        return await asyncio.shield(task)
+
+    async def stop(self) -> None:
+        """Gives up on listings under way."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # --- one account --------------------------------------------------------------------------------------------------
+
+    async def _look(self, who: Principal, door: Door, account: Account) -> Seen:
+        old = await self._snapshots.get(account.connection.id)
+        if old is not None and old.fresh_until > self._clock.now():
+            return Seen(account, old)
+        try:
+            return Seen(account, await self.refresh(who, door, account))
+        except NotConnected:
+            return Seen(account, old, "not_connected")
+        except (OutboundFailed, VaultFailed, TooMany) as error:
+            return Seen(account, old, error.code)
+        except NotFound:
+            return Seen(account, None, "not_connected")  # disconnected while it was listed
+
+    async def _look_briefly(self, who: Principal, door: Door, account: Account) -> Seen:
+        try:
+            return await asyncio.wait_for(self._look(who, door, account), self._patience)
+        except TimeoutError:
+            return Seen(account, await self._snapshots.get(account.connection.id), "slow")
+
+    async def _live(self, who: Principal, door: Door, account: Account) -> Snapshot:
+        record = await self._records.open(who, door, account, method="tools/list", tool="", request=b"")
+        with record:
+            try:
+                listing = await self._list(who, account, record)
+            except ValetkeyError as error:
+                record.end(outcome_of(error), detail=error.message)
+                raise
+            record.end(Outcome.OK, response_bytes=sum(map(len, listing.tools)))
+        return await self._snapshots.put(account.connection.id, listing.tools, listing.server, listing.fresh_seconds)
+
+    async def _list(self, who: Principal, account: Account, record: Record) -> Listing:
+        async def attempt(ticket: Ticket | None, further: TicketFor) -> Listing:
+            return await self._upstreams.list_tools(account.target, ticket=ticket, further_tickets=further)
+
+        return await with_ticket(self._credentials, account, who.person_id, record, attempt)
+
+    def _ended(self, connection_id: str, task: asyncio.Task[Snapshot]) -> None:
+        self._under_way.pop(connection_id, None)
+        if not task.cancelled():
+            task.exception()  # looked at, even when everybody who waited has gone
+
+    # --- what is said about it ----------------------------------------------------------------------------------------
+
+    def _ttl_ms(self, seen: Sequence[Seen]) -> int:
+        """How long the list may be kept: as long as the shortest-lived part, and not at all when a part is missing."""
+        if any(each.problem or each.snapshot is None for each in seen):
+            return 0
+        now = self._clock.now()
+        left = [(each.snapshot.fresh_until - now).total_seconds() for each in seen if each.snapshot is not None]
+        return max(0, min(_MOST_TTL_MS, int(min(left, default=0) * 1000)))
+
+    def _marks(self, seen: Sequence[Seen]) -> Mapping[str, Any]:
+        marked = [
+            {"connector": each.account.connector.slug, "label": each.account.connection.label, "reason": each.problem}
+            for each in seen
+            if each.problem
+        ]
+        return {PARTIAL: marked} if marked else {}
+
+
+def _is_callable(tool: Tool, client: Client) -> bool:
+    """Whether a client may be shown the tool: one with invalid header annotations must be dropped (SEP-2243)."""
+    return not client.is_modern or headers.declared_params(tool.raw) is not None

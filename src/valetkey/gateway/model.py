@@ -1,0 +1,106 @@
+"""The values of the gateway: who asks at which door, what they are told, and what it needs of connections."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from valetkey.connections.model import Connection
+from valetkey.directory.model import Connector, Tool
+from valetkey.kernel.secret import Credential
+from valetkey.upstream.model import Target
+
+Notify = Callable[[bytes], Awaitable[None]]
+"""Takes a notification (one JSON-RPC message) for the client of a call that is under way."""
+
+
+class Door(msgspec.Struct, frozen=True, gc=False):
+    """An MCP endpoint of ours: everything (`connector` is empty), one connector, or one account of it (`label`)."""
+
+    path: str
+    connector: str = ""
+    label: str = ""
+
+
+class Head(msgspec.Struct, gc=False):
+    """The head of a client's request, as far as we look at it. Names are in lower case.
+
+    `fields` has the headers we know, `params` the `Mcp-Param-*` ones, `repeated` names a known header that came twice.
+    """
+
+    method: str
+    path: str
+    fields: Mapping[bytes, bytes]
+    params: Mapping[bytes, bytes]
+    repeated: bytes
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """An HTTP answer of ours. `headers` come beside content type and length; a body is JSON."""
+
+    status: int
+    body: bytes = b""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+class Client(msgspec.Struct, frozen=True, gc=False):
+    """How the client of a request talks: its revision, and whether it can send its user to a URL."""
+
+    version: str
+    is_modern: bool
+    opens_urls: bool
+
+
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """An answer to a request in the client's revision: `result` or `error` (with its `code`) as raw JSON."""
+
+    result: bytes = b""
+    error: bytes = b""
+    code: int = 0
+
+
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """A connection with its connector, and where requests for it go."""
+
+    connection: Connection
+    connector: Connector
+    target: Target
+
+    @property
+    def page(self) -> str:
+        """The page where the person sees this connection and switches its tools on."""
+        return f"/connections/{self.connection.id}"
+
+
+class Meant(msgspec.Struct, frozen=True, gc=False):
+    """What a call is about. `tool` is missing when the account has no such tool, or none were ever seen."""
+
+    account: Account
+    name: str
+    tool: Tool | None
+    was_listed: bool
+
+
+class Ticket(Credential, Protocol):
+    """A credential that can tell which token set it was made from."""
+
+    @property
+    def generation(self) -> int: ...
+
+
+class Credentials(Protocol):
+    """What we need of `connections.credentials`: a credential for one call, or the reason why there is none."""
+
+    def ticket_now(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket | None: ...
+
+    async def ticket(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket | None: ...
+
+    async def refused(self, connection_id: str, ticket_generation: int) -> bool: ...
+
+
+class Connections(Protocol):
+    """What we need of `connections.accounts`: a person's own connections."""
+
+    async def list(self, person_id: str) -> Sequence[Connection]: ...

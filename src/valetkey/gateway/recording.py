@@ -1,0 +1,137 @@
+"""Opening and closing the one record of a call. A call that cannot be recorded is not made (I4)."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from valetkey.audit.calls import CallLog, OpenCall
+from valetkey.audit.model import CallIntent, Outcome
+from valetkey.gateway.model import Account, Door
+from valetkey.identity.model import Principal
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import (
+    NotConnected,
+    NotRecorded,
+    OutboundFailed,
+    Refused,
+    TooMany,
+    ValetkeyError,
+    VaultFailed,
+    printable,
+)
+from valetkey.kernel.ids import new_id
+from valetkey.net.model import BadAnswer, Moved, TimedOut, TooLarge
+from valetkey.upstream.model import HttpFailed, Unauthorized
+from valetkey.vault.day_keys import DayKey
+
+_DETAIL: Final = 300
+_TOOL: Final = 255
+_CLIENT: Final = 200
+
+
+class FindsDayKeys(Protocol):
+    """What we need of `vault.day_keys`: the person's key of the day, under which payloads are sealed."""
+
+    def key_now(self, person_id: str, day: str) -> DayKey | None: ...
+
+    async def key(self, person_id: str, tenant: str, day: str) -> DayKey: ...
+
+
+class Record:
+    """The open record of one call. Say how it ended with `end`; leaving the context without that is a failure."""
+
+    __slots__ = ("_key", "_open", "id", "origin")
+
+    def __init__(self, open_call: OpenCall, key: DayKey) -> None:
+        self._open = open_call
+        self._key = key
+        self.id = open_call.intent.id
+        self.origin = ""
+        """Where a credential went with this call; empty while it went nowhere."""
+
+    def end(
+        self, outcome: Outcome, *, rule: str = "", detail: str = "", response: bytes = b"", response_bytes: int = 0
+    ) -> None:
+        """Closes the record. `response` is sealed here; `response_bytes` is for what is too large to keep."""
+        sealed = self._key.seal(response, about=f"{self.id}:response") if response else None
+        self._open.finish(
+            outcome,
+            rule=rule,
+            detail=printable(detail, limit=_DETAIL - 1) if detail else "",
+            origin=self.origin,
+            response=sealed,
+            response_bytes=response_bytes or len(response),
+        )
+
+    def __enter__(self) -> Self:
+        self._open.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, traceback)
+
+
+def outcome_of(error: ValetkeyError) -> Outcome:
+    """How a call ended that ended in this error."""
+    match error:
+        case NotConnected() | Unauthorized():
+            return Outcome.NOT_CONNECTED
+        case Refused() | TooMany():
+            return Outcome.REFUSED
+        case HttpFailed() | Moved():
+            return Outcome.HTTP_ERROR
+        case TimedOut():
+            return Outcome.TIMEOUT
+        case TooLarge():
+            return Outcome.TOO_LARGE
+        case BadAnswer():
+            return Outcome.PROTOCOL_ERROR
+        case OutboundFailed():
+            return Outcome.UNREACHABLE
+    return Outcome.FAILED
+
+
+class Records:
+    """Opens records in the call log."""
+
+    def __init__(self, log: CallLog, keys: FindsDayKeys, *, clock: Clock) -> None:
+        self._log = log
+        self._keys = keys
+        self._clock = clock
+
+    async def open(
+        self, who: Principal, door: Door, account: Account | None, *, method: str, tool: str, request: bytes
+    ) -> Record:
+        """Writes down what is about to be done, before anything is. `request` is sealed here.
+
+        Raises `NotRecorded` when it cannot be written, or not be sealed: nothing is kept in clear instead.
+        """
+        now = self._clock.now()
+        day = now.date().isoformat()
+        call_id = new_id("call")
+        try:
+            key = self._keys.key_now(who.person_id, day)
+            if key is None:
+                key = await self._keys.key(who.person_id, who.organization_id, day)
+            sealed = key.seal(request, about=f"{call_id}:request") if request else None
+        except VaultFailed as error:
+            raise NotRecorded("The call's record could not be sealed.") from error
+        intent = CallIntent(
+            id=call_id,
+            started_at=now,
+            organization_id=who.organization_id,
+            person_id=who.person_id,
+            client=(who.client_name or who.client_id)[:_CLIENT],
+            connector=account.connector.slug if account is not None else door.connector,
+            connection_id=account.connection.id if account is not None else "",
+            label=account.connection.label if account is not None else door.label,
+            method=method,
+            tool=tool if len(tool) <= _TOOL else printable(tool, limit=_TOOL - 1),
+            day=day,
+            request_bytes=len(request),
+            request=sealed,
+        )
+        return Record(self._log.begin(intent), key)

@@ -1,0 +1,272 @@
+"""A hub made of the real rooms round the gateway, on a real socket, behind either front."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from tests.conftest import FakeClock
+from tests.gateway.client import Client
+from tests.gateway.service import Service
+from valetkey.audit.calls import CallLog
+from valetkey.audit.model import CallRecord, OfPerson
+from valetkey.audit.repository import CallRecords
+from valetkey.audit.trail import Trail
+from valetkey.connections import repository as connections_repository
+from valetkey.connections.accounts import Connections
+from valetkey.connections.model import Connection, State
+from valetkey.directory.connectors import Connectors
+from valetkey.directory.model import Connector
+from valetkey.directory.snapshots import Snapshots
+from valetkey.gateway.door import Gateway
+from valetkey.identity.model import Person, Role
+from valetkey.identity.organizations import Organizations
+from valetkey.identity.people import People
+from valetkey.identity.tokens import Tokens
+from valetkey.kernel.errors import NotConnected
+from valetkey.kernel.secret import Secret
+from valetkey.net.address_policy import AddressPolicy
+from valetkey.net.outbound import open_outbound
+from valetkey.net.url import parse_url
+from valetkey.policy.permissions import Permissions
+from valetkey.store.database import Database
+from valetkey.store.migrations import migrate
+from valetkey.store.notify import Notifications
+from valetkey.upstream.client import Upstreams
+from valetkey.vault.broker import Vault
+from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.model import BEARER, Binding, NothingSealed
+from valetkey.vault.root_keys.file import open_or_create
+from valetkey.vault.tickets import Ticket
+
+Front = Literal["asgi"]
+FRONTS: tuple[Front, ...] = ("asgi",)
+
+
+class SealedCredentials:
+    """Credentials straight from the vault. `refresh` stands for the token endpoint: it gives a new token or none."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self.bindings: dict[str, Binding] = {}
+        self.refreshed: list[str] = []
+        self.refresh: Callable[[str], Awaitable[Secret | None]] = _no_refresh
+
+    def ticket_now(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket | None:
+        binding = self.bindings.get(connection_id)
+        if binding is None or binding.person != person_id:
+            return None
+        return self._vault.ticket_now([(BEARER, binding)], origin=binding.origin, call_id=call_id)
+
+    async def ticket(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket:
+        binding = self.bindings.get(connection_id)
+        try:
+            if binding is not None and binding.person == person_id:
+                return await self._vault.ticket([(BEARER, binding)], origin=binding.origin, call_id=call_id)
+        except NothingSealed:
+            pass
+        raise NotConnected("The service is not connected.", path=f"/connections/{connection_id}")
+
+    async def refused(self, connection_id: str, ticket_generation: int) -> bool:
+        self.refreshed.append(connection_id)
+        token = await self.refresh(connection_id)
+        if token is None:
+            return False
+        await self._vault.seal(token, bound_to=self.bindings[connection_id])
+        return True
+
+
+async def _no_refresh(_connection_id: str) -> Secret | None:
+    return None
+
+
+class NeverEnding:
+    """Nothing in these tests removes a connection."""
+
+    async def end(self, connection: Connection, *, actor: str) -> Any:
+        raise AssertionError(f"{actor} disconnects {connection.id}")
+
+
+@dataclass
+class Hub:
+    """The rooms, and short ways to say what a test is about."""
+
+    database: Database
+    clock: FakeClock
+    notifications: Notifications
+    people: People
+    organization_id: str
+    tokens: Tokens
+    connections: Connections
+    connectors: Connectors
+    snapshots: Snapshots
+    permissions: Permissions
+    vault: Vault
+    credentials: SealedCredentials
+    day_keys: DayKeys
+    call_log: CallLog
+    upstreams: Upstreams
+    gateway: Gateway
+    port: int = 0
+    _added: dict[str, Connector] = field(default_factory=dict)
+
+    async def person(self, login: str) -> Person:
+        return await self.people.create(
+            login=login, display_name=login.title(), organization_id=self.organization_id, role=Role.MEMBER
+        )
+
+    async def token(self, person: Person, path: str) -> str:
+        secret, _ = await self.tokens.create_personal(person, "test", path, ["mcp"], 86400.0)
+        return secret.reveal().decode()
+
+    async def connect(
+        self, person: Person, service: Service, token: str, *, label: str = "", on: tuple[str, ...] = ("echo",)
+    ) -> Connection:
+        """Connects the person's account at the service, and switches the named tools on."""
+        connector = self._added.get(service.url)
+        if connector is None:
+            connector = await self.connectors.add_custom(person, name="Fake", url=service.url)
+            self._added[service.url] = connector
+        connection = await self.connections.add(person, connector, label=label)
+        await self.give_token(person, connector, connection, token)
+        if on:
+            await self.switch_on(connection, service, *on)
+        return connection
+
+    async def give_token(self, person: Person, connector: Connector, connection: Connection, token: str) -> None:
+        binding = Binding(
+            tenant=self.organization_id, person=person.id, subject=connection.id, purpose="access_token",
+            origin=connector.origin, connector=connector.id, connector_version=1,
+        )  # fmt: skip
+        await self.vault.seal(Secret(token), bound_to=binding)
+        self.credentials.bindings[connection.id] = binding
+        async with self.database.write() as tx:
+            await connections_repository.set_connection(tx, connection.id, state=State.CONNECTED.value)
+        await self.notifications.publish("connections", person.id)
+
+    async def switch_on(self, connection: Connection, service: Service, *names: str) -> None:
+        snapshot = await self.snapshots.put(connection.id, service.tools, b"{}", 0)
+        await self.permissions.switch_on(connection.id, [tool for tool in snapshot.tools if tool.name in names])
+
+    def connector(self, service: Service) -> Connector:
+        return self._added[service.url]
+
+    async def client(self, person: Person, service: Service | None = None, **options: Any) -> Client:
+        """An assistant of this person, at the door of one service or of all."""
+        path = f"/c/{self.connector(service).slug}/mcp" if service is not None else "/mcp"
+        path = options.pop("path", path)
+        client = Client(self.port, await self.token(person, path), path, **options)
+        if not client.is_modern:
+            await client.initialize()
+        return client
+
+    async def records(self, person: Person, *, method: str = "tools/call") -> list[CallRecord]:
+        """What the log says about the person's calls, oldest first, payloads included."""
+        await self.call_log.flush()
+        log, mine = CallRecords(self.database), OfPerson(person.id)
+        found = [await log.find(each.id, mine) for each in await log.list(mine, limit=1000)]
+        return [record for record in reversed(found) if record.method == method]
+
+    async def payload(self, record: CallRecord, which: Literal["request", "response"]) -> bytes:
+        key = await self.day_keys.existing(record.person_id, record.organization_id, record.day)
+        sealed = record.request if which == "request" else record.response
+        assert sealed is not None
+        return key.open(sealed, about=f"{record.id}:{which}")
+
+
+@pytest.fixture
+async def modern() -> AsyncIterator[Service]:
+    service = Service("modern")
+    await service.start()
+    yield service
+    await service.stop()
+
+
+@pytest.fixture
+async def legacy() -> AsyncIterator[Service]:
+    service = Service("legacy")
+    await service.start()
+    yield service
+    await service.stop()
+
+
+@pytest.fixture(params=["modern", "legacy"])
+async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
+    """A service of either era."""
+    started = Service(request.param)
+    await started.start()
+    yield started
+    await started.stop()
+
+
+@pytest.fixture(params=FRONTS)
+def front(request: pytest.FixtureRequest) -> Front:
+    chosen: Front = request.param
+    return chosen
+
+
+@pytest.fixture
+async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front: Front) -> AsyncIterator[Hub]:
+    database = sqlite_database
+    notifications = Notifications(database)
+    keyring = Database.sqlite(tmp_path / "keyring.db")
+    await migrate(keyring, "keyring")
+    root = open_or_create(tmp_path / "keys" / "root.key", forbidden_below=[], may_create=True)
+    vault = Vault(database, keyring, root, clock, notifications)
+    await vault.start("dep_test")
+    trail = Trail(database, clock)
+    organization = await Organizations(database, clock=clock).create("Test", "organization")
+    read_url = functools.partial(parse_url, private_names=True)
+    connectors = Connectors(database, notifications, clock=clock, parse_url=read_url)
+    connections = Connections(
+        database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=NeverEnding()
+    )
+    outbound = open_outbound(AddressPolicy([ipaddress.ip_network("127.0.0.1/32")]), clock)
+    upstreams = Upstreams(outbound.calls, database, clock)
+    call_log = CallLog(database, tmp_path / "journal", clock)
+    await call_log.start()
+    tokens = Tokens(database, clock=clock, notifications=notifications, trail=trail)
+    snapshots = Snapshots(database, notifications, clock=clock)
+    permissions = Permissions(database, notifications, clock=clock)
+    credentials = SealedCredentials(vault)
+    day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
+    sockets = [uvicorn.Config(_nowhere, host="127.0.0.1", port=0, log_level="warning").bind_socket()]
+    port = sockets[0].getsockname()[1]
+    gateway = Gateway(
+        tokens=tokens, connections=connections, connectors=connectors, snapshots=snapshots, permissions=permissions,
+        credentials=credentials, day_keys=day_keys, call_log=call_log, upstreams=upstreams,
+        notifications=notifications, clock=clock, parse_url=read_url, public_url=f"http://localhost:{port}",
+        hosts=[f"localhost:{port}", f"127.0.0.1:{port}"], patience=0.3,
+    )  # fmt: skip
+    config = uvicorn.Config(
+        Starlette(routes=gateway.routes()), http="httptools", lifespan="off", log_config=None, ws="none",
+        timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    config.load()
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=sockets)
+    yield Hub(
+        database=database, clock=clock, notifications=notifications,
+        people=People(database, clock=clock, notifications=notifications, trail=trail),
+        organization_id=organization.id, tokens=tokens, connections=connections, connectors=connectors,
+        snapshots=snapshots, permissions=permissions, vault=vault, credentials=credentials, day_keys=day_keys,
+        call_log=call_log, upstreams=upstreams, gateway=gateway, port=port,
+    )  # fmt: skip
+    await server.shutdown(sockets=sockets)
+    await gateway.stop()
+    await call_log.stop()
+    await outbound.close()
+    await keyring.close()
+
+
+async def _nowhere(_scope: Any, _receive: Any, _send: Any) -> None:
+    """Stands for an application where only a socket is wanted."""
