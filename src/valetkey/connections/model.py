@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
+
+from valetkey.kernel.errors import ConnectFailed, OutboundFailed
+from valetkey.oauth.model import ScopeOrigin as ScopeOrigin  # the pages find it here, with the facts it is part of
 
 
 class State(StrEnum):
@@ -53,16 +57,6 @@ class Scope:
     already_granted: bool = False
 
 
-class ScopeOrigin(StrEnum):
-    """Where the list of scopes came from (S-18, S-19)."""
-
-    CHALLENGE = "challenge"  # the connector's 401 named them
-    CONNECTOR = "connector"  # its protected resource metadata lists them
-    AUTHORIZATION_SERVER = "authorization_server"  # fallback: may be broader than needed
-    PINNED = "pinned"
-    NONE = "none"
-
-
 @dataclass(frozen=True, slots=True)
 class ConnectFacts:
     """What was found out before anyone is sent anywhere, and what the review page shows.
@@ -82,6 +76,12 @@ class ConnectFacts:
     tools: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]
     hash: str
+    method: str = "oauth"
+    """`oauth`, or `none` when the service answers without anyone signing in."""
+    resource: str = ""
+    """What the token will be for, as the service names itself."""
+    callback: str = ""
+    """Where the service will send the person back to; for whoever registers us there by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +121,26 @@ class TraceStep:
     request: str
     status: int | None
     reason: str
+    id: str = ""
+    """The reference that an error message gave (CON-32)."""
+
+
+class StepFailed(ConnectFailed):
+    """A step of connecting failed. `reference` is the id of the trace step that tells it (CON-32)."""
+
+    def __init__(
+        self, message: str, *, kind: str, stage: str, party: str = "", hint: str = "", reference: str = ""
+    ) -> None:
+        super().__init__(message, kind=kind, stage=stage, party=party, hint=hint)
+        self.reference = reference
+
+
+class TemporarilyUnavailable(OutboundFailed):
+    """The credential could not be renewed just now; it is kept, and the next call tries again (CON-23)."""
+
+    code = "temporarily_unavailable"
+
+
+def issuer_hash(issuer: str) -> str:
+    """The short name of an authorization server in our callback and document addresses."""
+    return sha256(issuer.encode()).hexdigest()[:16]

@@ -1,0 +1,256 @@
+"""Ending a connection: the service is told, the keys are destroyed, and the person gets a receipt (security.md 2.8).
+
+    1. the tombstone: from here on nobody gets a ticket, and nobody who was slower can write a token back
+    2. tickets that are out are cancelled; attempts to connect are dropped
+    3. the service is told to forget: refresh token, then access token, five seconds each, and whatever comes of it
+    4. the keys are destroyed, then what they sealed
+    5. everyone who derived something from the connection drops it
+    6. the connection says *not connected*; receipt; trail
+
+It works while the service is down, and when the connector is delisted or blocked. It needs nobody's permission. Once
+begun it is finished: beside the caller if the caller goes away, and by the next start if this process goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+
+import structlog
+
+from valetkey.audit.trail import Trail
+from valetkey.connections import repository
+from valetkey.connections.accounts import TOPIC, ConnectorBook
+from valetkey.connections.model import Connection, Receipt, State
+from valetkey.connections.refresh import Refreshing
+from valetkey.connections.token_endpoint import Revoked, TokenEndpoint
+from valetkey.connections.trace import Trace
+from valetkey.directory.model import Connector
+from valetkey.identity.model import BrowserSession, Principal
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import NotFound, printable
+from valetkey.kernel.ids import new_id
+from valetkey.store.database import Database
+from valetkey.store.leases import Leases
+from valetkey.store.notify import Notifications
+from valetkey.vault.broker import Vault
+
+_RECEIPTS = 200
+_SETTLE_SECONDS = 5.0
+_AT_ONCE = 8
+_NOTHING = Revoked("not_needed", "No token was held.")
+
+
+class Disconnecting:
+    """Disconnects. `on_ended` runs for each connection, after its keys are gone and before its receipt."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        vault: Vault,
+        leases: Leases,
+        notifications: Notifications,
+        clock: Clock,
+        connectors: ConnectorBook,
+        tokens: TokenEndpoint,
+        refreshing: Refreshing,
+        trail: Trail,
+        trace: Trace,
+        on_ended: Sequence[Callable[[Connection], Awaitable[None]]] = (),
+        keyring_backups_kept: timedelta = timedelta(days=7),
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._leases = leases
+        self._notifications = notifications
+        self._clock = clock
+        self._connectors = connectors
+        self._tokens = tokens
+        self._refreshing = refreshing
+        self._trail = trail
+        self._trace = trace
+        self._on_ended = on_ended
+        self._keyring_backups_kept = keyring_backups_kept
+        self._under_way: set[asyncio.Task[Receipt]] = set()
+
+    async def disconnect(self, connection_id: str, by: BrowserSession | Principal) -> Receipt:
+        """Ends the connection, of its own person or by the operator on the host. Raises `NotFound` for anyone else's."""
+        async with self._database.read() as tx:
+            connection = await repository.find_connection(tx, connection_id)
+        actor, person_id = _who(by)
+        if connection is None or (actor != "operator" and connection.person_id != person_id):
+            raise NotFound("There is no such connection.")
+        return await self.end(connection, actor=actor)
+
+    async def disconnect_all(self, person_id: str, *, actor: str = "") -> list[Receipt]:
+        """Ends all of a person's connections that hold anything; in the trail as done by `actor`, else by the person."""
+        async with self._database.read() as tx:
+            theirs = await repository.list_connections(tx, person_id)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def end(connection: Connection) -> Receipt:
+            async with gate:
+                return await self.end(connection, actor=actor or f"person:{person_id}")
+
+        held = [connection for connection in theirs if connection.state is not State.NOT_CONNECTED]
+        for connection in held:  # before anybody waits for any service
+            await self._bury(connection)
+        return list(await asyncio.gather(*(end(connection) for connection in held)))
+
+    async def shared_with(self, connection: Connection) -> list[Connection]:
+        """The person's other live connections at the same authorization server: some servers end those grants too.
+
+        For the page to say before the click (CON-34); the receipt says it after.
+        """
+        if not connection.issuer:
+            return []
+        async with self._database.read() as tx:
+            theirs = await repository.list_connections(tx, connection.person_id)
+        return [
+            one
+            for one in theirs
+            if one.id != connection.id and one.issuer == connection.issuer and one.state is State.CONNECTED
+        ]
+
+    async def receipt(self, person_id: str, receipt_id: str) -> Receipt:
+        """Raises `NotFound`, for another person's too."""
+        async with self._database.read() as tx:
+            found = await repository.find_receipt(tx, person_id=person_id, receipt_id=receipt_id)
+        if found is None:
+            raise NotFound("There is no such receipt.")
+        return found
+
+    async def receipts(self, person_id: str) -> list[Receipt]:
+        """The person's receipts, the newest first."""
+        async with self._database.read() as tx:
+            return await repository.list_receipts(tx, person_id, limit=_RECEIPTS)
+
+    async def resume(self) -> int:
+        """At the start: finishes what a crash cut off, and destroys what no connection owns up to. How many."""
+        async with self._database.read() as tx:
+            cut_off = await repository.list_in_states(tx, [State.DISCONNECTING])
+            idle = await repository.list_in_states(tx, [State.NOT_CONNECTED])
+        for connection in cut_off:
+            await self._finish(connection, "system", Revoked("failed", "The hub stopped before the service answered."))
+        orphans = 0
+        for connection in idle:
+            if (await self._vault.mark(connection.id)).names:
+                orphans += 1
+                await self._vault.shred(connection.id)
+        return len(cut_off) + orphans
+
+    async def stop(self) -> None:
+        """Lets what is under way come to its end."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    # --- the steps --------------------------------------------------------------------------------------------------
+
+    async def end(self, connection: Connection, *, actor: str) -> Receipt:
+        """All the steps; they go on if the caller is cancelled."""
+        task = asyncio.get_running_loop().create_task(self._end(connection, actor))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    async def _end(self, connection: Connection, actor: str) -> Receipt:
+        await self._bury(connection)  # 1.
+        await self._vault.cancel(connection.id)  # 2.
+        async with self._database.write() as tx:
+            attempts = await repository.take_attempts_of(tx, connection.id)
+        for attempt in attempts:
+            if attempt.was_accepted:
+                await self._vault.shred(attempt.id)
+        await self._refreshing.settle(connection.id, seconds=_SETTLE_SECONDS)
+        revoked = await self._revoke(connection)  # 3.
+        return await self._finish(connection, actor, revoked)
+
+    async def _bury(self, connection: Connection) -> None:
+        async with self._database.write() as tx:
+            await repository.set_connection(tx, connection.id, state=State.DISCONNECTING.value)
+        await self._notifications.publish(TOPIC, connection.person_id)
+
+    async def _revoke(self, connection: Connection) -> Revoked:
+        if connection.method != "oauth" or not connection.issuer:
+            return _NOTHING
+        connector = await self._connector(connection)
+        if connector is None:
+            return Revoked("failed", "The connector is gone: end the access at the service yourself.")
+        steps = self._trace.of(person_id=connection.person_id, connection_id=connection.id)
+        server = await self._tokens.server_of(connection, connector)
+        revoked = await self._tokens.revoke_sealed(connection, connector, server, steps)
+        shared = await self.shared_with(connection) if revoked.outcome == "confirmed" else []
+        if shared:
+            names = ", ".join(one.display_name or one.label for one in shared)
+            return Revoked(revoked.outcome, f"{revoked.detail} It may have ended there for {names} too.")
+        return revoked
+
+    async def _finish(self, connection: Connection, actor: str, revoked: Revoked) -> Receipt:
+        destroyed = await self._vault.shred(connection.id)  # 4.
+        for ended in self._on_ended:  # 5.
+            await ended(connection)
+        now = self._clock.now()
+        connector = await self._connector(connection)
+        receipt = Receipt(
+            id=new_id("rcpt"),
+            person_id=connection.person_id,
+            at=now,
+            connector_name=connector.name if connector else "(removed)",
+            connector_host=connector.origin.partition("://")[2] if connector else "",
+            label=connection.label,
+            keys_destroyed=destroyed,
+            revocation=revoked.outcome,
+            revocation_detail=printable(revoked.detail, limit=400),
+            unrecoverable_after=now + self._keyring_backups_kept,
+        )
+        async with self._database.write() as tx:  # 6.
+            await repository.set_connection(tx, connection.id, **_BLANK)
+            await repository.insert_receipt(tx, receipt)
+        await self._leases.forget(f"refresh:{connection.id}")
+        await self._notifications.publish(TOPIC, connection.person_id)
+        await self._trail.write(
+            "connection.disconnected",
+            actor=actor,
+            organization_id=connection.organization_id,
+            person_id=connection.person_id,
+            object=connection.id,
+            detail={"receipt": receipt.id, "keys_destroyed": destroyed, "revocation": revoked.outcome},
+        )
+        return receipt
+
+    async def _connector(self, connection: Connection) -> Connector | None:
+        try:
+            return await self._connectors.by_id(connection.connector_id)
+        except NotFound:
+            return None
+
+    def _ended(self, task: asyncio.Task[Receipt]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Whoever waits gets it too; the connection stays *disconnecting* and the next start finishes it.
+            structlog.get_logger(__name__).error("disconnecting was cut off", error=repr(error))
+
+
+_BLANK = {
+    "state": State.NOT_CONNECTED.value,
+    "state_reason": "",
+    "issuer": "",
+    "resource": "",
+    "requested_scope": "",
+    "granted_scope": "",
+    "has_refresh_token": False,
+    "expires_at": None,
+    "generation": 0,
+    "connected_at": None,
+}
+
+
+def _who(by: BrowserSession | Principal) -> tuple[str, str]:
+    """The actor for the trail, and the person whose connections they may end."""
+    if isinstance(by, BrowserSession):
+        return f"person:{by.person.id}", by.person.id
+    if by.kind == "operator":
+        return "operator", ""
+    return f"person:{by.person_id}", by.person_id

@@ -1,0 +1,270 @@
+"""Finding out how a service wants people to sign in: its 401, its resource metadata, its authorization server.
+
+The order and the refusals are `oauth.discovery`'s; here is the going and asking, each step into the trace. Nothing that
+is asked carries a credential. The whole takes ten seconds at most (CON-19).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from valetkey.connections.model import StepFailed
+from valetkey.connections.servers import STAGE, Servers, unreachable, unusable
+from valetkey.connections.trace import Steps, request_line
+from valetkey.directory.fingerprint import read_tool
+from valetkey.directory.model import Connector
+from valetkey.kernel.errors import BadInput, OutboundFailed, printable
+from valetkey.net.limits import METADATA, RESOURCE_METADATA
+from valetkey.net.model import BadAnswer, TooLarge, Url
+from valetkey.oauth.challenge import NO_CHALLENGE, Challenge, bearer, parse_www_authenticate
+from valetkey.oauth.discovery import (
+    legacy_as_location,
+    legacy_default_server,
+    prm_locations,
+    read_as_metadata,
+    read_prm,
+)
+from valetkey.oauth.document import checked_url
+from valetkey.oauth.model import AuthorizationServer, BadMetadata, ParseUrl, ProtectedResource
+from valetkey.upstream.model import HttpFailed, Listing, Target, TicketFor, Unauthorized
+
+_MOST_SERVERS = 5
+_MOST_TOOLS = 300
+
+
+class Lister(Protocol):
+    """What listing tools without signing in needs: `upstream.client.Upstreams`."""
+
+    async def list_tools(self, target: Target, tickets: TicketFor) -> Listing: ...
+
+    async def close(self, connection_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a service was found to be. `server` is `None` when it answers without anybody signing in."""
+
+    challenge: Challenge = NO_CHALLENGE
+    resource: str = ""
+    resource_scopes: tuple[str, ...] = ()
+    server: AuthorizationServer | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """How the service answered somebody unknown."""
+
+    is_open: bool
+    is_guarded: bool
+    challenge: Challenge = NO_CHALLENGE
+    tools: tuple[Mapping[str, Any], ...] = ()
+    problem: str = ""
+
+
+class Discovery:
+    """Asks. `parse` is the strict URL parser with what the operator allows."""
+
+    def __init__(
+        self,
+        servers: Servers,
+        *,
+        upstreams: Lister,
+        parse: ParseUrl,
+        seconds: float = 10.0,
+    ) -> None:
+        self._servers = servers
+        self._upstreams = upstreams
+        self._parse = parse
+        self._seconds = seconds
+
+    async def find(self, connector: Connector, steps: Steps) -> Found:
+        """How the connector is signed in to. Raises `StepFailed` naming the party that failed."""
+        url = self._parse(connector.url)
+        try:
+            async with asyncio.timeout(self._seconds):
+                probe = await self._probe(connector, url, steps)  # 1. does it let strangers in?
+                if connector.auth_kind == "none":
+                    return await self._open(probe, url, steps)
+                resource, warnings = await self._find_resource(url, probe, steps)  # 2. who says how to sign in?
+                if resource is not None:  # 3. who does it?
+                    return await self._with_server(url, resource, replace(_BLANK, warnings=warnings), probe, steps)
+                if probe.is_guarded:
+                    return await self._legacy(url, probe, steps)
+                return await self._open(probe, url, steps)
+        except TimeoutError as error:
+            raise await steps.failed(
+                f"{url.host} took longer than {self._seconds:g} s ({steps.stage}).",
+                kind="unreachable",
+                stage=steps.stage or "probe",
+                party=url.host,
+                hint="Try again later.",
+            ) from error
+
+    async def is_open(self, connector: Connector, steps: Steps) -> bool:
+        """Whether the service lists its tools to strangers. Raises `StepFailed` when it cannot be reached."""
+        async with asyncio.timeout(self._seconds):
+            return (await self._probe(connector, self._parse(connector.url), steps)).is_open
+
+    # --- 1. the service itself --------------------------------------------------------------------------------------
+
+    async def _probe(self, connector: Connector, url: Url, steps: Steps) -> _Probe:
+        pool = f"probe:{connector.id}"
+        line = request_line("POST", url)
+
+        async def nobody() -> None:
+            return None
+
+        try:
+            listing = await self._upstreams.list_tools(Target(url, pool, connector.slug), nobody)
+        except Unauthorized as refused:
+            # CON-06: only a 401 starts signing in.
+            challenge = bearer(parse_www_authenticate(refused.challenge))
+            header = f"WWW-Authenticate: {refused.challenge}" if refused.challenge else "no WWW-Authenticate"
+            await steps.note("probe", line, status=401, reason=header)
+            return _Probe(is_open=False, is_guarded=True, challenge=challenge)
+        except HttpFailed as failed:
+            await steps.note("probe", line, status=failed.status, reason=failed.message)
+            if failed.status >= 500 or failed.status == 429:
+                raise await unreachable(failed, url, "probe", steps) from failed
+            return _Probe(is_open=False, is_guarded=False, problem=f"{url.host} answered HTTP {failed.status}")
+        except (BadAnswer, TooLarge) as failed:
+            await steps.note("probe", line, reason=failed.message)
+            return _Probe(is_open=False, is_guarded=False, problem=failed.message.rstrip("."))
+        except OutboundFailed as failed:
+            raise await unreachable(failed, url, "probe", steps, line) from failed
+        finally:
+            await self._upstreams.close(pool)
+        await steps.note("probe", line, status=200, reason=f"lists {len(listing.tools)} tools to anyone")
+        return _Probe(is_open=True, is_guarded=False, tools=_shown(listing))
+
+    async def _open(self, probe: _Probe, url: Url, steps: Steps) -> Found:
+        if probe.is_open:
+            return Found(resource=url.text, tools=probe.tools)
+        problem = probe.problem or f"{url.host} wants people to sign in"
+        raise await steps.failed(
+            f"{problem}, and does not say how to sign in." if probe.problem else f"{problem}.",
+            kind="authorization_failed",
+            stage="probe",
+            party=url.host,
+            hint="Check the URL: it must be the one that the service gives for MCP.",
+        )
+
+    # --- 2. its resource metadata -----------------------------------------------------------------------------------
+
+    async def _find_resource(
+        self, url: Url, probe: _Probe, steps: Steps
+    ) -> tuple[ProtectedResource | None, tuple[str, ...]]:
+        """Where the challenge points, else below the path, else at the root: the first that is there (CON-08)."""
+        allow_http = url.scheme == "http"
+        pointer = probe.challenge.resource_metadata
+        places = [(text, False) for text in prm_locations(url)]
+        if pointer:
+            places.insert(0, (pointer, True))
+        for text, is_pointer in places:
+            try:
+                place = checked_url(text, what="resource_metadata", parse=self._parse, allow_http=allow_http)
+            except BadMetadata as error:
+                await steps.note("resource metadata", "", reason=f"not asked: {error.message}")
+                continue
+            fetched = await self._servers.fetch(place, "resource metadata", steps, limits=RESOURCE_METADATA)
+            if fetched is None:
+                continue
+            try:
+                resource = read_prm(fetched.body, connector=url, parse=self._parse, allow_http=allow_http)
+            except BadMetadata as error:
+                if not error.field and not is_pointer:
+                    await steps.note("resource metadata", "", reason=f"passed over: {error.message}")
+                    continue  # a page for everything, not metadata
+                raise await unusable(error, place, "resource metadata", steps) from error
+            elsewhere = place.origin != url.origin
+            return resource, (f"{url.host} keeps its resource metadata at {place.host}.",) if elsewhere else ()
+        if pointer:
+            raise await steps.failed(
+                "The resource metadata that the service points to is not there.",
+                kind="authorization_failed",
+                stage="resource metadata",
+                party=url.host,
+                hint=f"It named {printable(pointer)}.",
+            )
+        return None, ()
+
+    # --- 3. the authorization server --------------------------------------------------------------------------------
+
+    async def _with_server(
+        self, url: Url, resource: ProtectedResource, found: Found, probe: _Probe, steps: Steps
+    ) -> Found:
+        """The first of the servers named that can be used, and a warning for those before it (CON-12)."""
+        first: StepFailed | None = None
+        warnings = list(found.warnings)
+        for issuer in resource.authorization_servers[:_MOST_SERVERS]:
+            try:
+                server = await self._servers.get(issuer, allow_http=url.scheme == "http", steps=steps)
+            except StepFailed as failed:
+                first = first or failed
+                warnings.append(f"{failed.party or 'An authorization server'} could not be used: {failed.message}")
+                continue
+            return replace(
+                found,
+                challenge=probe.challenge,
+                resource=resource.resource,
+                resource_scopes=resource.scopes,
+                server=server,
+                tools=probe.tools,
+                warnings=tuple(warnings),
+            )
+        assert first is not None  # `read_prm` saw at least one
+        raise first
+
+    async def _legacy(self, url: Url, probe: _Probe, steps: Steps) -> Found:
+        """A service of the 2025-03-26 revision is its own authorization server, with metadata or without (CON-10)."""
+        allow_http = url.scheme == "http"
+        place = self._parse(legacy_as_location(url))
+        fetched = await self._servers.fetch(place, STAGE, steps, limits=METADATA)
+        warnings = [f"{url.host} publishes no resource metadata; it is treated as a service of the first MCP revision."]
+        server = None
+        if fetched is not None:
+            try:
+                server = read_as_metadata(fetched.body, issuer=url.origin, parse=self._parse, allow_http=allow_http)
+            except BadMetadata as error:
+                if error.field:
+                    raise await unusable(error, place, STAGE, steps) from error
+        if server is None:
+            server = legacy_default_server(url, parse=self._parse)
+            warnings.append(f"Where to sign in at {url.host} is a guess: it publishes no metadata at all.")
+            await steps.note(STAGE, "", reason="none anywhere: assuming /authorize and /token")
+        await self._servers.keep(server)
+        return Found(
+            challenge=probe.challenge,
+            resource=url.text,
+            server=server,
+            tools=probe.tools,
+            warnings=tuple(warnings),
+        )
+
+
+_BLANK = Found()
+
+
+def _shown(listing: Listing) -> tuple[Mapping[str, Any], ...]:
+    """What the review page says of tools; the definitions themselves are taken after connecting."""
+    shown = []
+    for raw in listing.tools[:_MOST_TOOLS]:
+        try:
+            tool = read_tool(raw)
+        except BadInput:
+            continue
+        shown.append(
+            {
+                "name": tool.name,
+                "title": tool.title,
+                "description": printable(tool.description, limit=300),
+                "says_read_only": tool.says_read_only,
+                "says_destructive": tool.says_destructive,
+            }
+        )
+    return tuple(shown)

@@ -1,0 +1,181 @@
+"""The room's objects, put together: what the doors and the call path are given of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from valetkey.audit.trail import Trail
+from valetkey.connections.accounts import Connections, ConnectorBook
+from valetkey.connections.callback import Callback
+from valetkey.connections.client_identity import ClientIdentities
+from valetkey.connections.connect import Connecting
+from valetkey.connections.credentials import Credentials
+from valetkey.connections.disconnect import Disconnecting
+from valetkey.connections.discover import Discovery, Lister
+from valetkey.connections.model import Connection
+from valetkey.connections.refresh import Refreshing
+from valetkey.connections.servers import Servers
+from valetkey.connections.token_endpoint import TokenEndpoint
+from valetkey.connections.trace import Trace
+from valetkey.connections.unsigned import Unsigned
+from valetkey.kernel.clock import Clock
+from valetkey.net.client import WebClient
+from valetkey.oauth.model import ParseUrl
+from valetkey.store.database import Database
+from valetkey.store.leases import Leases
+from valetkey.store.notify import Notifications
+from valetkey.vault.broker import Vault
+
+Told = Callable[[Connection], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What others use."""
+
+    connections: Connections
+    connecting: Connecting
+    credentials: Credentials
+    disconnecting: Disconnecting
+    identities: ClientIdentities
+    servers: Servers
+    refreshing: Refreshing
+    trace: Trace
+
+    async def start(self) -> None:
+        """Finishes disconnects that a crash cut off."""
+        await self.disconnecting.resume()
+
+    async def stop(self) -> None:
+        """Lets refreshes and disconnects under way come to their end: a token half written is a token lost."""
+        await self.refreshing.stop()
+        await self.disconnecting.stop()
+
+
+def open_room(
+    database: Database,
+    *,
+    vault: Vault,
+    web: WebClient,
+    upstreams: Lister,
+    connectors: ConnectorBook,
+    leases: Leases,
+    notifications: Notifications,
+    trail: Trail,
+    clock: Clock,
+    parse: ParseUrl,
+    public_url: str,
+    document_url: str = "",
+    documents_reachable: bool = True,
+    on_connected: Sequence[Told] = (),
+    on_ended: Sequence[Told] = (),
+    keyring_backups_kept: timedelta = timedelta(days=7),
+    discovery_seconds: float = 10.0,
+) -> Room:
+    """The room for one process. `parse` is `net.url.parse_url` with what the operator allows.
+
+    `document_url` and `documents_reachable` as in `ClientIdentities`. `on_connected` and `on_ended` are told of each
+    connection; what they raise stops the rest.
+    """
+    trace = Trace(database, clock=clock)
+    servers = Servers(database, web=web, parse=parse, clock=clock)
+    identities = ClientIdentities(
+        database,
+        vault=vault,
+        web=web,
+        leases=leases,
+        parse=parse,
+        clock=clock,
+        public_url=public_url,
+        document_url=document_url,
+        documents_reachable=documents_reachable,
+    )
+    tokens = TokenEndpoint(vault=vault, web=web, servers=servers, identities=identities, parse=parse)
+    refreshing = Refreshing(
+        database,
+        vault=vault,
+        leases=leases,
+        notifications=notifications,
+        clock=clock,
+        connectors=connectors,
+        tokens=tokens,
+        trail=trail,
+        trace=trace,
+    )
+    disconnecting = Disconnecting(
+        database,
+        vault=vault,
+        leases=leases,
+        notifications=notifications,
+        clock=clock,
+        connectors=connectors,
+        tokens=tokens,
+        refreshing=refreshing,
+        trail=trail,
+        trace=trace,
+        on_ended=on_ended,
+        keyring_backups_kept=keyring_backups_kept,
+    )
+    connections = Connections(
+        database,
+        notifications,
+        clock=clock,
+        connectors=connectors,
+        trail=trail,
+        disconnecting=disconnecting,
+        on_connected=on_connected,
+    )
+    discovery = Discovery(servers, upstreams=upstreams, parse=parse, seconds=discovery_seconds)
+    callback = Callback(
+        vault=vault,
+        clock=clock,
+        connectors=connectors,
+        connections=connections,
+        identities=identities,
+        tokens=tokens,
+        refreshing=refreshing,
+        trace=trace,
+        parse=parse,
+    )
+    unsigned = Unsigned(
+        vault=vault,
+        clock=clock,
+        notifications=notifications,
+        connections=connections,
+        discovery=discovery,
+        trace=trace,
+    )
+    connecting = Connecting(
+        database,
+        vault=vault,
+        clock=clock,
+        connectors=connectors,
+        connections=connections,
+        discovery=discovery,
+        identities=identities,
+        callback=callback,
+        unsigned=unsigned,
+        trace=trace,
+        parse=parse,
+    )
+    credentials = Credentials(
+        database,
+        vault=vault,
+        clock=clock,
+        notifications=notifications,
+        connectors=connectors,
+        connections=connections,
+        refreshing=refreshing,
+    )
+    return Room(
+        connections=connections,
+        connecting=connecting,
+        credentials=credentials,
+        disconnecting=disconnecting,
+        identities=identities,
+        servers=servers,
+        refreshing=refreshing,
+        trace=trace,
+    )

@@ -1,0 +1,220 @@
+"""Speaking to an authorization server in a connection's name: exchange, refresh, revoke. Each request into the trace.
+
+The only place in this room where a secret is in the open: from the vault into one form, and wiped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from valetkey.connections.client_identity import ClientIdentities
+from valetkey.connections.methods import oauth
+from valetkey.connections.model import Connection, StepFailed
+from valetkey.connections.servers import Servers
+from valetkey.connections.trace import Steps, request_line, scrubbed
+from valetkey.directory.model import Connector
+from valetkey.kernel.errors import OutboundFailed, VaultFailed
+from valetkey.kernel.secret import Secret
+from valetkey.net.client import WebClient
+from valetkey.net.limits import REFRESH, TOKEN, Limits
+from valetkey.net.model import Moved
+from valetkey.oauth.model import (
+    AuthorizationServer,
+    Client,
+    FormRequest,
+    ParseUrl,
+    TokenFailure,
+    TokenFailureKind,
+    TokenSet,
+)
+from valetkey.oauth.revocation import Revocation, read_revocation_response, revocation_request
+from valetkey.oauth.token import exchange_request, read_token_response, refresh_request
+from valetkey.vault.broker import Vault
+from valetkey.vault.model import Binding, NothingSealed, Use
+
+REVOKE = Limits(first_byte=5.0, idle=5.0, total=5.0, max_body=64 * 1024)
+"""Forgetting does not wait for a server that is slow to forget (security.md 2.8)."""
+
+_NOT_THERE = (301, 404, 405, 410)
+_Hint = Literal["refresh_token", "access_token"]
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What came of a revocation, as a receipt says it: `confirmed`, `unsupported`, `failed` or `not_needed`."""
+
+    outcome: str
+    detail: str
+
+
+class TokenEndpoint:
+    """Asks token and revocation endpoints."""
+
+    def __init__(
+        self, *, vault: Vault, web: WebClient, servers: Servers, identities: ClientIdentities, parse: ParseUrl
+    ) -> None:
+        self._vault = vault
+        self._web = web
+        self._servers = servers
+        self._identities = identities
+        self._parse = parse
+
+    async def server_of(self, connection: Connection, connector: Connector) -> AuthorizationServer | None:
+        """The server that gave this connection its tokens, as last known; `None` if that is lost."""
+        return await self._servers.known(connection.issuer, allow_http=self._allow_http(connector))
+
+    async def exchange(
+        self,
+        server: AuthorizationServer,
+        client: Client,
+        *,
+        code: Secret,
+        verifier: Secret,
+        redirect_uri: str,
+        resource: str,
+        steps: Steps,
+    ) -> TokenSet | TokenFailure:
+        """The code for tokens. Wipes code and verifier. Raises what `net` raises."""
+        request = exchange_request(
+            server.token_endpoint, client, code=code, verifier=verifier, redirect_uri=redirect_uri, resource=resource
+        )
+        try:
+            return await self._post(request, "exchange", steps, limits=TOKEN)
+        finally:
+            code.wipe()
+            verifier.wipe()
+
+    async def refresh(
+        self, connection: Connection, connector: Connector, server: AuthorizationServer, steps: Steps
+    ) -> tuple[TokenSet | TokenFailure, AuthorizationServer]:
+        """New tokens for the refresh token, and the server that gave them: what is known of it may have been renewed.
+
+        No answer is a passing failure. Raises `VaultFailed` when the refresh token cannot be opened, which it cannot
+        for another origin than it was given by: then the person must look first.
+        """
+        reply = await self._refresh_at(connection, connector, server, steps)
+        if isinstance(reply, TokenFailure) and reply.status in _NOT_THERE:
+            allow_http = self._allow_http(connector)
+            now = await self._servers.renew(connection.issuer, allow_http=allow_http, steps=steps)
+            if now is not None and now.token_endpoint != server.token_endpoint:
+                return await self._refresh_at(connection, connector, now, steps), now
+        return reply, server
+
+    async def revoke_sealed(
+        self, connection: Connection, connector: Connector, server: AuthorizationServer | None, steps: Steps
+    ) -> Revoked:
+        """Revokes what is sealed for the connection: the refresh token, then the access token. Never raises."""
+        if server is None:
+            return Revoked("failed", "What was known of the authorization server is lost.")
+        tokens: list[tuple[Secret, _Hint]] = []
+        bindings: tuple[tuple[_Hint, Binding], ...] = (
+            ("refresh_token", oauth.refresh_binding(connection, connector, server)),
+            ("access_token", oauth.access_binding(connection, connector)),
+        )
+        try:
+            for hint, binding in bindings:
+                with suppress(NothingSealed):
+                    tokens.append((await self._vault.reveal_for_exchange(bound_to=binding, use=Use.REVOKE), hint))
+        except VaultFailed as failed:
+            return Revoked("failed", f"The tokens could not be opened. {failed.message}")
+        if not tokens:
+            return Revoked("not_needed", "No token was held.")
+        return await self.revoke(connector, server, tokens, steps)
+
+    async def revoke(
+        self,
+        connector: Connector,
+        server: AuthorizationServer,
+        tokens: Sequence[tuple[Secret, _Hint]],
+        steps: Steps,
+    ) -> Revoked:
+        """Revokes tokens, in order, and wipes them. What came of the first counts: it is the one that lives longest."""
+        endpoint = server.revocation_endpoint
+        host = self._parse(server.issuer).host
+        try:
+            if endpoint is None:
+                await steps.note("revocation", "", reason=f"{host} has no revocation endpoint")
+                return Revoked("unsupported", f"{host} cannot be told to forget: end the access there yourself.")
+            client = await self._identities.known(connector, server)
+            if client is None:
+                return Revoked("failed", f"{host} does not know us any more: end the access there yourself.")
+            results = []
+            for token, hint in tokens:
+                request = revocation_request(endpoint, client, token=token, hint=hint)
+                results.append(await self._revoke_one(request, hint, steps))
+            if client.secret is not None:
+                client.secret.wipe()
+        except VaultFailed as failed:
+            return Revoked("failed", f"{failed.message} End the access at {host} yourself.")
+        finally:
+            for token, _ in tokens:
+                token.wipe()
+        first = results[0]
+        if first is Revocation.CONFIRMED:
+            return Revoked("confirmed", f"{host} confirmed that the access has ended.")
+        return Revoked(first.value, f"{host} did not confirm: end the access there yourself.")
+
+    async def _revoke_one(self, request: FormRequest, hint: _Hint, steps: Steps) -> Revocation:
+        line = request_line("POST", request.url)
+        try:
+            fetched = await self._web.post_form(request.url, request.fields, headers=request.headers, limits=REVOKE)
+        except OutboundFailed as failed:
+            await steps.note("revocation", line, reason=f"{hint}: {failed.message}")
+            return Revocation.FAILED
+        result = read_revocation_response(fetched.status, fetched.body)
+        await steps.note("revocation", line, status=fetched.status, reason=f"{hint}: {result.value}")
+        return result
+
+    async def _refresh_at(
+        self, connection: Connection, connector: Connector, server: AuthorizationServer, steps: Steps
+    ) -> TokenSet | TokenFailure:
+        binding = oauth.refresh_binding(connection, connector, server)
+        refresh_token = await self._vault.reveal_for_exchange(bound_to=binding, use=Use.REFRESH)
+        try:
+            client = await self._identities.identify(connector, server, steps)
+            request = refresh_request(
+                server.token_endpoint, client, refresh_token=refresh_token, resource=connection.resource
+            )
+            reply = await self._post(request, "refresh", steps, limits=REFRESH)
+        except StepFailed as failed:
+            return TokenFailure(TokenFailureKind.PASSING, "", failed.message, 0)
+        except OutboundFailed as failed:
+            await steps.note("refresh", request_line("POST", server.token_endpoint), reason=failed.message)
+            return TokenFailure(TokenFailureKind.PASSING, "", failed.message, 301 if isinstance(failed, Moved) else 0)
+        finally:
+            refresh_token.wipe()
+        if client.secret is not None:
+            client.secret.wipe()
+        if isinstance(reply, TokenFailure) and reply.kind is TokenFailureKind.CLIENT_REFUSED:
+            await self._identities.refused(connector, server, client.id, steps)
+        return reply
+
+    async def _post(self, request: FormRequest, stage: str, steps: Steps, *, limits: Limits) -> TokenSet | TokenFailure:
+        steps.stage = stage
+        fetched = await self._web.post_form(request.url, request.fields, headers=request.headers, limits=limits)
+        reply = read_token_response(fetched.status, fetched.body)
+        if isinstance(reply, TokenFailure):
+            reason = words_of(reply)
+        else:
+            reason = "tokens came, " + ("a refresh token among them" if reply.refresh_token else "no refresh token")
+        await steps.note(stage, request_line("POST", request.url), status=fetched.status, reason=reason)
+        return reply
+
+    def _allow_http(self, connector: Connector) -> bool:
+        return self._parse(connector.url).scheme == "http"
+
+
+def tokens_of(tokens: TokenSet) -> list[tuple[Secret, _Hint]]:
+    """A token set in the order in which it is revoked."""
+    refresh: list[tuple[Secret, _Hint]] = [(tokens.refresh_token, "refresh_token")] if tokens.refresh_token else []
+    return [*refresh, (tokens.access_token, "access_token")]
+
+
+def words_of(failure: TokenFailure) -> str:
+    """A failure for the trace and for people: never what we sent, should the server repeat it."""
+    said = ": ".join(part for part in (scrubbed(failure.error), scrubbed(failure.description)) if part)
+    status = f"HTTP {failure.status}" if failure.status >= 200 else ""
+    return " ".join(part for part in (status, said) if part) or "no answer"
