@@ -2,6 +2,6 @@
 
 Imports no room; talks HTTP, as any stranger would. Two strangers that have nothing to do with each other but the
 standards are played here, each in its own process: *Marginalia*, a small notebook service (`service`, `conversation`,
-`notes`), and its authorization server (`authorization_server`, `ledger`, `pages`). `show` starts them beside a hub;
-`story` plays a person's first hour headless.
+`notes`), and its authorization server (`authorization_server`, `ledger`, `pages`). `neighborhood` starts them,
+`run` starts a hub beside them, and `story` plays a person's first hour headless.
 """

@@ -134,13 +134,6 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     raise NotStarted(f"Nothing answered at {url} within {START_SECONDS} seconds.")
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def _listening() -> Iterator[tuple[int, int]]:
     """File descriptor and port of a listening socket."""

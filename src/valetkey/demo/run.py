@@ -10,46 +10,44 @@ import tempfile
 import time
 import webbrowser
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 from types import FrameType
 
-from valetkey.demo.neighborhood import NotStarted, Sample, free_port, running, sample_service, wait_for
+from valetkey.demo.neighborhood import START_SECONDS, NotStarted, Sample, running, sample_service
 from valetkey.demo.story.play import Hub, story
 
-_LINK = re.compile(rb"https?://[^\s\"]+/signin/link/[\w-]+")
 
+def main(*, check: bool, executable: str = sys.executable, browser: bool = True) -> int:
+    """Runs the demo until Ctrl-C, or with `check` until the story ends. Exit code 1 when something was not seen.
 
-def main(*, check: bool, browser: bool) -> int:
-    """Runs the demo until Ctrl-C, or with `check` until the story ends. Exit code 1 when something was not seen."""
+    `executable` is the Python to run the hub with; `browser` opens the sign-in page in one, if there is one.
+    """
     signal.signal(signal.SIGTERM, _stop)  # so that what was started is stopped, however we are
-    with ExitStack() as stack:
-        try:
-            hub, sample, process = stack.enter_context(started())
-        except NotStarted as problem:
-            print(f"✗ {problem}", file=sys.stderr)
+    try:
+        with started(executable) as (hub, sample, process):
+            if check:
+                with story(hub, sample, _tell) as told:
+                    seen = told.play()
+                print("Every step was seen." if seen else "Not every step was seen.")
+                return 0 if seen else 1
+            _say_what_to_do(hub, sample)
+            if browser:
+                webbrowser.open(hub.sign_in_link)
+            process.wait()
+            print(f"✗ The hub ended with exit code {process.returncode}:\n{_tail(hub.log)}", file=sys.stderr)
             return 1
-        if check:
-            with story(hub, sample, _tell) as told:
-                seen = told.play()
-            print("Every step was seen." if seen else "Not every step was seen.")
-            return 0 if seen else 1
-        _say_what_to_do(hub, sample)
-        if browser:
-            webbrowser.open(hub.sign_in_link)
-        try:
-            while process.poll() is None:
-                time.sleep(0.5)
-        except KeyboardInterrupt:
-            print("\nStopping, and removing everything of the demo.")
-            return 0
-        print(f"✗ The hub ended with exit code {process.returncode}.", file=sys.stderr)
+    except NotStarted as problem:
+        print(f"✗ {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nEverything was stopped, and what the demo kept is gone.")
+        return 1 if check else 0
 
 
 @contextmanager
-def started() -> Iterator[tuple[Hub, Sample, Popen[bytes]]]:
+def started(executable: str) -> Iterator[tuple[Hub, Sample, Popen[bytes]]]:
     """The hub and the sample service, with data and root key in temporary places, while the block runs."""
     with (
         tempfile.TemporaryDirectory(prefix="valetkey-demo-data-") as data,
@@ -57,25 +55,25 @@ def started() -> Iterator[tuple[Hub, Sample, Popen[bytes]]]:
         Path(elsewhere, "log.txt").open("wb") as log,
         sample_service(log=log) as sample,
     ):
-        url = f"http://localhost:{(port := free_port())}"
         root_key = Path(elsewhere, "root.key")
-        options = [f"--data={data}", f"--root-key={root_key}", f"--port={port}", "--allow-network=127.0.0.1/32"]
+        options = [f"--data={data}", f"--root-key={root_key}", "--port=0", "--allow-network=127.0.0.1/32"]
         # Settings of a hub that somebody runs on this machine are none of ours.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
-        command = [sys.executable, "-m", "valetkey", "serve", *options]
+        command = [executable, "-m", "valetkey", "serve", *options]
         with running(command, environment=environment, log=log) as process:
-            try:
-                wait_for(f"{url}/healthz", process)
-            except NotStarted as problem:
-                raise NotStarted(f"{problem} Its last words:\n{_tail(Path(log.name))}") from problem
-            yield Hub(url, Path(data), root_key, Path(log.name), _sign_in_link(Path(log.name))), sample, process
+            said = _first_words(Path(log.name), process)
+            yield Hub(said["ready"], Path(data), root_key, Path(log.name), said["sign in"]), sample, process
 
 
-def _sign_in_link(log: Path) -> str:
-    """The one-time link that the hub prints at its first start."""
-    if found := _LINK.search(log.read_bytes()):
-        return found[0].decode()
-    raise NotStarted(f"The hub printed no sign-in link. Its last words:\n{_tail(log)}")
+def _first_words(log: Path, process: Popen[bytes]) -> dict[str, str]:
+    """What the hub prints at its start, by name: among others `ready`, its URL, and `sign in`, the one-time link."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        said = dict(re.findall(r"^([a-z ]+): (\S+)$", log.read_text(errors="replace"), re.MULTILINE))
+        if said.keys() >= {"ready", "sign in"}:
+            return said
+        time.sleep(0.05)
+    raise NotStarted(f"The hub did not start. Its last words:\n{_tail(log)}")
 
 
 def _tail(log: Path) -> str:

@@ -1,0 +1,63 @@
+"""`valetkey demo`, as a person starts and stops it, and the story it can play."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from itertools import takewhile
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from valetkey.demo import run
+
+DEMO = [sys.executable, "-m", "valetkey", "demo"]
+
+
+def test_every_step_of_the_story_is_seen(tmp_path: Path) -> None:
+    played = subprocess.run(
+        [*DEMO, "--check"], env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+
+    steps = [line for line in played.stdout.splitlines() if line[:1] in "✓✗"]
+    assert [step for step in steps if step.startswith("✗")] == []
+    assert (played.returncode, len(steps)) == (0, 18), played.stdout + played.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_says_what_to_do_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    demo = subprocess.Popen(
+        [*DEMO, "--no-browser"], env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+    )
+    assert demo.stdout is not None
+    said = "".join(takewhile(lambda line: "Ctrl-C" not in line, demo.stdout))
+    urls = re.findall(r"http://[\w.:/-]+", said)
+
+    demo.send_signal(signal.SIGINT)
+    demo.stdout.read()
+    code = demo.wait(30)
+
+    assert code == 0, said
+    assert any("/signin/link/" in url for url in urls)
+    assert any(url.startswith("http://127.0.0.1:") and url.endswith("/mcp") for url in urls)
+    assert list(tmp_path.iterdir()) == []
+    for url in urls:
+        with pytest.raises(httpx2.TransportError):
+            httpx2.get(url, trust_env=False)
+
+
+def test_a_hub_that_does_not_start_is_told_with_its_last_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho the disk is full >&2\nexit 3\n")
+    broken.chmod(0o755)
+
+    code = run.main(check=True, executable=str(broken), browser=False)
+
+    assert code == 1
+    assert "the disk is full" in capsys.readouterr().err
