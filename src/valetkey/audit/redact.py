@@ -43,9 +43,11 @@ _NAMED = (
     re.compile(rb"(?P<kept>(?:^|[?&\s\"'])(?:" + _KEYS + rb")=)[^&\s\"'\\]+", re.IGNORECASE),
     re.compile(rb"(?P<kept>\b(?:authorization|cookie|api-key): *)[^\r\n\"\\]+", re.IGNORECASE),
 )
-# Narrow enough that "key", "page_token_count" or "compass" seldom start the patterns; each find costs under 1 µs per kB.
-_NAMES = (b"_token", b"-token", b"secret", b"pi_key", b"pikey", b"pi-key", b"private_key", b"passw", b"passphrase")
-_NAMES += (b"authorization", b"cookie")
+# Narrow enough that "key", "nextPageToken" or "compass" do not start the patterns; each costs under 1 µs per kilobyte.
+_NAMES = (
+    *(b"_token", b"-token", b"secret", b"pi_key", b"pikey", b"pi-key", b"private_key", b"passw", b"passphrase"),
+    *(b"authorization", b"cookie"),
+)
 
 
 def redact(payload: bytes) -> bytes:
