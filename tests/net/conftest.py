@@ -13,6 +13,7 @@ import trustme
 from tests.conftest import FakeClock
 from tests.net.egress_hook import egress as egress  # a fixture, re-exported
 from tests.net.servers import Answer, Upstream
+from valetkey.kernel.errors import VaultFailed
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.outbound import Outbound, open_outbound
 
@@ -70,3 +71,26 @@ async def outbound(clock: FakeClock, ca_file: Path) -> AsyncIterator[Outbound]:
     opened = open_outbound(AddressPolicy(LOOPBACK), clock, ca_file, resolve=names(service_test=["127.0.0.1"]))
     yield opened
     await opened.close()
+
+
+class Ticket:
+    """A credential as the vault's are: for one origin, written once."""
+
+    def __init__(self, origin: str, token: str = "adas-token") -> None:
+        self._origin = origin
+        self._lines = f"authorization: Bearer {token}\r\n".encode()
+        self.written = 0
+
+    @property
+    def origin(self) -> str:
+        return self._origin
+
+    @property
+    def size(self) -> int:
+        return len(self._lines)
+
+    def write_into(self, buffer: memoryview) -> None:
+        self.written += 1
+        if self.written > 1:
+            raise VaultFailed("This ticket was used before.")
+        buffer[:] = self._lines

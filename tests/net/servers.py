@@ -44,9 +44,11 @@ class Upstream:
     connections: int = 0
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
     port: int = 0
+    stalls_on: bytes = b""
+    """A target whose request bodies are never read."""
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, self.host, 0, ssl=self.tls, limit=1 << 22)
+        self._server = await asyncio.start_server(self._serve, self.host, 0, ssl=self.tls, limit=1 << 16)
         self.port = self._server.sockets[0].getsockname()[1]
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -72,14 +74,16 @@ class Upstream:
         self.writers.append(writer)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             while True:
-                request = await _read(reader, number)
+                request = await _read(reader, number, self.stalls_on)
                 self.requests.append(request)
                 await self.answer(request, writer)
         writer.transport.abort()
 
 
-async def _read(reader: asyncio.StreamReader, number: int) -> Received:
+async def _read(reader: asyncio.StreamReader, number: int, stalls_on: bytes) -> Received:
     head = await reader.readuntil(b"\r\n\r\n")
+    if stalls_on and head.split(b" ", 2)[1] == stalls_on:
+        await asyncio.Event().wait()
     first, *lines = head[:-4].split(b"\r\n")
     headers = [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
     length = next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
@@ -133,3 +137,10 @@ def drips(pieces: bytes) -> Answer:
             await asyncio.sleep(0.005)  # this slowness is the behavior under test
 
     return answer
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until something has arrived."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)

@@ -18,7 +18,7 @@ import anyio.abc
 import anyio.streams.tls
 import httpcore2
 
-from valetkey.kernel.errors import BadInput, printable
+from valetkey.kernel.errors import BadInput
 from valetkey.kernel.secret import Secret
 from valetkey.net.dialer import Dialer, connect_failed
 from valetkey.net.http1 import NOT_CALLERS, TOKEN_CHARS, USER_AGENT
@@ -92,7 +92,8 @@ class WebClient:
                 raise Unreachable(
                     f"{url.host} closed the connection before its answer was whole.", sent=True
                 ) from error
-            raise BadAnswer(f"{url.host} sent a malformed answer: {printable(error)}.") from error
+            # Its text quotes the bytes that came, and those may be a token: say no more than that.
+            raise BadAnswer(f"{url.host} sent a malformed answer.") from None
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
             raise Unreachable(f"The connection to {url.host} broke.", sent=True) from error
 
