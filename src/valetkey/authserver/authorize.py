@@ -120,7 +120,7 @@ class Authorize:
                 view = consent_view(asked, public_url=self._public_url)
                 return await self._render_consent(request, session, view)
             await self._consents.give(  # 4. remember
-                session.person.id, asked.client, asked.redirect, resource=asked.resource, scope=asked.scope
+                session.person, asked.client, asked.redirect, resource=asked.resource, scope=asked.scope
             )
             return await self._send_code(asked, session, status=303)
         except _Bounced as bounced:

@@ -139,7 +139,7 @@ class Clients:
                 raise TooMany("Too many registered clients wait for a consent.", retry_after=3600.0)
             await repository.add_registration(tx, client, where, now)
         await self._trail.write(
-            "client.registered", actor="client", object=client.id, detail={"name": client.name, "network": where}
+            "client.registered", actor="system", object=client.id, detail={"name": client.name, "network": where}
         )
         return client, secret
 

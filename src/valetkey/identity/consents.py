@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from valetkey.identity import client_repository as repository
-from valetkey.identity.model import Client, TrailWriter
+from valetkey.identity.model import Client, Person, TrailWriter
 from valetkey.identity.redirects import Redirect, RedirectKind
 from valetkey.kernel.clock import Clock
 from valetkey.store.database import Database
@@ -29,16 +29,17 @@ class Consents:
             given = await repository.find_consent(tx, person_id, client.id, resource)
         return given == self._consent(person_id, client, redirect, resource, scope)
 
-    async def give(self, person_id: str, client: Client, redirect: Redirect, *, resource: str, scope: str) -> None:
+    async def give(self, person: Person, client: Client, redirect: Redirect, *, resource: str, scope: str) -> None:
         """The person agreed."""
         now = self._clock.now()
         async with self._database.write() as tx:
-            await repository.put_consent(tx, self._consent(person_id, client, redirect, resource, scope), now)
+            await repository.put_consent(tx, self._consent(person.id, client, redirect, resource, scope), now)
             await repository.touch(tx, client.id, now)
         await self._trail.write(
             "consent.given",
-            actor=person_id,
-            person_id=person_id,
+            actor=f"person:{person.id}",
+            organization_id=person.organization_id,
+            person_id=person.id,
             object=client.id,
             detail={"resource": resource, "scope": scope, "redirect_host": redirect.host, "kind": client.kind},
         )

@@ -175,7 +175,7 @@ class Families:
         if verdict.issued is not None:
             return verdict.issued
         if verdict.ended and not already_ended:
-            await self._tell_ended(verdict.person_id, verdict.family_id, verdict.ended, actor="hub")
+            await self._tell_ended(verdict.person_id, verdict.family_id, verdict.ended, actor="system")
         raise GrantRefused(verdict.refusal, error="invalid_target" if verdict.wrong_target else "invalid_grant")
 
     async def revoke(self, token: Secret, *, client: Client) -> None:
@@ -199,7 +199,7 @@ class Families:
                 await repository.end_family(tx, family.id, now, "revoked")
         await self._notifications.publish("tokens", family.person_id)
         if stored is not None and family.ended_at is None:
-            await self._tell_ended(family.person_id, family.id, "revoked", actor=client.id)
+            await self._tell_ended(family.person_id, family.id, "revoked", actor=f"client:{client.id}")
 
     async def list(self, person_id: str) -> list[Grant]:
         """The assistants that the person has let in, last used first."""
@@ -213,12 +213,19 @@ class Families:
             if family is None or family.person_id != person_id or family.ended_at is not None:
                 raise NotFound("There is no such grant.")
             await repository.end_family(tx, family_id, self._clock.now(), "by_person")
-        await self._tell_ended(person_id, family_id, "by_person", actor=person_id)
+        await self._tell_ended(person_id, family_id, "by_person", actor=f"person:{person_id}")
 
     async def _tell_ended(self, person_id: str, family_id: str, because: str, *, actor: str) -> None:
         await self._notifications.publish("tokens", person_id)
+        async with self._database.read() as tx:
+            person = await people_repository.find_person(tx, person_id)
         await self._trail.write(
-            "grant.ended", actor=actor, person_id=person_id, object=family_id, detail={"because": because}
+            "grant.ended",
+            actor=actor,
+            organization_id=person.organization_id if person else "",
+            person_id=person_id,
+            object=family_id,
+            detail={"because": because},
         )
 
 

@@ -43,7 +43,7 @@ class People:
             await repository.add_person(tx, new)
         await self._trail.write(
             "person.created",
-            actor="hub",
+            actor="system",
             organization_id=organization_id,
             person_id=new.id,
             object=new.id,
@@ -73,7 +73,7 @@ class People:
         async with self._database.read() as tx:
             return await repository.list_people(tx, organization_id)
 
-    async def disable(self, person_id: str, *, by: str = "hub") -> None:
+    async def disable(self, person_id: str, *, by: str = "system") -> None:
         """Ends what the person holds here: sessions, assistants' tokens, personal tokens. Idempotent.
 
         Their connections are disconnected by offboarding, above this room. Raises `Conflict` for the last owner.
@@ -89,7 +89,7 @@ class People:
             await token_repository.end_everything(tx, person_id, now, "disabled")
         await self._tell("person.disabled", found, by)
 
-    async def enable(self, person_id: str, *, by: str = "hub") -> None:
+    async def enable(self, person_id: str, *, by: str = "system") -> None:
         """Lets a disabled person sign in again. What was ended stays ended."""
         found = await self.get(person_id)
         async with self._database.write() as tx:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from valetkey.identity import repository as people_repository
 from valetkey.identity import token_repository as repository
 from valetkey.identity.model import Person, Principal, TokenInfo, TrailWriter
 from valetkey.identity.remembered import Remembered
@@ -108,7 +109,7 @@ class Tokens:
             if len(await repository.list_personal(tx, person.id)) >= _MOST_PERSONAL:
                 raise TooMany(f"A person has at most {_MOST_PERSONAL} tokens.", hint="Revoke some that are not used.")
             await repository.add_personal(tx, token.digest(), person.id, info)
-        await self._write("token.created", person.id, info.id, {"audience": audience, "scope": info.scope})
+        await self._write("token.created", person, info.id, {"audience": audience, "scope": info.scope})
         return token, info
 
     async def list(self, person_id: str) -> list[TokenInfo]:
@@ -120,10 +121,11 @@ class Tokens:
         """Ends one of the person's own tokens, at once everywhere. Raises `NotFound`."""
         async with self._database.write() as tx:
             removed = await repository.remove_personal(tx, person_id, token_id)
-        if not removed:
+            person = await people_repository.find_person(tx, person_id)
+        if not removed or person is None:
             raise NotFound("There is no such token.")
         await self._notifications.publish("tokens", person_id)
-        await self._write("token.revoked", person_id, token_id, {})
+        await self._write("token.revoked", person, token_id, {})
 
     async def write_used(self) -> None:
         """Writes down in one go when tokens were last used. The hub calls this every few seconds, and at its end."""
@@ -132,8 +134,15 @@ class Tokens:
             async with self._database.write() as tx:
                 await repository.write_used(tx, used)
 
-    async def _write(self, event: str, person_id: str, token_id: str, detail: dict[str, object]) -> None:
-        await self._trail.write(event, actor=person_id, person_id=person_id, object=token_id, detail=detail)
+    async def _write(self, event: str, person: Person, token_id: str, detail: dict[str, object]) -> None:
+        await self._trail.write(
+            event,
+            actor=f"person:{person.id}",
+            organization_id=person.organization_id,
+            person_id=person.id,
+            object=token_id,
+            detail=detail,
+        )
 
 
 def _as_principal(stored: repository.StoredToken) -> Principal:

@@ -26,6 +26,7 @@ _WORDS = frozenset(
 )  # fmt: skip
 _LEET = str.maketrans("013457@$!", "oleastasi")
 _NOT_LETTERS = re.compile(r"[\W\d_]+")
+_DECORATION = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _FEWEST_DIFFERENT = 5
 
 
@@ -37,7 +38,7 @@ def is_common(password: str, *, login: str) -> bool:
     if any(lower in row * 2 or lower in row[::-1] * 2 for row in _ROWS):
         return True
     own = _NOT_LETTERS.sub("", login.partition("@")[0])
-    for text in (lower, lower.translate(_LEET)):
+    for text in (lower, _DECORATION.sub("", lower).translate(_LEET)):
         letters = _NOT_LETTERS.sub("", text)
         if letters in _WORDS or (_is_repetition(letters) and letters[: len(letters) // 2] in _WORDS):
             return True

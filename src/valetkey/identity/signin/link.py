@@ -28,7 +28,7 @@ class SignInLinks:
         self._clock = clock
         self._trail = trail
 
-    async def issue(self, person_id: str, *, purpose: LinkPurpose, by: str = "hub") -> Secret:
+    async def issue(self, person_id: str, *, purpose: LinkPurpose, by: str = "system") -> Secret:
         """The token of a new link, good for 15 minutes and one use.
 
         Raises `NotFound`, or `Conflict` for a disabled person, or for a `first` or `invite` link for somebody who has a
@@ -76,7 +76,7 @@ class SignInLinks:
             raise refused
         await self._trail.write(
             "signin.recovery" if link.purpose == "recovery" else "signin.link",
-            actor=person.id,
+            actor=f"person:{person.id}",
             organization_id=person.organization_id,
             person_id=person.id,
             detail={"purpose": link.purpose},

@@ -225,7 +225,11 @@ class Passkeys:
 
     async def _write(self, event: str, person: Person, passkey_id: str) -> None:
         await self._trail.write(
-            event, actor=person.id, organization_id=person.organization_id, person_id=person.id, object=passkey_id
+            event,
+            actor=f"person:{person.id}",
+            organization_id=person.organization_id,
+            person_id=person.id,
+            object=passkey_id,
         )
 
 

@@ -58,7 +58,7 @@ class Passwords:
         hashed = await self._hash(_strong_enough(password, login=person.login))
         async with self._database.write() as tx:
             await repository.set_password(tx, person_id, hashed, self._clock.now())
-        await self._write("password.set", person, by or person_id)
+        await self._write("password.set", person, by or f"person:{person_id}")
 
     async def remove(self, person_id: str, *, by: str = "") -> None:
         """Removes the password, if there is one. The page asks for a passkey first."""
@@ -66,7 +66,7 @@ class Passwords:
             person = await people_repository.find_person(tx, person_id)
             removed = await repository.remove_password(tx, person_id)
         if removed and person is not None:
-            await self._write("password.removed", person, by or person_id)
+            await self._write("password.removed", person, by or f"person:{person_id}")
 
     async def has(self, person_id: str) -> bool:
         async with self._database.read() as tx:
