@@ -16,9 +16,7 @@ from valetkey.store.database import Database
 async def world(
     sqlite_database: Database, keyring_database: Database, clock: FakeClock, tmp_path: Path
 ) -> AsyncIterator[World]:
-    built = await build_world(
-        database=sqlite_database, keyring_database=keyring_database, clock=clock, folder=tmp_path
-    )
+    built = await build_world(database=sqlite_database, keyring_database=keyring_database, clock=clock, folder=tmp_path)
     await built.calls.start()
     yield built
     await built.calls.stop()

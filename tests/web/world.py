@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from dataclasses import dataclass, field
@@ -10,18 +11,18 @@ from urllib.parse import urlencode
 
 import httpx2
 from argon2 import PasswordHasher
+from sqlalchemy import update
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from tests.conftest import FakeClock
-from tests.web.fakes import FakeConnecting, FakeDisconnecting
+from tests.web.service import MCP_URL, TOOLS, Service
 from valetkey.audit.calls import CallLog
 from valetkey.audit.model import CallIntent, Outcome
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
-from valetkey.connections.accounts import Connections
-from valetkey.connections.model import Connection
-from valetkey.connections.trace import Trace
+from valetkey.connections.model import Connection, State
+from valetkey.connections.room import open_room
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
 from valetkey.directory.snapshots import Snapshots
@@ -39,7 +40,10 @@ from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
 from valetkey.store.database import Database
+from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
+from valetkey.store.schema import connection
+from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.root_keys.file import open_or_create
@@ -48,12 +52,6 @@ from valetkey.web.site import Site
 
 PUBLIC_URL = "http://localhost:8484"
 PASSWORD = "three quiet otters"
-TOOLS = (
-    b'{"name":"search_notes","title":"Search notes","description":"Finds notes by words.","annotations":{"readOnlyHint":true}}',
-    b'{"name":"read_note","title":"Read a note","description":"The text of one note.","annotations":{"readOnlyHint":true}}',
-    b'{"name":"write_note","description":"Writes a note.","annotations":{"destructiveHint":false}}',
-    b'{"name":"delete_note","description":"Deletes a note for ever."}',
-)
 
 
 @dataclass
@@ -111,6 +109,22 @@ class Browser:
         found = re.search(r'name="csrf" value="([^"]*)"', self.last.text)
         return found[1] if found else ""
 
+    async def accept_review(self, *, without: tuple[str, ...] = ()) -> httpx2.Response:
+        """On the review page: ticks that it was read, keeps every scope but these, and goes on."""
+        assert self.last is not None
+        page = self.last.text
+        scopes = [html.unescape(one) for one in re.findall(r'name="scope" value="([^"]*)"', page)]
+        seen = re.search(r'name="facts_hash" value="([^"]*)"', page)
+        assert seen, page
+        return await self.send(
+            self.last.url.path,
+            [
+                ("acknowledged", "yes"),
+                ("facts_hash", seen[1]),
+                *(("scope", one) for one in scopes if one not in without),
+            ],
+        )
+
     async def sign_in(self, login: str, password: str = PASSWORD) -> httpx2.Response:
         await self.get("/signin")
         return await self.submit("/signin", {"login": login, "password": password})
@@ -123,17 +137,24 @@ class Browser:
         return response
 
 
+def leads_to(page: httpx2.Response) -> str:
+    """Where the page that stands between us and a service sends the browser."""
+    found = re.search(r'http-equiv="refresh" content="0;url=([^"]*)"', page.text)
+    assert found, page.text
+    return html.unescape(found[1])
+
+
 @dataclass
 class World:
     """The rooms, and short words for what tests arrange."""
 
     services: Services
-    connecting: FakeConnecting
-    disconnecting: FakeDisconnecting
+    service: Service
     site: Site
     clock: FakeClock
     calls: CallLog
-    day_keys: DayKeys
+    database: Database
+    notifications: Notifications
     organization: Organization
     app: Starlette
 
@@ -155,31 +176,62 @@ class World:
         await browser.sign_in(login)
         return browser, person
 
-    async def connector(self, person: Person, *, name: str = "Notes", url: str = "https://mcp.example.com/mcp",
+    async def connector(self, person: Person, *, name: str = "Notes", url: str = MCP_URL,
                         kind: str = "oauth", **auth: object) -> Connector:  # fmt: skip
-        return await self.services.connectors.add_custom(
-            person, name=name, url=url, auth_kind=kind, auth=auth
-        )
+        return await self.services.connectors.add_custom(person, name=name, url=url, auth_kind=kind, auth=auth)
 
-    async def connection(self, person: Person, connector: Connector, *, label: str = "", name: str = "",
-                         tools: tuple[bytes, ...] = TOOLS) -> Connection:  # fmt: skip
-        connection = await self.connecting.connect_open(person, connector, label=label, display_name=name)
+    async def connection(
+        self,
+        person: Person,
+        connector: Connector,
+        *,
+        label: str = "",
+        name: str = "",
+        tools: tuple[bytes, ...] = TOOLS,
+        state: State = State.CONNECTED,
+        **values: object,
+    ) -> Connection:
+        """What tests arrange: an account in a state, without having gone the way there."""
+        entry = await self.services.connections.open_entry(person, connector, label=label, display_name=name)
+        changes = {"state": state.value, "connected_at": self.clock.now(), **values}
+        async with self.database.write() as tx:
+            await tx.execute(update(connection).where(connection.c.id == entry.id).values(**changes))
+        await self.notifications.publish("connections", person.id)
         if tools:
-            await self.services.snapshots.put(connection.id, tools, b"{}", 3600.0)
-        return connection
+            await self.services.snapshots.put(entry.id, tools, b"{}", 3600.0)
+        return await self.services.connections.get(person.id, entry.id)
+
+    async def connect(self, browser: Browser, slug: str, **fields: str) -> str:
+        """Goes the whole way in the browser, to the service and back; the path of the connection's page."""
+        await browser.open(f"/connections/new/{slug}")
+        await browser.submit(f"/connections/new/{slug}", fields)
+        answer = await browser.accept_review()
+        page = await browser.open(self.service.approve(leads_to(answer)))
+        assert page.status_code == 200, page.text
+        return page.url.path
 
     async def call(self, person: Person, connection: Connection, connector: Connector, *, tool: str = "search_notes",
                    request: bytes = b'{"query":"otters"}', response: bytes = b'{"content":[]}',
                    outcome: Outcome = Outcome.OK, detail: str = "", client: str = "Claude Code") -> str:  # fmt: skip
         call_id, now = new_id("call"), self.clock.now()
         day = now.date().isoformat()
-        key = await self.day_keys.key(person.id, person.organization_id, day)
+        key = await self.services.day_keys.key(person.id, person.organization_id, day)
         opened = self.calls.begin(
             CallIntent(
-                id=call_id, started_at=now, organization_id=person.organization_id, person_id=person.id, client=client,
-                connector=connector.slug, connection_id=connection.id, label=connection.label, method="tools/call",
-                tool=tool, day=day, request_bytes=len(request), request=key.seal(request, about=f"{call_id}:request"),
-            )  # fmt: skip
+                id=call_id,
+                started_at=now,
+                organization_id=person.organization_id,
+                person_id=person.id,
+                client=client,
+                connector=connector.slug,
+                connection_id=connection.id,
+                label=connection.label,
+                method="tools/call",
+                tool=tool,
+                day=day,
+                request_bytes=len(request),
+                request=key.seal(request, about=f"{call_id}:request"),
+            )
         )
         opened.finish(
             outcome, rule="switched_on", detail=detail, origin=connector.origin, response_bytes=len(response),
@@ -196,16 +248,24 @@ async def build_world(
     trail = Trail(database, clock)
     people = People(database, clock=clock, notifications=notifications, trail=trail)
     connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url)
-    connecting = FakeConnecting(database, notifications, clock)
-    disconnecting = FakeDisconnecting(clock, connectors, connecting)
-    connections = Connections(
-        database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=disconnecting
-    )
-    connecting.connections = connections
     (folder / "keys").mkdir(mode=0o700)
     root = open_or_create(folder / "keys" / "root.key", forbidden_below=(), may_create=True)
     keyring = Keyring(keyring_database, root, clock=clock)
-    day_keys = DayKeys(keyring, clock=clock, notifications=notifications)
+    await keyring.check("deployment", secrets_exist=False)
+    service = Service()
+    room = open_room(
+        database,
+        vault=Vault(database, keyring_database, root, clock, notifications),
+        web=service,
+        upstreams=service,
+        connectors=connectors,
+        leases=Leases(database, clock=clock),
+        notifications=notifications,
+        trail=trail,
+        clock=clock,
+        parse=parse_url,
+        public_url=public_url,
+    )
     calls = CallLog(database, folder / "journal", clock)
     services = Services(
         people=people,
@@ -219,15 +279,15 @@ async def build_world(
         connectors=connectors,
         snapshots=Snapshots(database, notifications, clock=clock),
         permissions=Permissions(database, notifications, clock=clock),
-        connections=connections,
-        connecting=connecting,
-        disconnecting=disconnecting,
-        trace=Trace(database, clock=clock),
+        connections=room.connections,
+        connecting=room.connecting,
+        disconnecting=room.disconnecting,
+        trace=room.trace,
         calls=CallRecords(database),
-        day_keys=day_keys,
+        day_keys=DayKeys(keyring, clock=clock, notifications=notifications),
         trail=trail,
     )
     site = Site(services=services, clock=clock, public_url=public_url, development=True)
     app = Starlette(routes=[*site.routes(), Mount("", app=site.not_found)])
     organization = await services.organizations.create("Riverside", "organization")
-    return World(services, connecting, disconnecting, site, clock, calls, day_keys, organization, app)
+    return World(services, service, site, clock, calls, database, notifications, organization, app)

@@ -24,10 +24,7 @@ class Entry:
 
 
 async def show(visit: Visit) -> Response:
-    connectors = {
-        one.slug: one
-        for one in await visit.services.connectors.list_for(visit.person)
-    }
+    connectors = {one.slug: one for one in await visit.services.connectors.list_for(visit.person)}
     wanted = {name: visit.query(name, limit=255) for name in ("connector", "tool", "outcome")}
     if wanted["outcome"] not in list(Outcome):
         wanted["outcome"] = ""
@@ -45,7 +42,9 @@ async def show(visit: Visit) -> Response:
         "activity_list.html",
         calls=[Entry(one, connectors.get(one.connector)) for one in shown],
         filtered=any(wanted.values()) or bool(before),
-        **wanted,
+        connector=wanted["connector"],
+        tool=wanted["tool"],
+        outcome=wanted["outcome"],
         connectors=[("", "All services"), *((slug, one.name[:60]) for slug, one in connectors.items())],
         outcomes=[("", "Any"), *((one.value, one.value.replace("_", " ")) for one in Outcome)],
         earlier=_address(wanted, shown[-1].id) if len(calls) > _PER_PAGE else "",

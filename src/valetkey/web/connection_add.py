@@ -1,4 +1,4 @@
-"""Adding a custom connector by its URL. Nothing is connected yet; that is the next page."""
+"""Adding a custom connector by its URL, and going straight on to what was found out about it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,27 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
-from valetkey.kernel.errors import BadInput, Conflict, OutboundFailed, TooMany
+from valetkey.kernel.errors import BadInput, Conflict, TooMany
+from valetkey.web.connection_start import begin_account
 from valetkey.web.visit import Visit
 
 _FIELDS = {"auth.headers": "headers", "auth.client_id": "client_id", "auth_kind": "sign_in", "auth": "sign_in"}
-_EMPTY = {"url": "", "name": "", "sign_in": "detect", "headers": "", "client_id": ""}
+_EMPTY = {"url": "", "name": "", "sign_in": "oauth", "headers": "", "client_id": ""}
 
 
 async def show(visit: Visit) -> Response:
-    # An install link may fill the form in; it adds nothing by itself (CUS-07).
+    # An install link may fill the form in; it adds nothing by itself, and the page says where it came from (CUS-07).
     given = {name: visit.query(name, limit=2048) for name in ("url", "name")}
-    return _page(visit, {}, {**_EMPTY, **given})
+    return _page(visit, {}, {**_EMPTY, **given}, from_link=any(given.values()))
 
 
 async def submit(visit: Visit) -> Response:
     values = {name: visit.form.one(name, limit=4096) for name in _EMPTY}
+    kind = values["sign_in"]
     try:
-        kind = values["sign_in"]
-        if kind == "detect":  # asks the service without any credential
-            kind = await visit.services.connecting.detect(values["url"])
         connector = await visit.services.connectors.add_custom(
             visit.person,
-            name=values["name"] or urlsplit(values["url"]).hostname or "",
+            name=values["name"] or _host(values["url"]),
             url=values["url"],
             auth_kind=kind,
             auth=_facts(kind, values),
@@ -38,10 +37,18 @@ async def submit(visit: Visit) -> Response:
         field = _FIELDS.get(error.field, error.field)
         shown = field if field in _EMPTY else ""
         return _page(visit, {shown: f"{error.message} {error.hint}".strip()}, values)
-    except (Conflict, TooMany, OutboundFailed) as error:
+    except (Conflict, TooMany) as error:
         return _page(visit, {"": error.message, "hint": error.hint}, values)
-    detected = "?detected=yes" if values["sign_in"] == "detect" else ""
-    return visit.go(f"/connections/new/{connector.slug}{detected}")
+    if kind == "oauth":
+        return await begin_account(visit, connector, {"label": "", "display_name": ""})
+    return visit.go(f"/connections/new/{connector.slug}")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _facts(kind: str, values: Mapping[str, str]) -> dict[str, Any]:
@@ -56,10 +63,12 @@ def _facts(kind: str, values: Mapping[str, str]) -> dict[str, Any]:
     return facts
 
 
-def _page(visit: Visit, errors: Mapping[str, str], values: Mapping[str, str]) -> Response:
-    advanced = any(values[name] for name in ("headers", "client_id")) or not errors.keys().isdisjoint(
-        {"headers", "client_id", "client_secret"}
-    )
+def _page(visit: Visit, errors: Mapping[str, str], values: Mapping[str, str], *, from_link: bool = False) -> Response:
     return visit.page(
-        "connection_add.html", status=422 if errors else 200, errors=errors, values=values, advanced=advanced
+        "connection_add.html",
+        status=422 if errors else 200,
+        errors=errors,
+        values=values,
+        advanced=bool(values["headers"] or values["client_id"]),
+        from_link=from_link,
     )

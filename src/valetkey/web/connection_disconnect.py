@@ -19,15 +19,16 @@ async def show(visit: Visit) -> Response:
         connector=account.connector,
         account=account.name,
         count=1,
+        shared=[
+            one.display_name or one.label for one in await visit.services.disconnecting.shared_with(account.connection)
+        ],
         path=f"/connections/{account.connection.id}/disconnect",
     )
 
 
 async def submit(visit: Visit) -> Response:
     account = await read_account(visit)
-    receipt = await visit.services.disconnecting.disconnect(
-        visit.person.id, account.connection.id, by=visit.actor
-    )
+    receipt = await visit.services.disconnecting.disconnect(visit.person.id, account.connection.id, by=visit.actor)
     return visit.go(f"/connections/receipts/{receipt.id}")
 
 
@@ -37,7 +38,7 @@ async def show_all(visit: Visit) -> Response:
         return visit.go("/connections", done="nothing-connected")
     return visit.page(
         "connection_disconnect.html",
-        connection=None, connector=None, account="", count=count, path="/connections/disconnect-all",
+        connection=None, connector=None, account="", count=count, shared=[], path="/connections/disconnect-all",
     )  # fmt: skip
 
 

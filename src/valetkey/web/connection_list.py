@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from starlette.responses import Response
 
 from valetkey.web.accounts import read_accounts
@@ -12,6 +10,4 @@ from valetkey.web.visit import Visit
 
 async def show(visit: Visit) -> Response:
     accounts = await read_accounts(visit)
-    return visit.page(
-        "connection_list.html", accounts=accounts, any_live=any(one.is_live for one in accounts)
-    )
+    return visit.page("connection_list.html", accounts=accounts, any_live=any(one.is_live for one in accounts))

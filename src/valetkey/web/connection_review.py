@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from valetkey.connections.model import Attempt, ScopeOrigin
-from valetkey.kernel.errors import BadInput, Conflict
+from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed
+from valetkey.web.errors import status_and_title
 from valetkey.web.visit import Visit
 
 _CLIENT_WORDS = {
@@ -62,12 +63,32 @@ async def submit(visit: Visit) -> Response:
     scopes = visit.form.many("scope")
     if visit.form.one("acknowledged") != "yes":
         return await _page(visit, attempt, {"acknowledged": "Please tick this if it is so."}, scopes)
+    if attempt.facts.method == "none":
+        return await _connect_open(visit, attempt)
     try:
-        address = await visit.services.connecting.accept(attempt.id, visit.session, visit.form.one("facts_hash"), scopes)
+        address = await visit.services.connecting.accept(
+            attempt.id, visit.session, visit.form.one("facts_hash"), scopes
+        )
     except (BadInput, Conflict) as error:
         return await _page(visit, attempt, {"": error.message, "hint": error.hint}, scopes)
+    except ConnectFailed as error:
+        errors = {"": error.message, "hint": error.hint, "title": status_and_title(error)[1], "stage": error.stage}
+        return await _page(visit, attempt, {**errors, "reference": getattr(error, "reference", "")}, scopes)
     # Answered with a page, not a redirect: browsers hold a form's redirects to `form-action`, which is our origin only.
     return visit.page("leaving.html", address=address, host=urlsplit(address).netloc)
+
+
+async def _connect_open(visit: Visit, attempt: Attempt) -> Response:
+    """The service turned out to be open: there is nowhere to send anybody."""
+    connection = await visit.services.connections.get(visit.person.id, attempt.connection_id)
+    connector = await visit.services.connectors.by_id(connection.connector_id)
+    try:
+        await visit.services.connecting.connect_open(
+            visit.session, connector, label=connection.label, display_name=connection.display_name
+        )
+    except Conflict as error:
+        return await _page(visit, attempt, {"": error.message, "hint": error.hint})
+    return visit.go(f"/connections/{connection.id}", done="connected")
 
 
 async def _page(
@@ -92,12 +113,10 @@ async def _page(
 
 
 def _reviewed(tool: Mapping[str, Any]) -> ReviewedTool:
-    hints = tool.get("annotations")
-    hints = hints if isinstance(hints, Mapping) else {}
-    if hints.get("readOnlyHint") is True:
+    if tool.get("says_read_only") is True:
         word, tone = "says it only reads", ""
-    elif hints.get("destructiveHint") is False:
+    elif tool.get("says_destructive") is False:
         word, tone = "may write", "warn"
-    else:  # a missing hint means the worst (MCP, ToolAnnotations)
+    else:  # what is not said is the worst
         word, tone = "may delete or overwrite", "bad"
     return ReviewedTool(str(tool.get("name", "")), str(tool.get("description", "")), word, tone)

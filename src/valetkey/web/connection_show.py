@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from valetkey.audit.model import OfPerson
 from valetkey.web.accounts import endpoint_path, read_account
+from valetkey.web.connection_start import header_names
 from valetkey.web.tools import read_tools, seen
 from valetkey.web.visit import Visit
 
@@ -39,6 +40,7 @@ async def show(visit: Visit) -> Response:
         reading_seen=seen(reading_off),
         page=page,
         page_count=page_count,
+        header_names=header_names(account.connector),
         calls=calls,
         trace=await visit.services.trace.list(visit.person.id, connection.id),
     )

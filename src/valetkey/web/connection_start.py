@@ -7,16 +7,11 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from valetkey.directory.model import Connector
-from valetkey.kernel.errors import BadInput, Conflict, OutboundFailed, TooMany
+from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, OutboundFailed, TooMany
 from valetkey.kernel.secret import Secret
-from valetkey.web.accounts import Account, read_accounts
+from valetkey.web.accounts import read_accounts
+from valetkey.web.errors import status_and_title
 from valetkey.web.visit import Visit
-
-_FOUND = {
-    "oauth": "The service sends people to a sign-in page (OAuth).",
-    "header": "The service wants a credential but names no sign-in page, so it takes a key in a request header.",
-    "none": "The service answers without any sign-in.",
-}
 
 
 async def show(visit: Visit) -> Response:
@@ -27,37 +22,37 @@ async def show(visit: Visit) -> Response:
 
 async def submit(visit: Visit) -> Response:
     connector = await _connector(visit)
-    values = {"label": visit.form.one("label", limit=100), "display_name": visit.form.one("display_name", limit=100)}
+    values = {"label": visit.form.one("label", limit=100), "display_name": visit.form.one("display_name", limit=200)}
+    if connector.auth_kind == "header":
+        return await _connect_with_key(visit, connector, values)
+    return await begin_account(visit, connector, values)
+
+
+async def begin_account(visit: Visit, connector: Connector, values: Mapping[str, str]) -> Response:
+    """Asks the service, without any credential, how it wants to be connected; then on to the review page."""
     try:
-        if connector.auth_kind == "oauth":
-            attempt = await visit.services.connecting.begin(
-                visit.session, connector, label=values["label"], display_name=values["display_name"]
-            )
-            return visit.go(f"/connections/review/{attempt.id}")
-        if visit.form.one("acknowledged") != "yes":
-            raise BadInput("Please say that you know who this is.", field="acknowledged")
-        connection = await _connect_at_once(visit, connector, **values)
+        attempt = await visit.services.connecting.begin(
+            visit.session, connector, label=values["label"], display_name=values["display_name"]
+        )
     except BadInput as error:
-        return await _page(visit, connector, {_known(error.field, connector): f"{error.message} {error.hint}".strip()}, values)
-    except (Conflict, TooMany, OutboundFailed) as error:
-        return await _page(visit, connector, {"": error.message, "hint": error.hint}, values)
-    return visit.go(f"/connections/{connection}", done="connected")
+        return await _page(visit, connector, _named(error), values)
+    except (Conflict, TooMany, ConnectFailed, OutboundFailed) as error:
+        return await failed_page(visit, connector, error, values)
+    return visit.go(f"/connections/review/{attempt.id}")
 
 
-async def _connect_at_once(visit: Visit, connector: Connector, *, label: str, display_name: str) -> str:
-    if connector.auth_kind == "none":
-        connection = await visit.services.connecting.connect_open(
-            visit.person, connector, label=label, display_name=display_name
-        )
-    else:
-        given: dict[str, Secret] = {}
-        for name in header_names(connector):
-            if value := visit.form.secret(f"header:{name}"):
-                given[name] = value
+async def _connect_with_key(visit: Visit, connector: Connector, values: Mapping[str, str]) -> Response:
+    if visit.form.one("acknowledged") != "yes":
+        return await _page(visit, connector, {"acknowledged": "Please tick this if it is so."}, values)
+    try:
         connection = await visit.services.connecting.set_header(
-            visit.person, connector, label=label, display_name=display_name, values=given
+            visit.session, connector, values=read_headers(visit, connector), **values
         )
-    return connection.id
+    except BadInput as error:
+        return await _page(visit, connector, _named(error, connector), values)
+    except (Conflict, TooMany, OutboundFailed) as error:
+        return await failed_page(visit, connector, error, values)
+    return visit.go(f"/connections/{connection.id}", done="connected")
 
 
 async def _connector(visit: Visit) -> Connector:
@@ -69,26 +64,48 @@ def header_names(connector: Connector) -> tuple[str, ...]:
     return (*connector.auth.get("headers", ()), *connector.auth.get("optional_headers", ()))
 
 
-def _known(field: str, connector: Connector) -> str:
-    """The name the field has on this page; what is not on it goes to the top."""
-    for name in header_names(connector):
-        if field.lower() in (name.lower(), f"header:{name}".lower()):
-            return f"header:{name}"
-    return field if field in ("label", "display_name", "acknowledged") else ""
+def read_headers(visit: Visit, connector: Connector) -> dict[str, Secret]:
+    """The values that were typed, by header name; those left empty are not there."""
+    given = {name: visit.form.secret(f"header:{name}") for name in header_names(connector)}
+    return {name: value for name, value in given.items() if value}
+
+
+def _named(error: BadInput, connector: Connector | None = None) -> dict[str, str]:
+    """The error under the name that its field has on this page; what is not on it goes to the top."""
+    text = f"{error.message} {error.hint}".strip()
+    for name in header_names(connector) if connector else ():
+        if error.field.lower().rpartition(":")[2].rpartition(".")[2] == name.lower():
+            return {f"header:{name}": text}
+    return {error.field if error.field in ("label", "display_name") else "": text}
+
+
+async def failed_page(
+    visit: Visit,
+    connector: Connector,
+    error: Conflict | TooMany | ConnectFailed | OutboundFailed,
+    values: Mapping[str, str],
+) -> Response:
+    """The page with what went wrong: which of the three failures, at which stage, and a reference (CON-32)."""
+    status, title = status_and_title(error)
+    errors = {"": error.message, "hint": error.hint, "title": title if status >= 500 else ""}
+    if isinstance(error, ConnectFailed):
+        errors |= {"stage": error.stage, "reference": getattr(error, "reference", "")}
+    return await _page(visit, connector, errors, values, status=status)
 
 
 async def _page(
-    visit: Visit, connector: Connector, errors: Mapping[str, str], values: Mapping[str, str]
+    visit: Visit, connector: Connector, errors: Mapping[str, str], values: Mapping[str, str], *, status: int = 422
 ) -> Response:
-    mine: list[Account] = [one for one in await read_accounts(visit) if one.connector.id == connector.id]
+    mine = [one for one in await read_accounts(visit) if one.connector.id == connector.id]
+    # An entry that was never connected is not another account: it is the one being connected.
+    others = [one for one in mine if one.is_live]
     return visit.page(
         "connection_start.html",
-        status=422 if errors else 200,
+        status=status if errors else 200,
         connector=connector,
         errors=errors,
         values=values,
-        others=len(mine),
-        detected=_FOUND[connector.auth_kind] if visit.query("detected") == "yes" else "",
+        others=len(others),
         header_names=header_names(connector) if connector.auth_kind == "header" else (),
         optional_headers=tuple(connector.auth.get("optional_headers", ())),
     )

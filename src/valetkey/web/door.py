@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -81,13 +82,8 @@ class Door:
             answer = await self._act(request, page, session, form)  # 6. do it
         except ValetkeyError as error:
             answer = self.problem(request, error, session)
-        except Exception:
-            # The outermost door: what nobody foresaw becomes a page with a reference, never a trace.
-            reference = new_id("ref")
-            structlog.get_logger(__name__).exception("a page failed", reference=reference)
-            answer = self._page(request, session, "problem.html", status=500, title="Something went wrong here",
-                                message="The fault is on our side and has been written down.", hint="",
-                                reference=reference)  # fmt: skip
+        except Exception as error:  # noqa: BLE001 – the outermost door, one of the two places for it
+            answer = self._unforeseen(request, session, error)
         return self._finish(answer)
 
     async def session(self, request: Request) -> BrowserSession | None:
@@ -131,6 +127,24 @@ class Door:
         if isinstance(error, TooMany):
             answer.headers["retry-after"] = str(max(1, round(error.retry_after)))
         return answer
+
+    def _unforeseen(self, request: Request, session: BrowserSession | None, error: Exception) -> Response:
+        """A page with a reference. The log gets the places, not the values: those may be secrets."""
+        reference = new_id("ref")
+        places = [f"{one.filename}:{one.lineno} {one.name}" for one in traceback.extract_tb(error.__traceback__)]
+        structlog.get_logger(__name__).error(
+            "a page failed", reference=reference, kind=type(error).__name__, places=places[-8:]
+        )
+        return self._page(
+            request,
+            session,
+            "problem.html",
+            status=500,
+            title="Something went wrong here",
+            message="The fault is on our side and has been written down.",
+            hint="",
+            reference=reference,
+        )
 
     def finish(self, response: Response) -> Response:
         return self._finish(response)

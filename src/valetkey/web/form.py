@@ -19,7 +19,7 @@ _MOST_FIELDS = 3000  # a service may advertise a thousand scopes or tools, each 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a request. A field that was not sent reads as empty; one sent twice where one is meant is refused."""
+    """The fields of a request. One that was not sent reads as empty; one sent twice where one is meant is refused."""
 
     _fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 

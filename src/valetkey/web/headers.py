@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from starlette.datastructures import MutableHeaders
 
 _DIRECTIVES = (
     ("default-src", "'none'"),
@@ -19,13 +19,13 @@ _DIRECTIVES = (
 )
 # Everything a page could ask a browser for, denied; passkeys are the one thing our pages use.
 _DENIED = (
-    "accelerometer autoplay bluetooth camera display-capture encrypted-media fullscreen gamepad geolocation gyroscope "
-    "hid idle-detection local-fonts magnetometer microphone midi otp-credentials payment picture-in-picture "
-    "screen-wake-lock serial storage-access usb web-share xr-spatial-tracking"
-).split()
-_PERMISSIONS = ", ".join(
-    [*(f"{feature}=()" for feature in _DENIED), "publickey-credentials-create=(self)", "publickey-credentials-get=(self)"]
+    *("accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "gamepad"),
+    *("geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi"),
+    *("otp-credentials", "payment", "picture-in-picture", "screen-wake-lock", "serial", "storage-access", "usb"),
+    "xr-spatial-tracking",
 )
+_PASSKEYS = ("publickey-credentials-create=(self)", "publickey-credentials-get=(self)")
+_PERMISSIONS = ", ".join([*(f"{feature}=()" for feature in _DENIED), *_PASSKEYS])
 
 
 def content_security_policy(*, form_action: str = "") -> str:
@@ -48,7 +48,7 @@ _FIXED = {
 }
 
 
-def harden(headers: MutableMapping[str, str], *, https: bool) -> None:
+def harden(headers: MutableHeaders, *, https: bool) -> None:
     """Adds what is missing; a page that set one of these itself (static files: caching) keeps its own."""
     for name, value in _FIXED.items():
         headers.setdefault(name, value)

@@ -14,6 +14,7 @@ class Notice:
 NOTICES = {
     "connected": Notice("good", "Connected. The credential is sealed in the vault. Now choose what may be used."),
     "tools": Notice("good", "Saved. Assistants see the change at once."),
+    "headers": Notice("good", "The new values are sealed in the vault."),
     "renamed": Notice("good", "The name is changed."),
     "removed": Notice("good", "The entry is removed."),
     "password": Notice("good", "Your password is set. Other browsers were signed out."),

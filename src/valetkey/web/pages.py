@@ -18,7 +18,7 @@ from valetkey.web.headers import content_security_policy
 from valetkey.web.hosts import shown_host
 from valetkey.web.notices import NOTICES
 from valetkey.web.static import asset
-from valetkey.web.untrusted import oddities, reveal, untrusted
+from valetkey.web.untrusted import initial, oddities, reveal, untrusted
 
 if TYPE_CHECKING:
     from valetkey.web.visit import Visit
@@ -40,7 +40,7 @@ class Pages:
         )
         self._environment.filters.update(
             untrusted=untrusted, reveal=reveal, ago=self._ago, day=_day, clock=_clock_time, size=_size, took=_took,
-            oddities=oddities, shown_host=shown_host, words=_words, device=_device,
+            oddities=oddities, shown_host=shown_host, words=_words, device=_device, initial=initial,
         )  # fmt: skip
         self._environment.globals["asset"] = functools.cache(asset)
         self._environment.tests["none_of"] = lambda value, names: value not in names
@@ -108,7 +108,7 @@ def _took(microseconds: int) -> str:
 
 def _words(name: str) -> str:
     """`not_connected` as a person writes it."""
-    return name.replace("_", " ").capitalize()
+    return name.replace("_", " ").replace(".", " ").capitalize()
 
 
 _BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))

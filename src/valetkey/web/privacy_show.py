@@ -11,12 +11,12 @@ _PARTS = (
     (
         "What is kept",
         (
-            "Your login and name, what you sign in with (a password only as a hash, a passkey only as a public key), and "
-            "which services you connected.",
+            "Your login and name, what you sign in with (a password only as a hash, a passkey only as a public key), "
+            "and which services you connected.",
             "The credentials of connected services, each sealed under a key of its own, in a vault that no person can "
             "read – not you, not an admin, not whoever runs this hub.",
-            "A record of every call made in your name: when, by which assistant, which tool, and how it ended. What was "
-            "sent and answered is sealed under a key of yours for that day.",
+            "A record of every call made in your name: when, by which assistant, which tool, and how it ended. What "
+            "was sent and answered is sealed under a key of yours for that day.",
         ),
     ),
     (
@@ -36,8 +36,9 @@ _PARTS = (
     (
         "When it is gone",
         (
-            "When you disconnect a service, the key of its credential is destroyed at once, then the credential itself. "
-            "Copies in backups cannot be opened without that key; your receipt says by when its last backup is gone.",
+            "When you disconnect a service, the key of its credential is destroyed at once, then the credential "
+            "itself. Copies in backups cannot be opened without that key; your receipt says by when its last backup is "
+            "gone.",
         ),
     ),
 )

@@ -47,6 +47,4 @@ class Cookies:
         self._set(response, self.visit_name, visit, max_age=None)
 
     def _set(self, response: Response, name: str, value: str, *, max_age: int | None) -> None:
-        response.set_cookie(
-            name, value, max_age=max_age, path="/", secure=self._secure, httponly=True, samesite="lax"
-        )
+        response.set_cookie(name, value, max_age=max_age, path="/", secure=self._secure, httponly=True, samesite="lax")

@@ -24,9 +24,7 @@ async def show(visit: Visit) -> Response:
 async def submit(visit: Visit) -> Response:
     to = local_path(visit.form.one("to", limit=8000))
     try:
-        person = await visit.services.passwords.check(
-            visit.person.login, visit.form.secret("password"), visit.network
-        )
+        person = await visit.services.passwords.check(visit.person.login, visit.form.secret("password"), visit.network)
     except NotSignedIn:
         return _page(visit, to=to, errors={"password": "That is not your password."})
     except TooMany as error:

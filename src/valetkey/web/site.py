@@ -23,6 +23,7 @@ from valetkey.web import (
     connection_add,
     connection_callback,
     connection_disconnect,
+    connection_headers,
     connection_list,
     connection_permissions,
     connection_reconnect,
@@ -97,6 +98,8 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/connections/{connection}/tools", connection_permissions.submit),
         Page("POST", "/connections/{connection}/name", connection_rename.submit),
         Page("POST", "/connections/{connection}/reconnect", connection_reconnect.submit),
+        Page("GET", "/connections/{connection}/headers", connection_headers.show),
+        Page("POST", "/connections/{connection}/headers", connection_headers.submit),
         Page("GET", "/connections/{connection}/disconnect", connection_disconnect.show),
         Page("POST", "/connections/{connection}/disconnect", connection_disconnect.submit),
         Page("POST", "/connections/{connection}/remove", connection_remove.submit),
@@ -162,7 +165,9 @@ class Site:
     @property
     def not_found(self) -> ASGIApp:
         """The answer for every path that no door has."""
-        return self._door.endpoint({"GET": Page("GET", "", _nowhere, PUBLIC), "POST": Page("POST", "", _nowhere, PUBLIC)})
+        return self._door.endpoint(
+            {"GET": Page("GET", "", _nowhere, PUBLIC), "POST": Page("POST", "", _nowhere, PUBLIC)}
+        )
 
     # --- handed to the authorization server ---------------------------------------------------------------------------
 
@@ -180,7 +185,9 @@ class Site:
 
     async def render_consent(self, request: Request, session: BrowserSession, view: ConsentView) -> Response:
         """The consent page for an authorization request."""
-        return self._door.finish(await consent_page(self._door.visit(request, session, Form(), token=session.csrf), view))
+        return self._door.finish(
+            await consent_page(self._door.visit(request, session, Form(), token=session.csrf), view)
+        )
 
     def render_problem(self, request: Request, error: ValetkeyError) -> Response:
         """The page for an error; never a redirect."""

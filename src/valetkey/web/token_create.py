@@ -25,7 +25,9 @@ _SCOPES = (  # those of `api` that a person would hand to a program of theirs
 
 
 async def show(visit: Visit) -> Response:
-    return ask_again(visit, to=_PATH) or await _page(visit, {}, {"name": "", "audience": MCP, "days": "30", "scopes": ()})
+    return ask_again(visit, to=_PATH) or await _page(
+        visit, {}, {"name": "", "audience": MCP, "days": "30", "scopes": ()}
+    )
 
 
 async def submit(visit: Visit) -> Response:

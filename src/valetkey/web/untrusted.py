@@ -44,6 +44,11 @@ def untrusted(text: object, limit: int = 300) -> Markup:
     return Markup('<bdi class="outside">{}</bdi>').format(reveal(text, limit=limit))
 
 
+def initial(name: str) -> str:
+    """The first character of a name that can be seen, for a picture to tell it by."""
+    return next((char for char in name if not is_hidden(char) and not char.isspace()), "?")
+
+
 def _scripts(text: str) -> set[str]:
     """The alphabets of the letters in `text`, by the first word of each letter's Unicode name."""
     return {unicodedata.name(char, "UNKNOWN").split(" ")[0] for char in text if char.isalpha()}
