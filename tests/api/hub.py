@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from tests.conftest import FakeClock
 from valetkey.api.app import create
 from valetkey.api.asking import Scope, as_operator
+from valetkey.api.pages import Pages
 from valetkey.api.services import Answer, Services
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
@@ -38,17 +39,6 @@ from valetkey.vault.day_keys import DayKeys
 
 HOUR = 3600.0
 PUBLIC_URL = "http://localhost:8484"
-
-
-class Pages:
-    def sign_in(self, token: Secret) -> str:
-        return f"{PUBLIC_URL}/signin/link/{token.reveal().decode()}"
-
-    def connect(self, connector: str, *, label: str, display_name: str) -> str:
-        return f"{PUBLIC_URL}/connect/{connector}?label={label}"
-
-    def connection(self, connection_id: str) -> str:
-        return f"{PUBLIC_URL}/connections/{connection_id}"
 
 
 @dataclass
@@ -116,7 +106,7 @@ class Hub:
             day_keys=day_keys,  # type: ignore[arg-type]  # only the tests of contents give keys
             trail=trail,
             call_tool=self.elsewhere.call,
-            pages=Pages(),
+            pages=Pages(PUBLIC_URL),
         )
         self.people: dict[str, Person] = {}
 

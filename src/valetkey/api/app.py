@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,16 +19,18 @@ from valetkey.api.asking import Authenticated
 from valetkey.api.openapi import describe
 from valetkey.api.problems import (
     answer_failure,
+    on_failure,
     on_http_exception,
     on_invalid_request,
     on_valetkey_error,
 )
 from valetkey.api.services import Services
-from valetkey.kernel.errors import ValetkeyError
+from valetkey.kernel.errors import ValetkeyError, printable
 
 ROUTERS = (health, people, organizations, tokens, connectors, connections, tools, calls, trail)
 
 _BODY_LIMIT = 1024 * 1024
+_FRAMES = 6
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -50,6 +54,7 @@ def routes(services: Services) -> FastAPI:
     app.add_exception_handler(ValetkeyError, on_valetkey_error)
     app.add_exception_handler(RequestValidationError, on_invalid_request)
     app.add_exception_handler(HTTPException, on_http_exception)
+    app.add_exception_handler(Exception, on_failure)  # answers; then it goes on to `Outermost`, which logs it
     for noun in ROUTERS:  # as they are, one flat list: `Allow` and the description read it
         app.router.routes.extend(noun.router.routes)
 
@@ -84,10 +89,17 @@ class Outermost:
         try:
             await self._app(scope, _bounded(receive), sending)
         except Exception as error:  # noqa: BLE001 – the outermost door: whatever it was, the asker gets an answer
-            # The traceback goes to the log without values of variables; a message of ours holds no secret.
-            structlog.get_logger(__name__).error("request failed", path=scope["path"], exc_info=error)
+            _log(scope, error)
             if not started:
                 await answer_failure()(scope, receive, sending)
+
+
+def _log(scope: Scope, error: Exception) -> None:
+    # Where it happened, not what it said: neither the message of a foreign error nor a variable is for the log.
+    where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    structlog.get_logger(__name__).error(
+        "request failed", path=printable(scope["path"]), error=type(error).__name__, where=where[-_FRAMES:]
+    )
 
 
 def _bounded(receive: Receive) -> Receive:

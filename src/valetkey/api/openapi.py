@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
@@ -28,10 +29,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 def demand_of(route: APIRoute) -> Needs | OnlyOperator | None:
     """What a route demands beyond a valid token."""
-    for dependant in route.dependant.dependencies:
-        if isinstance(dependant.call, Needs | OnlyOperator):
-            return dependant.call
-    return None
+    return _demand_in(route.dependant)
+
+
+def _demand_in(dependant: Dependant) -> Needs | OnlyOperator | None:
+    if isinstance(dependant.call, Needs | OnlyOperator):
+        return dependant.call
+    return next((found for inner in dependant.dependencies if (found := _demand_in(inner)) is not None), None)
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:

@@ -158,6 +158,10 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     return _answer(error.status_code, "failed", HTTPStatus(error.status_code).phrase + ".")
 
 
+async def on_failure(_request: Request, _error: Exception) -> Response:
+    return answer_failure()
+
+
 def _wrong_field(found: Mapping[str, Any]) -> WrongField:
     kind = str(found.get("type"))
     if kind == "json_invalid":

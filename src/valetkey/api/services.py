@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from valetkey.api.pages import Pages
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.connections.accounts import Connections
@@ -49,14 +50,6 @@ class CallTool(Protocol):
     async def __call__(
         self, principal: Principal, *, connector: str, label: str, tool: str, arguments: bytes
     ) -> Answer: ...
-
-
-class Pages(Protocol):
-    """Addresses of pages for people, whole URLs."""
-
-    def sign_in(self, token: Secret) -> str: ...
-    def connect(self, connector: str, *, label: str, display_name: str) -> str: ...
-    def connection(self, connection_id: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

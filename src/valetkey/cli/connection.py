@@ -1,0 +1,136 @@
+"""`valetkey connection`: a person's accounts at services."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from valetkey.cli.hub_client import Hub, hub_options, part
+from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
+from valetkey.cli.token import for_user
+from valetkey.kernel.errors import NotFound
+
+_SHOWN = {
+    "connector": "connector",
+    "label": "account",
+    "state": "state",
+    "review_label": "review",
+    "granted_scope": "scopes",
+    "last_used_at": "last used",
+    "id": "id",
+}
+_STEP = {"at": "at", "stage": "stage", "status": "status", "request": "request", "reason": "reason"}
+
+
+@click.group()
+def connection() -> None:
+    """Connected accounts: list, connect, disconnect, trace."""
+
+
+@connection.command("list")
+@for_user
+@as_json
+@hub_options
+def list_connections(hub: Hub, user: str, as_json: bool) -> None:
+    """List a person's accounts."""
+    found = hub.get("/connections", person=user)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found["items"], _SHOWN, empty="Nothing is connected.")
+
+
+@connection.command("connect")
+@click.argument("connector", metavar="CONNECTOR")
+@click.option("--label", default="", help="Tells several accounts at one connector apart: a–z and 0–9, at most 12.")
+@click.option("--display-name", default="", help="What you call it.")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME",
+    help="Give the value of this request header: asked for, or read from stdin.",
+)
+@as_json
+@hub_options
+def connect(hub: Hub, connector: str, label: str, display_name: str, headers: tuple[str, ...], as_json: bool) -> None:
+    """Connect an account: prints the page to open, or takes the keys of a connector that wants some."""
+    body: dict[str, Any] = {"connector": connector, "label": label, "display_name": display_name}
+    if headers:
+        connected = hub.post("/connections/headers", body | {"values": {name: _value(name) for name in headers}})
+        if as_json:
+            print_json(connected)
+        else:
+            print_facts({"connected": connected["connector"], "account": connected["label"]})
+        return
+    page = hub.post("/connections", body)
+    if as_json:
+        print_json(page)
+    else:
+        print(f"connect: {page['page']}")
+        note("Open it in the browser in which you are signed in.")
+
+
+@connection.command("disconnect")
+@click.argument("account", metavar="[CONNECTOR[/LABEL]|ID]", default="")
+@click.option("--all", "everything", is_flag=True, help="Every account of the person.")
+@for_user
+@as_json
+@hub_options
+def disconnect(hub: Hub, account: str, everything: bool, user: str, as_json: bool) -> None:
+    """Revoke a credential at the service and destroy it here."""
+    if everything == bool(account):
+        raise click.UsageError("Say which account, or --all.")
+    if everything:
+        receipts = hub.post("/connections/disconnect-all", person=user)["items"]
+    else:
+        meant = _find(hub, account, user)
+        receipts = [hub.post(f"/connections/{part(meant)}/disconnect", person=user)]
+    if as_json:
+        print_json({"items": receipts} if everything else receipts[0])
+        return
+    for receipt in receipts:
+        print_facts(
+            {
+                "disconnected": f"{receipt['connector_name']} ({receipt['label']})",
+                "revoked there": f"{receipt['revocation']} {receipt['revocation_detail']}".strip(),
+                "keys destroyed": receipt["keys_destroyed"],
+                "receipt": receipt["id"],
+            }
+        )
+    if not receipts:
+        print("Nothing was connected.")
+
+
+@connection.command("trace")
+@click.argument("account", metavar="CONNECTOR[/LABEL]|ID")
+@for_user
+@as_json
+@hub_options
+def trace(hub: Hub, account: str, user: str, as_json: bool) -> None:
+    """Show each step of signing in and refreshing; secrets are removed."""
+    found = hub.get(f"/connections/{part(_find(hub, account, user))}/trace", person=user)
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found["items"], _STEP, empty="Nothing has been tried yet.")
+
+
+def _find(hub: Hub, account: str, user: str) -> str:
+    """The id of the connection that a connector, `connector/label` or an id means."""
+    slug, _, label = account.partition("/")
+    for found in hub.get("/connections", person=user)["items"]:
+        is_meant = found["label"] == label if label else found["is_default"]
+        if found["id"] == account or (found["connector"] == slug and is_meant):
+            return str(found["id"])
+    raise NotFound("There is no such account.", hint="`valetkey connection list` shows those there are.")
+
+
+def _value(name: str) -> str:
+    """A secret: typed without being shown, or a line of stdin; never an argument, which other users could see."""
+    if sys.stdin.isatty():
+        value: str = click.prompt(f"Value of {name}", hide_input=True, err=True)
+        return value
+    return sys.stdin.readline().rstrip("\n")

@@ -1,0 +1,38 @@
+"""`valetkey org`: organizations that people are members of."""
+
+from __future__ import annotations
+
+import click
+
+from valetkey.cli.hub_client import Hub, hub_options
+from valetkey.cli.printing import as_json, print_facts, print_json, print_table
+
+
+@click.group()
+def org() -> None:
+    """Organizations: list, create."""
+
+
+@org.command("list")
+@as_json
+@hub_options
+def list_organizations(hub: Hub, as_json: bool) -> None:
+    """List the organizations you may see."""
+    found = hub.get("/organizations")
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found["items"], {"id": "id", "name": "name", "kind": "kind"}, empty="There is none.")
+
+
+@org.command("create")
+@click.argument("name")
+@as_json
+@hub_options
+def create_organization(hub: Hub, name: str, as_json: bool) -> None:
+    """Create an organization, without members."""
+    created = hub.post("/organizations", {"name": name})
+    if as_json:
+        print_json(created)
+    else:
+        print_facts({"created": created["id"], "name": created["name"]})

@@ -1,0 +1,89 @@
+"""`valetkey serve`: the hub itself, until it is stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from valetkey import __version__
+from valetkey.cli.start_checks import holding_data_directory, listen
+
+if TYPE_CHECKING:
+    from valetkey.app import Hub
+
+
+@click.command()
+@click.option(
+    "--data",
+    metavar="DIR",
+    help="Directory for databases, journal and control socket (0700).  [default: ~/.local/share/valetkey]",
+)
+@click.option(
+    "--host",
+    metavar="H",
+    help="Address to listen on; anything but loopback needs an https public URL.  [default: 127.0.0.1]",
+)
+@click.option("--port", metavar="P", help="Port for all doors; 0 takes a free one.  [default: 8484]")
+@click.option(
+    "--public-url",
+    metavar="URL",
+    help="Where people and assistants reach the hub; no path.  [default: http://localhost:PORT]",
+)
+@click.option("--database", metavar="URL", help="The main database, postgresql://…  [default: SQLite in --data]")
+@click.option(
+    "--keyring-database", metavar="URL", help="The keyring, which wants its own backups.  [default: SQLite in --data]"
+)
+@click.option(
+    "--root-key",
+    metavar="FILE",
+    help="The root key; never below --data.  [default: ~/.config/valetkey/<deployment id>/root.key]",
+)
+@click.option(
+    "--allow-network",
+    metavar="CIDR",
+    multiple=True,
+    help="A private network that connectors may be in; repeat for more.",
+)
+@click.option(
+    "--client-id-url",
+    metavar="URL",
+    help="Where our client ID metadata document is published, if not below --public-url.",
+)
+@click.option(
+    "--pinned-client",
+    "pinned_clients",
+    metavar="FILE",
+    multiple=True,
+    help="An assistant's client ID metadata document, for a hub without a way out.",
+)
+def serve(**flags: object) -> None:
+    """Run the hub: all doors on one port.
+
+    Each option can also be set in the environment (VALETKEY_PORT=…) or in DIR/valetkey.toml. The first start creates
+    the root key, says where it is, and prints a one-time sign-in link for the owner.
+    """
+    from valetkey.settings import load_settings
+
+    settings = load_settings(flags)
+    with holding_data_directory(settings.data):
+        listening, settings = listen(settings)
+        from valetkey.app import serve as serve_hub
+
+        with listening:
+            serve_hub(settings, listening, ready=tell)
+
+
+def tell(hub: Hub) -> None:
+    """What a person needs to know now that the hub is ready: one fact to a line, for people and for scripts."""
+    lines = [f"valetkey {__version__}", f"data: {hub.settings.data}"]
+    lines.append(f"root key: {hub.root_key.path}")
+    if hub.root_key.created:
+        lines.append(
+            "  It is new. Back it up now, apart from the data: without it nothing in the vault opens,\n"
+            "  and whoever has both has everything."
+        )
+    if hub.sign_in_url:
+        lines.append(f"sign in: {hub.sign_in_url}")
+    lines.append(f"ready: {hub.settings.public_url}")
+    print("\n".join(lines), flush=True)

@@ -1,0 +1,192 @@
+"""Who gets in where: every route of the API, tried by everybody. A route that is not in the table fails the build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.api.hub import Hub
+from tests.api.things import Things, give_things
+from valetkey.api.app import ROUTERS
+from valetkey.api.asking import Scope
+
+ANYBODY = "anybody"
+ANY_TOKEN = "any token"
+OPERATOR_ONLY = "operator only"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a route demands, and what comes of it for the operator, for Ada whose things they are, for Bob, a member of
+    her organization, and for Eve of another; Bob and Eve have tokens with every scope."""
+
+    demand: str
+    operator: int
+    ada: int
+    bob: int
+    eve: int
+    body: Mapping[str, Any] | None = None
+    whose: bool = True
+    """Whether `?person=` can be given."""
+    ada_in: str = field(default="")
+    """Where Ada's answer must have her things and Bob's and Eve's must not."""
+
+
+TABLE: dict[tuple[str, str], Row] = {
+    ("GET", "/health"): Row(ANYBODY, 200, 200, 200, 200, whose=False),
+    ("GET", "/me"): Row(ANY_TOKEN, 200, 200, 200, 200, whose=False),
+    ("GET", "/people"): Row(Scope.PEOPLE_READ, 200, 200, 403, 200, whose=False),
+    ("POST", "/people"): Row(Scope.PEOPLE_WRITE, 201, 201, 403, 201, {"login": "new"}, whose=False),
+    ("POST", "/people/{person}/invite"): Row(Scope.PEOPLE_WRITE, 201, 201, 403, 404, {}, whose=False),
+    ("POST", "/people/{person}/disable"): Row(Scope.PEOPLE_WRITE, 200, 200, 403, 404, {}, whose=False),
+    ("GET", "/organizations"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 200, 200, whose=False),
+    ("POST", "/organizations"): Row(OPERATOR_ONLY, 201, 403, 403, 403, {"name": "New"}, whose=False),
+    ("GET", "/tokens"): Row(Scope.TOKENS_READ, 200, 200, 200, 200, ada_in="items"),
+    ("POST", "/tokens"): Row(Scope.TOKENS_WRITE, 201, 201, 201, 201, {"name": "t", "resource": "/mcp"}),
+    ("DELETE", "/tokens/{token_id}"): Row(Scope.TOKENS_WRITE, 204, 204, 404, 404),
+    ("GET", "/connectors"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 200),
+    ("POST", "/connectors"): Row(
+        Scope.CONNECTORS_WRITE, 201, 201, 403, 201, {"name": "n", "url": "https://new.example/mcp"}
+    ),
+    ("GET", "/connectors/{slug}"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 404),
+    ("DELETE", "/connectors/{slug}"): Row(Scope.CONNECTORS_WRITE, 204, 204, 403, 404),
+    ("GET", "/connections"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200, ada_in="items"),
+    ("POST", "/connections"): Row(Scope.CONNECTIONS_WRITE, 403, 200, 200, 404, {"connector": "{slug}"}),
+    ("POST", "/connections/headers"): Row(
+        Scope.CONNECTIONS_WRITE, 403, 201, 201, 404, {"connector": "{slug}", "values": {"X-API-Key": "k"}}
+    ),
+    ("POST", "/connections/disconnect-all"): Row(Scope.CONNECTIONS_WRITE, 200, 200, 200, 200, {}),
+    ("GET", "/connections/{connection_id}"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),
+    ("DELETE", "/connections/{connection_id}"): Row(Scope.CONNECTIONS_WRITE, 204, 204, 404, 404),
+    ("POST", "/connections/{connection_id}/disconnect"): Row(Scope.CONNECTIONS_WRITE, 200, 200, 404, 404, {}),
+    ("GET", "/connections/{connection_id}/trace"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),
+    ("GET", "/connections/{connection_id}/tools"): Row(Scope.CONNECTIONS_READ, 403, 200, 404, 404),
+    ("POST", "/connections/{connection_id}/tools"): Row(Scope.PERMISSIONS_WRITE, 403, 200, 404, 404, {"off": ["list"]}),
+    ("GET", "/calls"): Row(Scope.CALLS_READ, 200, 200, 200, 200, ada_in="items"),
+    ("GET", "/calls/{call_id}"): Row(Scope.CALLS_READ, 200, 200, 404, 404, whose=False),
+    ("POST", "/calls"): Row(Scope.CALLS_RUN, 403, 200, 200, 200, {"connector": "{slug}", "tool": "list"}, whose=False),
+    ("GET", "/trail"): Row(Scope.TRAIL_READ, 200, 200, 200, 200),
+}
+EVERY_ROUTE = pytest.mark.parametrize(("method", "path"), TABLE, ids=str)
+
+
+def test_every_route_is_in_the_table() -> None:
+    routes = {
+        (method, route.path) for noun in ROUTERS for route in noun.router.routes for method in route.methods or ()
+    }
+
+    assert routes == TABLE.keys()
+
+
+@pytest.fixture
+async def things(hub: Hub) -> Things:
+    return await give_things(hub)
+
+
+async def ask(client: httpx2.AsyncClient, things: Things, method: str, path: str, **query: str) -> httpx2.Response:
+    row = TABLE[method, path]
+    body = None
+    if row.body is not None:
+        body = {name: things.connector.slug if value == "{slug}" else value for name, value in row.body.items()}
+    return await client.request(method, things.path(path), json=body, params=query)
+
+
+@EVERY_ROUTE
+async def test_nobody_gets_in_without_a_token(hub: Hub, things: Things, method: str, path: str) -> None:
+    answer = await ask(hub.nobody, things, method, path)
+
+    if TABLE[method, path].demand == ANYBODY:
+        assert answer.status_code == 200
+    else:
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == 'Bearer realm="valetkey"'
+        assert answer.json()["code"] == "not_signed_in"
+
+
+@EVERY_ROUTE
+async def test_a_token_for_another_resource_opens_nothing_here(
+    hub: Hub, things: Things, method: str, path: str
+) -> None:
+    client = hub.client(hub.app, await hub.token("ada", "mcp", audience="/mcp"))
+
+    answer = await ask(client, things, method, path)
+
+    if TABLE[method, path].demand != ANYBODY:
+        assert answer.status_code == 401
+        assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+@EVERY_ROUTE
+async def test_a_token_without_the_scope_is_told_which_one_it_lacks(
+    hub: Hub, things: Things, method: str, path: str
+) -> None:
+    demand = TABLE[method, path].demand
+    others = [scope for scope in Scope if scope != demand]
+
+    answer = await ask(await hub.with_scopes("ada", *others), things, method, path)
+
+    if demand in (ANYBODY, ANY_TOKEN):
+        assert answer.status_code == 200
+        return
+    assert answer.status_code == 403
+    if demand != OPERATOR_ONLY:
+        assert answer.json()["code"] == "insufficient_scope"
+        assert f'scope="{demand}"' in answer.headers["www-authenticate"]
+
+
+@EVERY_ROUTE
+async def test_the_operator_gets_people_keys_trail_and_metadata_and_nothing_of_a_persons_own(
+    hub: Hub, things: Things, method: str, path: str
+) -> None:
+    row = TABLE[method, path]
+
+    answer = await ask(hub.operator, things, method, path, **({"person": "ada"} if row.whose else {}))
+
+    assert answer.status_code == row.operator
+
+
+@EVERY_ROUTE
+@pytest.mark.parametrize("who", ["ada", "bob", "eve"])
+async def test_each_person_gets_their_own_and_nobody_elses(
+    hub: Hub, things: Things, method: str, path: str, who: str
+) -> None:
+    row = TABLE[method, path]
+
+    answer = await ask(await hub.with_scopes(who), things, method, path)
+
+    assert answer.status_code == getattr(row, who)
+    if row.ada_in:
+        mine = [item for item in answer.json()[row.ada_in] if item.get("name") != f"for {who}"]
+        assert bool(mine) == (who == "ada")
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route, row in TABLE.items() if row.whose], ids=str)
+@pytest.mark.parametrize("who", ["bob", "eve"])
+async def test_a_token_does_not_speak_for_somebody_else_by_naming_them(
+    hub: Hub, things: Things, method: str, path: str, who: str
+) -> None:
+    answer = await ask(await hub.with_scopes(who), things, method, path, person="ada")
+
+    assert answer.status_code == 403
+    assert "ada" not in answer.text
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route, row in TABLE.items() if row.demand != ANYBODY], ids=str)
+async def test_nothing_in_a_request_makes_an_operator(hub: Hub, things: Things, method: str, path: str) -> None:
+    forged = {
+        "x-valetkey-operator": "1",
+        "valetkey.operator": "true",
+        "x-forwarded-for": "127.0.0.1",
+        "x-remote-user": "root",
+        "extensions": "valetkey.operator",
+    }
+    client = hub.nobody
+    client.headers.update(forged)
+
+    answer = await ask(client, things, method, path, **{"valetkey.operator": "1"})
+
+    assert answer.status_code == 401

@@ -1,0 +1,56 @@
+"""The API's description says what each route demands, and is what OpenAPI 3.1 asks for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.api.hub import Hub
+from tests.api.test_doors import ANYBODY, OPERATOR_ONLY, TABLE
+from valetkey.api.asking import Scope
+
+
+async def describe(hub: Hub) -> dict[str, Any]:
+    document: dict[str, Any] = (await hub.nobody.get("/openapi.json")).json()
+    return document
+
+
+async def test_anybody_can_read_it_and_it_is_openapi_3_1(hub: Hub) -> None:
+    document = await describe(hub)
+
+    assert document["openapi"].startswith("3.1.")
+    assert document["servers"] == [{"url": "/api/v1"}]
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+async def test_every_route_says_what_it_demands_and_answers_no_with_a_problem(hub: Hub) -> None:
+    document = await describe(hub)
+
+    described = {
+        (method.upper(), path): operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    assert described.keys() == TABLE.keys()
+    for route, operation in described.items():
+        demand = TABLE[route].demand
+        if demand in set(Scope):
+            assert operation["security"] == [{"token": [demand]}]
+            assert operation["x-operator"] == (TABLE[route].operator != 403)
+        elif demand == ANYBODY:
+            assert operation["security"] == []
+        elif demand == OPERATOR_ONLY:
+            assert operation["x-operator"] == "only"
+        assert "422" not in operation["responses"]
+        assert "application/problem+json" in operation["responses"]["default"]["content"]
+
+
+async def test_every_reference_in_it_leads_somewhere_and_every_operation_has_its_own_name(hub: Hub) -> None:
+    document = await describe(hub)
+    text = json.dumps(document)
+
+    references = {piece.split('"')[0] for piece in text.split('"#/components/schemas/')[1:]}
+    assert references <= document["components"]["schemas"].keys()
+    names = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
+    assert len(set(names)) == len(names)
+    assert "Page_" not in "".join(names)

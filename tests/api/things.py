@@ -1,0 +1,73 @@
+"""Things that Ada has, for the tests to reach for: a connector, a connection with tools, a call, a token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.api.hub import Hub
+from valetkey.audit.model import CallEnding, CallIntent, Outcome
+from valetkey.audit.repository import insert_calls
+from valetkey.connections.model import Connection
+from valetkey.directory.model import Connector, Tool
+from valetkey.identity.model import Person
+
+LIST = b'{"name":"list","description":"Lists","annotations":{"readOnlyHint":true}}'
+DELETE = b'{"name":"delete"}'
+
+
+@dataclass(frozen=True)
+class Things:
+    """`path` names one by a word in braces: `/calls/{call_id}`."""
+
+    connector: Connector
+    connection: Connection
+    tools: tuple[Tool, ...]
+    call_id: str
+    token_id: str
+
+    def path(self, template: str) -> str:
+        return template.format(
+            slug=self.connector.slug,
+            connection_id=self.connection.id,
+            call_id=self.call_id,
+            token_id=self.token_id,
+            person="bob",
+        )
+
+
+async def give_things(hub: Hub, login: str = "ada") -> Things:
+    person = hub.people[login]
+    connector = await hub.services.connectors.add_custom(person, name="GitHub", url="https://h.example/mcp")
+    connection = await hub.services.connections.add(person, connector)
+    snapshot = await hub.services.snapshots.put(connection.id, [LIST, DELETE], b"{}", 60)
+    await write_call(hub, person, "call_1", hub.clock.now(), connection_id=connection.id)
+    _secret, info = await hub.services.tokens.create_personal(person, "laptop", "/mcp", (), 3600.0)
+    return Things(connector, connection, snapshot.tools, "call_1", info.id)
+
+
+async def write_call(
+    hub: Hub,
+    person: Person,
+    call_id: str,
+    at: datetime,
+    *,
+    connection_id: str = "cn_1",
+    request: bytes | None = None,
+    response: bytes | None = None,
+) -> None:
+    intent = CallIntent(
+        id=call_id, started_at=at, organization_id=person.organization_id, person_id=person.id, client="Claude",
+        connector="github", connection_id=connection_id, label="main", method="tools/call", tool="list",
+        day=at.date().isoformat(), request_bytes=2, request=request,
+    )  # fmt: skip
+    ending = CallEnding(
+        id=call_id,
+        outcome=Outcome.OK,
+        rule="switched_on",
+        origin="https://h.example",
+        duration_us=1500,
+        response=response,
+    )
+    async with hub.database.write() as tx:
+        await insert_calls(tx, [(intent, ending)])
