@@ -70,6 +70,7 @@ class Journal:
     def open(self) -> None:
         """Begins a file. Raises `OSError` when that is not possible."""
         self._active = self._begin()
+        self._wake.set()  # the file's name is to reach the disk, and a new file counts as dirty
         self._thread = threading.Thread(target=self._keep_on_disk, name="journal", daemon=True)
         self._thread.start()
 
