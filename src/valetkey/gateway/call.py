@@ -77,7 +77,19 @@ class Calls:
         sent: Mapping[bytes, bytes],
         notify: Notify,
     ) -> Said:
-        """Makes one call and gives its answer in the client's revision.
+        """Makes one call and gives its answer in the client's revision: `recorded`, without the record's id."""
+        return (await self.recorded(who, door, client, asked, sent, notify))[1]
+
+    async def recorded(
+        self,
+        who: Principal,
+        door: Door,
+        client: Client,
+        asked: ToolCall,
+        sent: Mapping[bytes, bytes],
+        notify: Notify,
+    ) -> tuple[str, Said]:
+        """Makes one call; the id of its record, and its answer in the client's revision.
 
         `sent` are the `Mcp-Param-*` headers of the request; `notify` gets progress while the call is under way. Raises
         `NotRecorded` (then nothing was done), `NotFound` for a connector that is none of theirs.
@@ -95,8 +107,8 @@ class Calls:
                     who, client, meant, asked, sent, record, notify
                 )  # 3. as whom? 4. carry over
             except ValetkeyError as error:
-                return self._refuse(client, door, meant, asked, record, error)
-            return self._render(client, meant, carried, record)
+                return record.id, self._refuse(client, door, meant, asked, record, error)
+            return record.id, self._render(client, meant, carried, record)
 
     # --- 1. which tool? -----------------------------------------------------------------------------------------------
 

@@ -7,15 +7,18 @@ from collections.abc import Iterable
 from starlette.routing import Route
 
 from valetkey.audit.calls import CallLog
+from valetkey.connections.model import Connection
 from valetkey.gateway.accounts import Accounts, Connectors, ReadsUrls, Snapshots
 from valetkey.gateway.authenticate import Authenticates, Gate
 from valetkey.gateway.call import Calls, Permissions
 from valetkey.gateway.endpoint import Endpoint
 from valetkey.gateway.exchange import Exchange
 from valetkey.gateway.listing import PATIENCE, Listings
-from valetkey.gateway.model import Connections, Credentials
+from valetkey.gateway.model import Connections, Credentials, Door
 from valetkey.gateway.recording import FindsDayKeys, Records
+from valetkey.gateway.single import Ran, run_once
 from valetkey.gateway.welcome import Welcome
+from valetkey.identity.model import Principal, Role
 from valetkey.kernel.clock import Clock
 from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
@@ -47,7 +50,8 @@ class Gateway:
         records = Records(call_log, day_keys, clock=clock)
         self._upstreams = upstreams
         self.listings = Listings(accounts, upstreams, credentials, records, clock=clock, patience=patience)
-        calls = Calls(
+        self._accounts = accounts
+        self._calls = calls = Calls(
             accounts, self.listings, permissions, credentials, upstreams, records, clock=clock, public_url=public_url
         )
         self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
@@ -57,6 +61,31 @@ class Gateway:
     def routes(self) -> list[Route]:
         """The endpoints as ASGI, whatever the front."""
         return self.endpoint.routes()
+
+    async def run(self, who: Principal, *, connector: str, label: str, tool: str, arguments: bytes) -> Ran:
+        """One call for a program that is no MCP client. Raises `NotFound`, `NotRecorded`."""
+        return await run_once(self._calls, who, connector=connector, label=label, tool=tool, arguments=arguments)
+
+    async def connection_began(self, connection: Connection) -> None:
+        """A person connected an account: list its tools, so that they can switch some on.
+
+        It is their request, with their credential, and recorded. Raises what listing raises.
+        """
+        who = Principal(
+            kind="session",
+            person_id=connection.person_id,
+            organization_id=connection.organization_id,
+            role=Role.MEMBER,
+            client_id="",
+            client_name="Valetkey pages",
+            audience="",
+            scopes=frozenset(),
+            credential_id="",
+        )
+        for account in await self._accounts.all_of(who):
+            if account.connection.id == connection.id:
+                door = Door("", account.connector.slug, connection.label)
+                await self.listings.refresh(who, door, account)
 
     async def connection_ended(self, connection_id: str) -> None:
         """A connection was disconnected: forget the session that was held with its service."""

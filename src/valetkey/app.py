@@ -1,0 +1,363 @@
+"""The one place that knows who is who: settings in, one wired hub out; `_site_map` lists all doors."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from valetkey.api.app import create as create_api
+from valetkey.api.control_socket import ControlSocket
+from valetkey.api.pages import Pages
+from valetkey.api.services import Answer, CallTool
+from valetkey.api.services import Services as ApiServices
+from valetkey.audit.calls import CallLog
+from valetkey.audit.repository import CallRecords
+from valetkey.audit.trail import Trail
+from valetkey.authserver.server import AuthServer
+from valetkey.connections.model import Connection
+from valetkey.connections.room import Room, open_room
+from valetkey.directory.connectors import Connectors
+from valetkey.directory.snapshots import Snapshots
+from valetkey.gateway.door import Gateway
+from valetkey.identity.client_documents import load_pinned
+from valetkey.identity.clients import Clients
+from valetkey.identity.consents import Consents
+from valetkey.identity.families import Families
+from valetkey.identity.first_start import first_start
+from valetkey.identity.model import Principal
+from valetkey.identity.organizations import Organizations
+from valetkey.identity.people import People
+from valetkey.identity.sessions import Sessions
+from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.signin.passkey import Passkeys
+from valetkey.identity.signin.password import Passwords
+from valetkey.identity.sweep import Sweeper
+from valetkey.identity.tokens import Tokens
+from valetkey.kernel.clock import Clock, SystemClock
+from valetkey.net.address_policy import AddressPolicy
+from valetkey.net.outbound import Outbound, open_outbound
+from valetkey.net.reach import WatchedFetches
+from valetkey.net.url import parse_url
+from valetkey.policy.permissions import Permissions
+from valetkey.settings import Settings
+from valetkey.store.database import Database
+from valetkey.store.deployment import find_or_create_deployment
+from valetkey.store.leases import Leases
+from valetkey.store.migrations import migrate
+from valetkey.store.notify import Notifications
+from valetkey.upstream.client import Upstreams
+from valetkey.vault.broker import Vault
+from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.keyring import holds_keys
+from valetkey.vault.root_keys.file import FileRootKey, open_or_create
+from valetkey.web.client_document_show import client_document_route
+from valetkey.web.services import Services as WebServices
+from valetkey.web.site import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """A hub that is open. `asgi` has all doors; `sign_in_url` is empty once an owner has set a credential."""
+
+    settings: Settings
+    root_key: FileRootKey
+    asgi: ASGIApp
+    gateway: Gateway
+    sign_in_url: str
+    public_url_before: str
+    """The public URL of the last start: when it differs, services know us by callbacks that no longer work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What every room stands on."""
+
+    clock: Clock
+    database: Database
+    keyring: Database
+    notifications: Notifications
+    trail: Trail
+    vault: Vault
+    outbound: Outbound
+    policy: AddressPolicy
+    root_key: FileRootKey
+    public_url_before: str
+
+
+@asynccontextmanager
+async def open_hub(settings: Settings, *, listening: tuple[tuple[str, int], ...] = ()) -> AsyncIterator[Hub]:
+    """Opens a hub on a prepared data directory (0700, locked) and closes it in the opposite order.
+
+    `listening` are the hub's own addresses, which no connector may lead to. Raises `StartRefused`.
+    """
+    async with AsyncExitStack() as closing:
+        ground = await _lay_ground(settings, listening, closing)
+        yield await _build(settings, ground, closing)
+
+
+async def _lay_ground(settings: Settings, listening: tuple[tuple[str, int], ...], closing: AsyncExitStack) -> _Ground:
+    clock = SystemClock()
+    database = _database(settings.database, settings.data / "valetkey.db")
+    closing.push_async_callback(database.close)
+    keyring = _database(settings.keyring_database, settings.data / "keyring.db")
+    closing.push_async_callback(keyring.close)
+    await migrate(database, "main")
+    await migrate(keyring, "keyring")
+    deployment = await find_or_create_deployment(database, public_url=settings.public_url, clock=clock)
+    root_key = open_or_create(
+        settings.root_key or Path.home() / ".config/valetkey" / deployment.id / "root.key",
+        forbidden_below=[settings.data],
+        may_create=not await holds_keys(keyring),
+    )
+    notifications = Notifications(database)
+    await notifications.start()
+    closing.push_async_callback(notifications.stop)
+    vault = Vault(database, keyring, root_key, clock, notifications)
+    await vault.start(deployment.id)
+    policy = AddressPolicy(settings.allow_network, lambda: listening, [settings.public_url])
+    outbound = open_outbound(policy, clock)
+    closing.push_async_callback(outbound.close)
+    return _Ground(
+        clock=clock,
+        database=database,
+        keyring=keyring,
+        notifications=notifications,
+        trail=Trail(database, clock),
+        vault=vault,
+        outbound=outbound,
+        policy=policy,
+        root_key=root_key,
+        public_url_before=deployment.public_url,
+    )
+
+
+async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -> Hub:
+    """The rooms, from the lower floors to the doors."""
+    clock, database, notifications, trail = ground.clock, ground.database, ground.notifications, ground.trail
+    parse = partial(parse_url, private_names=ground.policy.has_networks)
+
+    # what happened
+    call_log = CallLog(database, settings.data / "journal", clock)
+    await call_log.start()
+    closing.push_async_callback(call_log.stop)
+    calls = CallRecords(database)
+    day_keys = DayKeys(ground.vault.keyring, clock=clock, notifications=notifications)
+
+    # who asks, and what exists
+    organizations = Organizations(database, clock=clock)
+    people = People(database, clock=clock, notifications=notifications, trail=trail)
+    links = SignInLinks(database, clock=clock, trail=trail)
+    sessions = Sessions(database, clock=clock, notifications=notifications)
+    tokens = Tokens(database, clock=clock, notifications=notifications, trail=trail)
+    families = Families(database, clock=clock, notifications=notifications, trail=trail)
+    sweeper = Sweeper(database, clock=clock, tokens=tokens)
+    await sweeper.start()
+    closing.push_async_callback(sweeper.stop)
+    connectors = Connectors(database, notifications, clock=clock, parse_url=parse)
+    snapshots = Snapshots(database, notifications, clock=clock)
+
+    # may they, and as whom
+    permissions = Permissions(database, notifications, clock=clock)
+    upstreams = Upstreams(ground.outbound.calls, database, clock)
+    introductions = _Introductions()
+    room = open_room(
+        database,
+        vault=ground.vault,
+        web=ground.outbound.web,
+        upstreams=upstreams,
+        connectors=connectors,
+        leases=Leases(database, clock=clock),
+        notifications=notifications,
+        trail=trail,
+        clock=clock,
+        parse=parse,
+        public_url=settings.public_url,
+        document_url=settings.client_id_url,
+        documents_reachable=settings.client_id_reachable,
+        on_connected=[introductions.connected],
+        on_ended=[introductions.ended],
+    )
+
+    # the doors
+    gateway = Gateway(
+        tokens=tokens,
+        connections=room.connections,
+        connectors=connectors,
+        snapshots=snapshots,
+        permissions=permissions,
+        credentials=room.credentials,
+        day_keys=day_keys,
+        call_log=call_log,
+        upstreams=upstreams,
+        notifications=notifications,
+        clock=clock,
+        parse_url=parse,
+        public_url=settings.public_url,
+        hosts=_own_hosts(settings),
+    )
+    introductions.gateway = gateway
+    await room.start()
+    closing.push_async_callback(room.stop)
+    closing.push_async_callback(gateway.stop)
+    site = Site(
+        services=WebServices(
+            people=people,
+            organizations=organizations,
+            links=links,
+            passwords=Passwords(database, clock=clock, trail=trail),
+            passkeys=Passkeys(database, clock=clock, trail=trail, public_url=settings.public_url),
+            sessions=sessions,
+            tokens=tokens,
+            families=families,
+            connectors=connectors,
+            snapshots=snapshots,
+            permissions=permissions,
+            connections=room.connections,
+            connecting=room.connecting,
+            disconnecting=room.disconnecting,
+            trace=room.trace,
+            calls=calls,
+            day_keys=day_keys,
+            trail=trail,
+        ),
+        clock=clock,
+        public_url=settings.public_url,
+    )
+    fetches = WatchedFetches(ground.outbound.web, clock=clock)
+    authserver = AuthServer(
+        public_url=settings.public_url,
+        clients=Clients(
+            database,
+            web=fetches,
+            clock=clock,
+            trail=trail,
+            pinned=load_pinned(settings.pinned_clients, now=clock.now()),
+        ),
+        consents=Consents(database, clock=clock, trail=trail),
+        families=families,
+        clock=clock,
+        cimd_works=fetches.works,
+        signed_in=site.signed_in,
+        check_csrf=site.check_csrf,
+        to_sign_in=site.to_sign_in,
+        render_consent=site.render_consent,
+        render_problem=site.render_problem,
+    )
+    api = create_api(
+        ApiServices(
+            people=people,
+            organizations=organizations,
+            links=links,
+            tokens=tokens,
+            connectors=connectors,
+            snapshots=snapshots,
+            permissions=permissions,
+            connections=room.connections,
+            connecting=room.connecting,
+            disconnecting=room.disconnecting,
+            trace=room.trace,
+            calls=calls,
+            day_keys=day_keys,
+            trail=trail,
+            call_tool=_caller(gateway),
+            pages=Pages(settings.public_url),
+        )
+    )
+    control = ControlSocket(api, settings.data)
+    await control.start()
+    closing.push_async_callback(control.stop)
+    welcome = await first_start(database, organizations=organizations, people=people, links=links)
+    return Hub(
+        settings=settings,
+        root_key=ground.root_key,
+        asgi=_site_map(gateway, authserver, room, api, site),
+        gateway=gateway,
+        sign_in_url=Pages(settings.public_url).sign_in(welcome.token) if welcome is not None else "",
+        public_url_before=ground.public_url_before,
+    )
+
+
+def _site_map(gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp, site: Site) -> ASGIApp:
+    """Every door, on one origin."""
+    app = Starlette(
+        routes=[
+            *gateway.routes(),  # /mcp, /c/<connector>/mcp, /c/<connector>/<label>/mcp
+            *authserver.routes(),  # /.well-known/…, /oauth/authorize, token, register, revoke
+            client_document_route(room.identities.document),  # /oauth/client/<issuer>.json
+            Mount("/api/v1", app=api),
+            *site.routes(),  # the pages
+        ]
+    )
+    app.router.default = site.not_found
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Introductions:
+    """What `connections` tells the floor above of: an account was connected, or has ended."""
+
+    gateway: Gateway
+
+    async def connected(self, connection: Connection) -> None:
+        await self.gateway.connection_began(connection)
+
+    async def ended(self, connection: Connection) -> None:
+        await self.gateway.connection_ended(connection.id)
+
+
+def _caller(gateway: Gateway) -> CallTool:
+    async def call_tool(principal: Principal, *, connector: str, label: str, tool: str, arguments: bytes) -> Answer:
+        ran = await gateway.run(principal, connector=connector, label=label, tool=tool, arguments=arguments)
+        return Answer(call_id=ran.call_id, result=ran.result)
+
+    return call_tool
+
+
+def _database(url: str, path: Path) -> Database:
+    return Database.open(url) if url else Database.sqlite(path)
+
+
+def _own_hosts(settings: Settings) -> list[str]:
+    """The `Host` values that are ours. On loopback its other names too: a client may have been given any."""
+    hosts = [settings.public_host]
+    if not settings.is_public:
+        hosts += [f"{name}:{settings.port}" for name in ("localhost", "127.0.0.1", "[::1]")]
+    return hosts
+
+
+def serve(settings: Settings, listening: socket.socket, *, ready: Callable[[Hub], None]) -> None:
+    """Runs a hub on the bound socket `listening` until it is told to stop (SIGINT, SIGTERM). Raises `StartRefused`."""
+    try:
+        import uvloop
+    except ImportError:  # not on every platform
+        asyncio.run(_serve(settings, listening, ready))
+    else:
+        uvloop.run(_serve(settings, listening, ready))
+
+
+async def _serve(settings: Settings, listening: socket.socket, ready: Callable[[Hub], None]) -> None:
+    host, port = listening.getsockname()[:2]
+    async with open_hub(settings, listening=((host, port),)) as hub:
+        config = uvicorn.Config(
+            hub.asgi,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=5,
+        )
+        server = uvicorn.Server(config)
+        asyncio.get_running_loop().call_soon(ready, hub)
+        await server.serve(sockets=[listening])
