@@ -30,7 +30,7 @@ def main(*, check: bool, executable: str = sys.executable, browser: bool = True)
             if check:
                 with story(hub, sample, _tell) as told:
                     seen = told.play()
-                print("Every step was seen." if seen else "Not every step was seen.")
+                print("Every step was seen." if seen else f"Not every step was seen. The log ends:\n{_tail(hub.log)}")
                 return 0 if seen else 1
             _say_what_to_do(hub, sample)
             if browser:

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
-def spellings(secret: str) -> dict[str, bytes]:
+def spellings(secret: str | bytes) -> dict[str, bytes]:
     """How `secret` looks as it is, in hex, in JSON, in UTF-16 and in base64 at each of the three alignments."""
-    raw = secret.encode()
+    raw = secret.encode() if isinstance(secret, str) else secret
+    text = raw.decode("latin-1")  # one character for each byte, so that any key can be spelled
     spelled = {
         "raw": raw,
         "hex": raw.hex().encode(),
         "HEX": raw.hex().upper().encode(),
-        "json": "".join(f"\\u{ord(char):04x}" for char in secret).encode(),
+        "json": "".join(f"\\u{ord(char):04x}" for char in text).encode(),
         "percent": "".join(f"%{byte:02X}" for byte in raw).encode(),
-        "utf-16": secret.encode("utf-16-le"),
+        "utf-16": text.encode("utf-16-le"),
         "reversed": raw[::-1],
     }
     for shift in range(3):
@@ -31,7 +32,7 @@ def files_below(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink())
 
 
-def find(secrets: Iterable[str], files: Iterable[Path]) -> list[str]:
+def find(secrets: Iterable[str | bytes], files: Iterable[Path]) -> list[str]:
     """Where any of `secrets` was found, as `file: spelling`; empty when none was."""
     needles = [(name, needle) for secret in secrets for name, needle in spellings(secret).items()]
     found = []
