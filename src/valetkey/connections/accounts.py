@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
+import structlog
 from sqlalchemy.exc import IntegrityError
 
 from valetkey.audit.trail import Trail
@@ -18,7 +19,7 @@ from valetkey.directory.memory import Memory
 from valetkey.directory.model import Connector
 from valetkey.identity.model import Person
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany, printable
+from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany, ValetkeyError, printable
 from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
@@ -41,7 +42,7 @@ class ConnectorBook(Protocol):
 
     async def by_id(self, connector_id: str) -> Connector: ...
 
-    async def get(self, slug: str, *, organization_id: str) -> Connector: ...
+    async def get(self, slug: str, person: Person) -> Connector: ...
 
 
 class Ending(Protocol):
@@ -96,7 +97,7 @@ class Connections:
 
     async def find(self, person: Person, connector_slug: str, label: str = "") -> Connection:
         """The person's account at a connector: the one with this label, or with none given the default one."""
-        connector = await self._connectors.get(connector_slug, organization_id=person.organization_id)
+        connector = await self._connectors.get(connector_slug, person)
         return self.pick(await self.list(person.id), connector.id, label)
 
     @staticmethod
@@ -187,7 +188,14 @@ class Connections:
             detail={"method": connection.method, "scope": connection.granted_scope[:500]},
         )
         for connected in self._on_connected:
-            await connected(connection)
+            try:
+                await connected(connection)
+            except (
+                ValetkeyError
+            ) as error:  # say a list of tools that did not come: the account is connected all the same
+                structlog.get_logger(__name__).warning(
+                    "after connecting", connection=connection.id, error=error.message
+                )
         return connection
 
     async def mark_reconnect(self, connection: Connection, reason: str) -> bool:

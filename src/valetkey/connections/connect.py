@@ -26,7 +26,7 @@ from valetkey.connections.repository import StoredAttempt
 from valetkey.connections.trace import Trace
 from valetkey.connections.unsigned import Unsigned
 from valetkey.directory.model import Connector
-from valetkey.identity.model import BrowserSession
+from valetkey.identity.model import BrowserSession, Person
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound
 from valetkey.kernel.ids import new_id, new_token
@@ -193,7 +193,7 @@ class Connecting:
 
     async def set_header(
         self,
-        session: BrowserSession,
+        by: BrowserSession | Person,
         connector: Connector,
         *,
         values: Mapping[str, Secret],
@@ -201,9 +201,8 @@ class Connecting:
         display_name: str = "",
     ) -> Connection:
         """Connects with request headers, or adds them to a connection that signs in by OAuth. Raises `BadInput`."""
-        return await self._unsigned.set_header(
-            session.person, connector, values=values, label=label, display_name=display_name
-        )
+        person = by.person if isinstance(by, BrowserSession) else by
+        return await self._unsigned.set_header(person, connector, values=values, label=label, display_name=display_name)
 
     async def connect_open(
         self, session: BrowserSession, connector: Connector, *, label: str = "", display_name: str = ""

@@ -1,6 +1,6 @@
 """Handing out the credential a call needs, fresh: as a ticket, to the person's own connection only.
 
-The hot path is `ticket_now`: no await, no database, from what is in memory. Whatever it does not know, `ticket` finds out.
+The hot path is `ticket_now`: no await, no database, from what is in memory. What it does not know, `ticket` finds out.
 """
 
 from __future__ import annotations
@@ -79,13 +79,17 @@ class Credentials:
         `None` when the service wants no credential. Raises `NotConnected`, whose `reason` is `not_connected`,
         `reconnect`, `disconnecting`, `blocked` or `changed`; for another person's connection too.
         """
-        ready = (self._ready.get(person_id) or {}).get(connection_id)
-        if ready is None or ready.until <= self._clock.monotonic():
-            ready = await self._make_ready(connection_id, person_id)
-        if not ready.parts:
-            return None
         try:
-            return await self._vault.ticket(ready.parts, origin=ready.origin, call_id=call_id)
+            while True:
+                ready = (self._ready.get(person_id) or {}).get(connection_id)
+                if ready is None or ready.until <= self._clock.monotonic():
+                    ready = await self._make_ready(connection_id, person_id)
+                if not ready.parts:
+                    return None
+                drops = self._drops
+                made = await self._vault.ticket(ready.parts, origin=ready.origin, call_id=call_id)
+                if drops == self._drops:  # else it may have been made after somebody disconnected: look again
+                    return made
         except VaultFailed as failed:
             # What people see follows from the vault (CON-01): what cannot be opened is not connected.
             self._changed(person_id)

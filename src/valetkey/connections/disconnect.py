@@ -27,7 +27,6 @@ from valetkey.connections.refresh import Refreshing
 from valetkey.connections.token_endpoint import Revoked, TokenEndpoint
 from valetkey.connections.trace import Trace
 from valetkey.directory.model import Connector
-from valetkey.identity.model import BrowserSession, Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotFound, printable
 from valetkey.kernel.ids import new_id
@@ -75,24 +74,23 @@ class Disconnecting:
         self._keyring_backups_kept = keyring_backups_kept
         self._under_way: set[asyncio.Task[Receipt]] = set()
 
-    async def disconnect(self, connection_id: str, by: BrowserSession | Principal) -> Receipt:
-        """Ends the connection, of its own person or by the operator on the host. Raises `NotFound` for anyone else's."""
+    async def disconnect(self, person_id: str, connection_id: str, *, by: str) -> Receipt:
+        """Ends this person's connection. `by` is the actor, for the trail. Raises `NotFound`, for others' too."""
         async with self._database.read() as tx:
             connection = await repository.find_connection(tx, connection_id)
-        actor, person_id = _who(by)
-        if connection is None or (actor != "operator" and connection.person_id != person_id):
+        if connection is None or connection.person_id != person_id:
             raise NotFound("There is no such connection.")
-        return await self.end(connection, actor=actor)
+        return await self.end(connection, actor=by)
 
-    async def disconnect_all(self, person_id: str, *, actor: str = "") -> list[Receipt]:
-        """Ends all of a person's connections that hold anything; in the trail as done by `actor`, else by the person."""
+    async def disconnect_all(self, person_id: str, *, by: str) -> list[Receipt]:
+        """Ends all of a person's connections that hold anything."""
         async with self._database.read() as tx:
             theirs = await repository.list_connections(tx, person_id)
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def end(connection: Connection) -> Receipt:
             async with gate:
-                return await self.end(connection, actor=actor or f"person:{person_id}")
+                return await self.end(connection, actor=by)
 
         held = [connection for connection in theirs if connection.state is not State.NOT_CONNECTED]
         for connection in held:  # before anybody waits for any service
@@ -245,12 +243,3 @@ _BLANK = {
     "generation": 0,
     "connected_at": None,
 }
-
-
-def _who(by: BrowserSession | Principal) -> tuple[str, str]:
-    """The actor for the trail, and the person whose connections they may end."""
-    if isinstance(by, BrowserSession):
-        return f"person:{by.person.id}", by.person.id
-    if by.kind == "operator":
-        return "operator", ""
-    return f"person:{by.person_id}", by.person_id

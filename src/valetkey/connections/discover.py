@@ -17,6 +17,7 @@ from valetkey.connections.trace import Steps, request_line
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import BadInput, OutboundFailed, printable
+from valetkey.kernel.secret import Credential
 from valetkey.net.limits import METADATA, RESOURCE_METADATA
 from valetkey.net.model import BadAnswer, TooLarge, Url
 from valetkey.oauth.challenge import NO_CHALLENGE, Challenge, bearer, parse_www_authenticate
@@ -38,7 +39,7 @@ _MOST_TOOLS = 300
 class Lister(Protocol):
     """What listing tools without signing in needs: `upstream.client.Upstreams`."""
 
-    async def list_tools(self, target: Target, tickets: TicketFor) -> Listing: ...
+    async def list_tools(self, target: Target, *, ticket: Credential | None, further_tickets: TicketFor) -> Listing: ...
 
     async def close(self, connection_id: str) -> None: ...
 
@@ -97,22 +98,30 @@ class Discovery:
                     return await self._legacy(url, probe, steps)
                 return await self._open(probe, url, steps)
         except TimeoutError as error:
-            raise await steps.failed(
-                f"{url.host} took longer than {self._seconds:g} s ({steps.stage}).",
-                kind="unreachable",
-                stage=steps.stage or "probe",
-                party=url.host,
-                hint="Try again later.",
-            ) from error
+            raise await self._too_slow(url, steps) from error
 
     async def is_open(self, connector: Connector, steps: Steps) -> bool:
         """Whether the service lists its tools to strangers. Raises `StepFailed` when it cannot be reached."""
-        async with asyncio.timeout(self._seconds):
-            return (await self._probe(connector, self._parse(connector.url), steps)).is_open
+        url = self._parse(connector.url)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return (await self._probe(connector, url, steps)).is_open
+        except TimeoutError as error:
+            raise await self._too_slow(url, steps) from error
+
+    async def _too_slow(self, url: Url, steps: Steps) -> StepFailed:
+        return await steps.failed(
+            f"Finding out how to sign in to {url.host} took longer than {self._seconds:g} s.",
+            kind="unreachable",
+            stage=steps.stage,
+            party=url.host,
+            hint="Try again later.",
+        )
 
     # --- 1. the service itself --------------------------------------------------------------------------------------
 
     async def _probe(self, connector: Connector, url: Url, steps: Steps) -> _Probe:
+        steps.stage = "probe"
         pool = f"probe:{connector.id}"
         line = request_line("POST", url)
 
@@ -120,7 +129,9 @@ class Discovery:
             return None
 
         try:
-            listing = await self._upstreams.list_tools(Target(url, pool, connector.slug), nobody)
+            listing = await self._upstreams.list_tools(
+                Target(url, pool, connector.slug), ticket=None, further_tickets=nobody
+            )
         except Unauthorized as refused:
             # CON-06: only a 401 starts signing in.
             challenge = bearer(parse_www_authenticate(refused.challenge))

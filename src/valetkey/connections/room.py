@@ -77,7 +77,7 @@ def open_room(
     """The room for one process. `parse` is `net.url.parse_url` with what the operator allows.
 
     `document_url` and `documents_reachable` as in `ClientIdentities`. `on_connected` and `on_ended` are told of each
-    connection; what they raise stops the rest.
+    connection; what `on_ended` raises keeps it *disconnecting* until the next start.
     """
     trace = Trace(database, clock=clock)
     servers = Servers(database, web=web, parse=parse, clock=clock)

@@ -10,6 +10,9 @@ import re
 from datetime import timedelta
 from urllib.parse import parse_qsl
 
+import structlog
+from sqlalchemy.exc import IntegrityError
+
 from valetkey.connections import repository
 from valetkey.connections.model import StepFailed, TraceStep
 from valetkey.kernel.clock import Clock
@@ -68,9 +71,13 @@ class Steps:
             reason=printable(reason, limit=_LONGEST_REASON),
             id=new_id("step"),
         )
-        async with self._database.write() as tx:
-            await repository.insert_step(tx, step, person_id=self._person_id, connection_id=self._connection_id)
-            await repository.prune_steps(tx, connection_id=self._connection_id, keep=KEPT)
+        try:
+            async with self._database.write() as tx:
+                await repository.insert_step(tx, step, person_id=self._person_id, connection_id=self._connection_id)
+                await repository.prune_steps(tx, connection_id=self._connection_id, keep=KEPT)
+        except IntegrityError:
+            # The connection was removed while this went on: its trace went with it, and so may this step.
+            structlog.get_logger(__name__).info("step of a removed connection", stage=stage)
         return step.id
 
     async def failed(
