@@ -30,16 +30,16 @@ def test_every_step_of_the_story_is_seen(tmp_path: Path) -> None:
 
 
 def test_it_says_what_to_do_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
-    demo = subprocess.Popen(
+    with subprocess.Popen(
         [*DEMO, "--no-browser"], env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
-    )
-    assert demo.stdout is not None
-    said = "".join(takewhile(lambda line: "Ctrl-C" not in line, demo.stdout))
-    urls = re.findall(r"http://[\w.:/-]+", said)
+    ) as demo:
+        assert demo.stdout is not None
+        said = "".join(takewhile(lambda line: "Ctrl-C" not in line, demo.stdout))
+        urls = re.findall(r"http://[\w.:/-]+", said)
 
-    demo.send_signal(signal.SIGINT)
-    demo.stdout.read()
-    code = demo.wait(30)
+        demo.send_signal(signal.SIGINT)
+        demo.stdout.read()
+        code = demo.wait(30)
 
     assert code == 0, said
     assert any("/signin/link/" in url for url in urls)
