@@ -127,10 +127,11 @@ async def silence(_request: Received, _writer: asyncio.StreamWriter) -> None:
     await asyncio.Event().wait()
 
 
-def drips(pieces: bytes) -> Answer:
+def drips(pieces: bytes, *, at_once: bytes = b"") -> Answer:
     """Send one byte every few milliseconds: slow, and never silent for long."""
 
     async def answer(_request: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(at_once)
         for byte in pieces:
             writer.write(bytes([byte]))
             await writer.drain()

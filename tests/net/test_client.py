@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import ipaddress
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -160,6 +161,18 @@ async def test_limits_of_size_and_time_hold(start: Start, outbound: Outbound) ->
     with pytest.raises(TimedOut) as caught:
         await outbound.web.get(mute.url(), limits=QUICK)
     assert caught.value.sent
+
+
+async def test_silence_is_given_up_long_before_the_whole_time_is_over(start: Start, outbound: Outbound) -> None:
+    loop = asyncio.get_running_loop()
+    for answer in (silence, says(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n")):
+        upstream = await start(answer)
+        began = loop.time()
+
+        with pytest.raises(TimedOut):
+            await outbound.web.get(upstream.url(), limits=dataclasses.replace(QUICK, total=60))
+
+        assert loop.time() - began < 30
 
 
 async def test_a_malformed_answer_is_not_quoted(start: Start, outbound: Outbound) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import itertools
 import random
+import socket
 import ssl
 import warnings
 from collections.abc import Sequence
@@ -98,6 +99,29 @@ async def test_a_name_that_flips_between_check_and_dial_never_reaches_the_privat
 
     assert set(outcomes) == {THERE, "refused"}
     assert {host for host, _ in egress.dialed} == {THERE}
+
+
+async def test_a_connection_that_ends_up_elsewhere_is_refused(start: Start, clock: FakeClock) -> None:
+    """Were the kernel, a firewall rule or a bug to lead us astray, nothing is sent."""
+    elsewhere = await start(says(response(b"{}")), host=THERE)
+
+    class Astray(Dialer):
+        async def _connect(self, address: str, port: int, *, timeout: float) -> socket.socket:
+            return await super()._connect(THERE, port, timeout=timeout)
+
+    astray = Astray(AddressPolicy([ipaddress.ip_network("127.0.0.0/8")]), clock=clock)
+    with pytest.raises(AddressRefused, match=r"127\.0\.0\.2 answered"):
+        await astray.dial(parse_url(f"http://{HERE}:{elsewhere.port}/"), limits=QUICK)
+
+
+async def test_the_hub_does_not_dial_its_own_public_origin(clock: FakeClock, egress: Egress) -> None:
+    policy = AddressPolicy(own_origins=["https://hub.example"])
+
+    with pytest.raises(AddressRefused, match="this hub itself"):
+        await Dialer(policy, clock=clock, resolve=names(hub_example=["93.184.216.34"])).dial(
+            parse_url("https://hub.example/mcp"), limits=QUICK
+        )
+    assert egress.dialed == []
 
 
 async def test_localhost_is_never_looked_up_and_closed_unless_opened(start: Start, clock: FakeClock) -> None:
@@ -221,6 +245,7 @@ def test_session_keys_are_written_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert not context.keylog_filename
     assert context.verify_mode == ssl.CERT_REQUIRED
     assert context.check_hostname
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 async def test_no_proxy_of_the_environment_is_used(

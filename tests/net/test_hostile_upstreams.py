@@ -68,7 +68,7 @@ BEHAVIORS: dict[str, tuple[Answer, type[OutboundFailed]]] = {
     "stops inside the body": (says(OK + JSON + b"content-length: 100\r\n\r\n{"), TimedOut),
     "stops inside a chunk size": (says(CHUNKED + b"1"), TimedOut),
     "drips its head": (drips(OK + b"x: y\r\n" * 1000), TimedOut),
-    "drips its body": (drips(OK + JSON + b"content-length: 10000\r\n\r\n" + b" " * 10000), TimedOut),
+    "drips its body": (drips(b" " * 10000, at_once=OK + JSON + b"content-length: 10000\r\n\r\n"), TimedOut),
     "announces a giant body": (says(OK + JSON + b"content-length: 100001\r\n\r\n"), TooLarge),
     "announces an absurd body": (says(OK + JSON + b"content-length: 18446744073709551615\r\n\r\n"), TooLarge),
     "announces more than a number holds": (says(OK + b"content-length: 99999999999999999999999\r\n\r\n"), BadAnswer),

@@ -389,9 +389,12 @@ async def test_deadlines_hold_on_a_connection_that_was_used_before(start: Start,
     once = iter([says(response(b"{}")), silence])
     upstream = await start(lambda request, writer: next(once)(request, writer))
     await ask(outbound, upstream, limits=dataclasses.replace(QUICK, first_byte=60, total=60))
+    began = asyncio.get_running_loop().time()
 
     with pytest.raises(TimedOut):
         await ask(outbound, upstream, limits=QUICK)
+
+    assert asyncio.get_running_loop().time() - began < 30
 
 
 async def test_a_cancelled_call_hangs_up(start: Start, outbound: Outbound) -> None:

@@ -176,7 +176,6 @@ class Dialer:
         host, port, *_ = sock.getpeername()
         if ipaddress.ip_address(host) != ipaddress.ip_address(address) or port != url.port:
             raise AddressRefused(f"Dialed {address}, and {host} answered.")
-        self.policy.check(host, port, scheme=url.scheme)
 
 
 def connect_failed(url: Url, error: BaseException) -> Unreachable | TimedOut:
