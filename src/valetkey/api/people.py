@@ -111,6 +111,7 @@ async def invite_person(person: str, invitation: Invitation, who: Writer, rooms:
         # A link beside a credential opens the person's account: no role does (admin is not access to content).
         raise Forbidden("Only the operator, on the hub's host, can issue a recovery link.")
     purpose = "recovery" if invitation.recovery else "invite"
+    # One of the two literals that `issue` takes, though mypy sees a str.
     token = await rooms.links.issue(found.id, purpose=purpose, by=actor_of(who))  # type: ignore[arg-type]
     return Link(person=PersonShown.of(found), url=rooms.pages.sign_in(token))
 

@@ -53,6 +53,7 @@ def _node(label: str, value: object, *, depth: int, budget: Iterator[int]) -> No
         return Node(label, "number", value)
     if isinstance(value, str):
         return Node(label, "text", value)
+    # JSON's three words; a key of another type falls through to its own text.
     return Node(label, "word", {None: "null", True: "true", False: "false"}.get(value, str(value)))  # type: ignore[call-overload]
 
 
