@@ -52,9 +52,7 @@ class Hub:
 
     def __post_init__(self) -> None:
         self.notifications = Notifications(self.main)
-        self.outbound: Outbound = open_outbound(
-            AddressPolicy(allow=[ipaddress.ip_network("127.0.0.1/32")]), self.clock
-        )
+        self.outbound: Outbound = open_outbound(AddressPolicy(allow=[ipaddress.ip_network("127.0.0.1/32")]), self.clock)
         self.vault = Vault(self.main, self.keyring, self.root, self.clock, self.notifications)
         self.trail = Trail(self.main, self.clock)
         self.leases = Leases(self.main, clock=self.clock)
@@ -110,9 +108,7 @@ class Hub:
         return BrowserSession(new_id("ses"), who, "password", "csrf", "Firefox", now, now, now, now)
 
     async def connector(self, who: Person, url: str, *, kind: str = "oauth", **auth: Any) -> Connector:
-        return await self.connectors.add_custom(
-            who, name="Notes", url=url, auth_kind=kind, auth=auth
-        )
+        return await self.connectors.add_custom(who, name="Notes", url=url, auth_kind=kind, auth=auth)
 
     async def go(
         self,

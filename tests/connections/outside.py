@@ -59,7 +59,7 @@ Handler = Callable[[Asked], Awaitable[Answer]]
 
 
 class Place:
-    """An origin of its own. `answers` stand in for the handler at a path; `gate` holds answers back while it is clear."""
+    """An origin of its own. `answers` stand in for the handler at a path; `gate`, while clear, holds answers back."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
