@@ -288,6 +288,27 @@ async def test_a_seal_cut_off_leaves_the_old_or_the_new_value(house: House, step
         assert [row.purpose for row in await tx.execute(select(data_key))] == ["access_token"]
 
 
+async def test_of_several_staged_keys_the_one_that_the_ciphertext_names_opens_it(house: House) -> None:
+    """Two processes staged a key for the same generation; both were killed, one after its ciphertext was written."""
+    vault = house.vault()
+    await vault.start("dep_1")
+    await vault.seal(secret("old"), bound_to=TOKEN)
+    cut_off = [await vault._sealing.prepare(secret(f"new {number}"), TOKEN) for number in range(3)]
+    async with house.keyring.write() as tx:
+        await repository.add_data_keys(tx, [new.key for new in cut_off])
+    async with house.main.write() as tx:
+        assert await repository.put_secret(tx, cut_off[1].row, over=cut_off[1].over)
+
+    assert await house.token_of(house.vault(), TOKEN) == b"new 1"
+    house.clock.advance(3600)
+    restarted = house.vault()
+    await restarted.start("dep_1")
+
+    assert await house.token_of(restarted, TOKEN) == b"new 1"
+    async with house.keyring.read() as tx:
+        assert [row.purpose for row in await tx.execute(select(data_key))] == ["access_token"]
+
+
 @pytest.mark.parametrize(
     "value", ["a\r\nx-evil: 1", "a\nb", "a\rb", "a\0b", "a\x7fb", " padded", "padded ", "", "x" * 17_000]
 )

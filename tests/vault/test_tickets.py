@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.conftest import FakeClock
 from tests.vault.conftest import ORIGIN, House, binding, secret, written
 from valetkey.kernel.clock import SystemClock
 from valetkey.kernel.errors import BadInput, VaultFailed
 from valetkey.kernel.secret import Credential
+from valetkey.store.database import Database
 from valetkey.store.notify import EVERYTHING
 from valetkey.vault.broker import Vault
 from valetkey.vault.envelope import Sealed
@@ -200,30 +203,39 @@ async def test_a_ticket_does_not_show_what_it_holds(vault: Vault) -> None:
     assert "the-token" not in repr(ticket) + str(vars(type(ticket)))
 
 
-async def test_a_value_read_before_a_shred_is_not_kept_after_it(small_house: House) -> None:
-    """The read and the shred overlap; neither the cache nor the ticket may outlive the shred."""
+class Slow:
+    """A main store whose reads stop at the door until they are let through."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.arrived = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        async with self._database.read() as tx:
+            yield tx
+        self.arrived.set()
+        await self.go_on.wait()
+
+
+async def test_a_shred_in_the_middle_of_a_read_leaves_neither_ticket_nor_cache(small_house: House) -> None:
+    """The reader has the ciphertext and the key in hand when the shred comes, and goes on to make a ticket of them."""
     vault = small_house.vault()
     await vault.seal(secret("the-token"), bound_to=TOKEN)
-    tickets: list[Ticket] = []
+    slow = Slow(small_house.keyring)
+    vault.keyring.database, real = slow, vault.keyring.database  # type: ignore[assignment]
+    asking = asyncio.create_task(a_ticket(vault))
+    await slow.arrived.wait()
+    vault.keyring.database = real
 
-    async def keep_asking() -> None:
-        while True:
-            try:
-                tickets.append(await a_ticket(vault))
-            except NothingSealed:
-                return
-            vault._shelf.drop("con_1")
-
-    asking = asyncio.create_task(keep_asking())
-    while not tickets:
-        await asyncio.sleep(0)
     await vault.shred("con_1")
-    await asking
+    slow.go_on.set()
+    ticket = await asking
 
+    with pytest.raises(TicketSpent):
+        written(ticket)
     assert vault.ticket_now(PARTS, origin=ORIGIN, call_id="call_1") is None
-    for ticket in tickets:
-        with pytest.raises(TicketSpent):
-            written(ticket)
 
 
 def opened_for(subject: str, person: str) -> Opened:
