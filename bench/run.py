@@ -1,0 +1,154 @@
+"""Measures the targets side by side and prints medians and ratios.
+
+In each round each target is measured once at each number of connections, in random order, while the others are stopped.
+A ratio is the median of the ratios within the rounds, so that what disturbs a whole round cancels out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from statistics import median
+
+from bench.targets import Target, open_targets
+from bench.tools import Tools, find_tools
+
+CONNECTIONS = (1, 16, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One measurement. Times in microseconds, memory in MB."""
+
+    rps: float
+    p50: float
+    p99: float
+    cpu: float
+    memory: float
+
+
+Samples = Mapping[tuple[str, int], Sequence[Sample]]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0, or 1 when an answer was wrong."""
+    parser = argparse.ArgumentParser(prog="./x bench", description="How fast a call is, beside nginx and nothing.")
+    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long each time (2)")
+    parser.add_argument("--json", action="store_true", help="print one last line with the figures as JSON")
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="vk-bench-") as name:
+        directory = Path(name)
+        tools = find_tools(directory)
+        with open_targets(directory, tools) as targets:
+            print(f"{platform.machine()}, Python {platform.python_version()}, upstream and load {tools.what}")
+            samples = measure(targets, tools, rounds=given.rounds, seconds=given.seconds)
+    print(table(samples))
+    if "nginx" not in targets:
+        print("nginx is not installed, so there is no ratio to it.")
+    if given.json:
+        print(json.dumps(figures(samples)))
+    return 0
+
+
+def measure(targets: Mapping[str, Target], tools: Tools, *, rounds: int, seconds: float) -> Samples:
+    samples: dict[tuple[str, int], list[Sample]] = {}
+    proxies = [target for target in targets.values() if target.name != "direct"]
+    for target in proxies:
+        target.stop()
+    try:
+        for _ in range(rounds):
+            plan = [(target, count) for target in targets.values() for count in CONNECTIONS]
+            random.shuffle(plan)
+            for target, count in plan:
+                target.go_on()
+                sample = one(target, tools, connections=count, seconds=seconds)
+                samples.setdefault((target.name, count), []).append(sample)
+                if target in proxies:
+                    target.stop()
+    finally:
+        for target in proxies:
+            target.go_on()
+    return samples
+
+
+def one(target: Target, tools: Tools, *, connections: int, seconds: float) -> Sample:
+    command = [
+        *tools.load, "-u", target.url, "-c", str(connections), "-d", str(seconds), "-w", str(min(0.5, seconds / 4)),
+        "-t", target.token, "-P", "2026-07-28",
+    ]  # fmt: skip
+    before = target.cpu_seconds()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    cpu = target.cpu_seconds() - before
+    if done.returncode:
+        raise SystemExit(f"bench: {target.name} answered wrongly: {done.stdout}{done.stderr[:2000]}")
+    found = json.loads(done.stdout)
+    return Sample(
+        rps=found["rps"], p50=found["p50_us"], p99=found["p99_us"],
+        cpu=cpu / max(1, found["calls"]) * 1e6, memory=target.memory(),
+    )  # fmt: skip
+
+
+def table(samples: Samples) -> str:
+    columns = (
+        ("req/s", 10),
+        ("p50 ms", 9),
+        ("p99 ms", 9),
+        ("CPU µs/call", 13),
+        ("MB", 7),
+        ("× nginx", 9),
+        ("× direct", 9),
+    )
+    rows = [f"{'':<10}{'conns':>6}" + "".join(f"{title:>{width}}" for title, width in columns)]
+    order = ("direct", "nginx", "valetkey")
+    for (name, count), found in sorted(samples.items(), key=lambda item: (item[0][1], order.index(item[0][0]))):
+        rows.append(
+            f"{name:<10}{count:>6}{middle(found, 'rps'):>10,.0f}{middle(found, 'p50') / 1000:>9.2f}"
+            f"{middle(found, 'p99') / 1000:>9.2f}{middle(found, 'cpu'):>13.1f}{middle(found, 'memory'):>7.0f}"
+            f"{shown(ratio(samples, name, 'nginx', count)):>9}{shown(ratio(samples, name, 'direct', count)):>9}"
+        )
+    return "\n".join(rows)
+
+
+def figures(samples: Samples) -> dict[str, object]:
+    """The last line: ratios of Valetkey to the others by connections, and every median."""
+    return {
+        "ratio_to_nginx": {str(count): ratio(samples, "valetkey", "nginx", count) for count in CONNECTIONS},
+        "ratio_to_direct": {str(count): ratio(samples, "valetkey", "direct", count) for count in CONNECTIONS},
+        "added_p50_us": {
+            str(count): round(
+                middle(samples["valetkey", count], "p50") - middle(samples["direct", count], "p50"), 1
+            )
+            for count in CONNECTIONS
+        },
+        **{
+            name: {
+                str(count): {field.name: round(middle(samples[name, count], field.name), 1) for field in fields(Sample)}
+                for count in CONNECTIONS
+            }
+            for name in dict.fromkeys(name for name, _ in samples)
+        },
+    }  # fmt: skip
+
+
+def middle(found: Sequence[Sample], what: str) -> float:
+    return float(median(getattr(sample, what) for sample in found))
+
+
+def ratio(samples: Samples, name: str, other: str, count: int) -> float | None:
+    """Requests per second of one to those of another; None when the other was not there."""
+    if (other, count) not in samples:
+        return None
+    pairs = zip(samples[name, count], samples[other, count], strict=True)
+    return round(median(mine.rps / theirs.rps for mine, theirs in pairs), 3)
+
+
+def shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
