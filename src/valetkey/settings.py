@@ -80,7 +80,7 @@ def load_settings(flags: Mapping[str, object], *, environment: Mapping[str, str]
 def _read_file(path: Path, names: set[str]) -> dict[str, object]:
     try:
         content = tomllib.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # no such file; what else is wrong with the place is said later
         return {}
     except PermissionError as error:
         raise StartRefused(f"{path} cannot be read.", hint="Give the hub's user read access to it.") from error

@@ -105,14 +105,24 @@ def hub_options(command: F) -> F:
     """The options that say which hub is meant; the command gets it as `hub`. Put it next to the function."""
 
     @click.option(
-        "--url", envvar="VALETKEY_URL", default="", metavar="URL", help="A hub elsewhere; needs VALETKEY_TOKEN."
+        "--url",
+        "hub_url",
+        envvar="VALETKEY_URL",
+        default="",
+        metavar="URL",
+        help="A hub elsewhere; needs VALETKEY_TOKEN.",
     )
     @click.option(
-        "--data", envvar="VALETKEY_DATA", default="", metavar="DIR", help="Data directory of a hub on this host."
+        "--data",
+        "hub_data",
+        envvar="VALETKEY_DATA",
+        default="",
+        metavar="DIR",
+        help="Data directory of a hub on this host.",
     )
     @click.pass_context
-    def with_hub(ctx: click.Context, /, url: str, data: str, **given: Any) -> Any:
-        return ctx.invoke(command, hub=open_hub(url=url, data=data), **given)
+    def with_hub(ctx: click.Context, /, hub_url: str, hub_data: str, **given: Any) -> Any:
+        return ctx.invoke(command, hub=open_hub(url=hub_url, data=hub_data), **given)
 
     return functools.update_wrapper(with_hub, command)  # type: ignore[return-value]  # click calls it by its options
 
@@ -196,7 +206,7 @@ class _ByUrl:
         from valetkey.net.outbound import open_outbound
         from valetkey.net.url import parse_url
 
-        url = parse_url(self._url + path, what="--url")
+        url = parse_url(self._url + path, what="--url", private_names=True)
         if url.scheme != "https" and url.host not in _LOOPBACK:
             raise click.UsageError("The URL is not https: the token would be readable on the way.")
         # Whoever runs this command chose the address; a hub may well be in a private network.

@@ -47,6 +47,9 @@ def run(arguments: Sequence[str]) -> int:
         valetkey.main(args=list(arguments), prog_name="valetkey", standalone_mode=False)
     except click.exceptions.Exit as ended:
         return ended.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return WRONG_USAGE
     except click.UsageError as error:
         _say_usage(error)
         return WRONG_USAGE

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
 from valetkey.kernel.errors import printable
 
-F = TypeVar("F", bound=Callable[..., Any])
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -48,10 +49,6 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def chosen(source: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    return {name: source.get(name) for name in names}
-
-
 def _print_rich(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -72,4 +69,5 @@ def _word(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         return " ".join(map(_word, value)) or "–"
-    return printable(value, limit=2000)
+    text = printable(value, limit=2000)
+    return f"{text[:10]} {text[11:19]}Z" if _INSTANT.fullmatch(text) else text

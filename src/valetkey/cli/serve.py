@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -51,6 +53,12 @@ if TYPE_CHECKING:
     help="Where our client ID metadata document is published, if not below --public-url.",
 )
 @click.option(
+    "--client-id-unreachable",
+    "client_id_reachable",
+    flag_value="no",
+    help="Services cannot fetch documents from --public-url: register with them instead.",
+)
+@click.option(
     "--pinned-client",
     "pinned_clients",
     metavar="FILE",
@@ -70,8 +78,30 @@ def serve(**flags: object) -> None:
         listening, settings = listen(settings)
         from valetkey.app import serve as serve_hub
 
+        stopping = _Stopping()
+        for wanted in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(wanted, stopping)
+
+        def ready(hub: Hub) -> None:
+            stopping.is_graceful = True
+            tell(hub)
+
         with listening:
-            serve_hub(settings, listening, ready=tell)
+            serve_hub(settings, listening, ready=ready)
+
+
+class _Stopping:
+    """What a signal does outside the server's own loop.
+
+    The server stops gracefully at SIGINT and SIGTERM, and then raises the signal anew for whoever was there before it:
+    us. By then nothing is left to do but to close the hub, which must not be interrupted.
+    """
+
+    is_graceful = False
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        if not self.is_graceful:
+            raise KeyboardInterrupt
 
 
 def tell(hub: Hub) -> None:
