@@ -67,11 +67,11 @@ class Client:
     async def call(self, name: str, arguments: Mapping[str, Any] | None = None, **params: Any) -> Got:
         return await self.ask("tools/call", {"name": name, "arguments": dict(arguments or {}), **params})
 
-    async def list(self) -> Got:
+    async def tools(self) -> Got:
         return await self.ask("tools/list", {})
 
     async def names(self) -> list[str]:
-        return [tool["name"] for tool in (await self.list()).result["tools"]]
+        return [tool["name"] for tool in (await self.tools()).result["tools"]]
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> Got:
         return await self.post(self.request(method, params))

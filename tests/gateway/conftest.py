@@ -22,7 +22,10 @@ from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.connections import repository as connections_repository
 from valetkey.connections.accounts import Connections
+from valetkey.connections.credentials import Credentials
+from valetkey.connections.methods.oauth import access_binding
 from valetkey.connections.model import Connection, State
+from valetkey.connections.room import Room, open_room
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
 from valetkey.directory.snapshots import Snapshots
@@ -31,19 +34,18 @@ from valetkey.identity.model import Person, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.tokens import Tokens
-from valetkey.kernel.errors import NotConnected
 from valetkey.kernel.secret import Secret
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.outbound import open_outbound
 from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
 from valetkey.store.database import Database
+from valetkey.store.leases import Leases
 from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
 from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
-from valetkey.vault.model import BEARER, Binding, NothingSealed
 from valetkey.vault.root_keys.file import open_or_create
 from valetkey.vault.tickets import Ticket
 
@@ -51,48 +53,25 @@ Front = Literal["asgi"]
 FRONTS: tuple[Front, ...] = ("asgi",)
 
 
-class SealedCredentials:
-    """Credentials straight from the vault. `refresh` stands for the token endpoint: it gives a new token or none."""
+class RenewableCredentials:
+    """The real credentials; where `renew` gives a token, it stands for the token endpoint after a 401."""
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
-        self.bindings: dict[str, Binding] = {}
-        self.refreshed: list[str] = []
-        self.refresh: Callable[[str], Awaitable[Secret | None]] = _no_refresh
+    def __init__(self, real: Credentials) -> None:
+        self._real = real
+        self.refused_times = 0
+        self.renew: Callable[[str], Awaitable[bool]] | None = None
 
     def ticket_now(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket | None:
-        binding = self.bindings.get(connection_id)
-        if binding is None or binding.person != person_id:
-            return None
-        return self._vault.ticket_now([(BEARER, binding)], origin=binding.origin, call_id=call_id)
+        return self._real.ticket_now(connection_id, person_id=person_id, call_id=call_id)
 
-    async def ticket(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket:
-        binding = self.bindings.get(connection_id)
-        try:
-            if binding is not None and binding.person == person_id:
-                return await self._vault.ticket([(BEARER, binding)], origin=binding.origin, call_id=call_id)
-        except NothingSealed:
-            pass
-        raise NotConnected("The service is not connected.", path=f"/connections/{connection_id}")
+    async def ticket(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket | None:
+        return await self._real.ticket(connection_id, person_id=person_id, call_id=call_id)
 
     async def refused(self, connection_id: str, ticket_generation: int) -> bool:
-        self.refreshed.append(connection_id)
-        token = await self.refresh(connection_id)
-        if token is None:
-            return False
-        await self._vault.seal(token, bound_to=self.bindings[connection_id])
-        return True
-
-
-async def _no_refresh(_connection_id: str) -> Secret | None:
-    return None
-
-
-class NeverEnding:
-    """Nothing in these tests removes a connection."""
-
-    async def end(self, connection: Connection, *, actor: str) -> Any:
-        raise AssertionError(f"{actor} disconnects {connection.id}")
+        self.refused_times += 1
+        if self.renew is not None:
+            return await self.renew(connection_id)
+        return await self._real.refused(connection_id, ticket_generation)
 
 
 @dataclass
@@ -110,7 +89,8 @@ class Hub:
     snapshots: Snapshots
     permissions: Permissions
     vault: Vault
-    credentials: SealedCredentials
+    credentials: RenewableCredentials
+    room: Room
     day_keys: DayKeys
     call_log: CallLog
     upstreams: Upstreams
@@ -142,14 +122,12 @@ class Hub:
         return connection
 
     async def give_token(self, person: Person, connector: Connector, connection: Connection, token: str) -> None:
-        binding = Binding(
-            tenant=self.organization_id, person=person.id, subject=connection.id, purpose="access_token",
-            origin=connector.origin, connector=connector.id, connector_version=1,
-        )  # fmt: skip
-        await self.vault.seal(Secret(token), bound_to=binding)
-        self.credentials.bindings[connection.id] = binding
+        """Does what the callback of a finished sign-in does: seals the token, and says that it is there."""
+        generation = await self.vault.seal(Secret(token), bound_to=access_binding(connection, connector))
         async with self.database.write() as tx:
-            await connections_repository.set_connection(tx, connection.id, state=State.CONNECTED.value)
+            await connections_repository.set_connection(
+                tx, connection.id, state=State.CONNECTED.value, generation=generation
+            )
         await self.notifications.publish("connections", person.id)
 
     async def switch_on(self, connection: Connection, service: Service, *names: str) -> None:
@@ -226,23 +204,25 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     organization = await Organizations(database, clock=clock).create("Test", "organization")
     read_url = functools.partial(parse_url, private_names=True)
     connectors = Connectors(database, notifications, clock=clock, parse_url=read_url)
-    connections = Connections(
-        database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=NeverEnding()
-    )
     outbound = open_outbound(AddressPolicy([ipaddress.ip_network("127.0.0.1/32")]), clock)
     upstreams = Upstreams(outbound.calls, database, clock)
+    room = open_room(
+        database, vault=vault, web=outbound.web, upstreams=upstreams, connectors=connectors,
+        leases=Leases(database, clock=clock), notifications=notifications, trail=trail, clock=clock, parse=read_url,
+        public_url="http://localhost",
+    )  # fmt: skip
     call_log = CallLog(database, tmp_path / "journal", clock)
     await call_log.start()
     tokens = Tokens(database, clock=clock, notifications=notifications, trail=trail)
     snapshots = Snapshots(database, notifications, clock=clock)
     permissions = Permissions(database, notifications, clock=clock)
-    credentials = SealedCredentials(vault)
+    credentials = RenewableCredentials(room.credentials)
     day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
     sockets = [uvicorn.Config(_nowhere, host="127.0.0.1", port=0, log_level="warning").bind_socket()]
     port = sockets[0].getsockname()[1]
     gateway = Gateway(
-        tokens=tokens, connections=connections, connectors=connectors, snapshots=snapshots, permissions=permissions,
-        credentials=credentials, day_keys=day_keys, call_log=call_log, upstreams=upstreams,
+        tokens=tokens, connections=room.connections, connectors=connectors, snapshots=snapshots,
+        permissions=permissions, credentials=credentials, day_keys=day_keys, call_log=call_log, upstreams=upstreams,
         notifications=notifications, clock=clock, parse_url=read_url, public_url=f"http://localhost:{port}",
         hosts=[f"localhost:{port}", f"127.0.0.1:{port}"], patience=0.3,
     )  # fmt: skip
@@ -257,12 +237,13 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     yield Hub(
         database=database, clock=clock, notifications=notifications,
         people=People(database, clock=clock, notifications=notifications, trail=trail),
-        organization_id=organization.id, tokens=tokens, connections=connections, connectors=connectors,
-        snapshots=snapshots, permissions=permissions, vault=vault, credentials=credentials, day_keys=day_keys,
-        call_log=call_log, upstreams=upstreams, gateway=gateway, port=port,
+        organization_id=organization.id, tokens=tokens, connections=room.connections, connectors=connectors,
+        snapshots=snapshots, permissions=permissions, vault=vault, credentials=credentials, room=room,
+        day_keys=day_keys, call_log=call_log, upstreams=upstreams, gateway=gateway, port=port,
     )  # fmt: skip
     await server.shutdown(sockets=sockets)
     await gateway.stop()
+    await room.stop()
     await call_log.stop()
     await outbound.close()
     await keyring.close()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from valetkey.connections.model import TemporarilyUnavailable
 from valetkey.gateway.model import Client, Said
-from valetkey.kernel.errors import OutboundFailed, TooMany, ValetkeyError
+from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.ids import new_id
 from valetkey.net.model import AddressRefused, BadAnswer, Moved, TimedOut, TooLarge, Unreachable
 from valetkey.protocol.errors import INVALID_PARAMS, URL_ELICITATION_REQUIRED
@@ -82,14 +83,6 @@ def outbound(error: OutboundFailed, *, service: str) -> str:
             return f"{service} has moved to another address; the connector has to be added anew."
         case BadAnswer():
             return f"{service} answered with something that is not MCP ({error.message})"
+        case TemporarilyUnavailable():
+            return str(error)
     return f"The call to {service} failed."
-
-
-def busy(error: TooMany) -> str:
-    """A limit of ours was reached."""
-    return f"{error.message} Try again in a moment."
-
-
-def sentence_of(error: ValetkeyError) -> str:
-    """Message and hint of an error that is meant for people."""
-    return str(error)

@@ -13,9 +13,9 @@ from valetkey.audit.model import Outcome
 from valetkey.gateway import answers
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.listing import Listings
-from valetkey.gateway.model import Account, Client, Credentials, Door, Meant, Notify, Said, Ticket
+from valetkey.gateway.model import Account, Client, Door, Meant, Notify, Said, Ticket
 from valetkey.gateway.recording import Record, Records, outcome_of
-from valetkey.gateway.tickets import with_ticket
+from valetkey.gateway.tickets import Tickets
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, Refused, TooMany, ValetkeyError, VaultFailed
@@ -52,7 +52,7 @@ class Calls:
         accounts: Accounts,
         listings: Listings,
         permissions: Permissions,
-        credentials: Credentials,
+        tickets: Tickets,
         upstreams: Upstreams,
         records: Records,
         *,
@@ -62,7 +62,7 @@ class Calls:
         self._accounts = accounts
         self._listings = listings
         self._permissions = permissions
-        self._credentials = credentials
+        self._tickets = tickets
         self._upstreams = upstreams
         self._records = records
         self._clock = clock
@@ -174,7 +174,7 @@ class Calls:
                 meant.account.target, call, params=params, ticket=ticket, further_tickets=further, relay=notify
             )
 
-        return await with_ticket(self._credentials, meant.account, who.person_id, record, attempt)
+        return await self._tickets.use(meant.account, who.person_id, record, attempt)
 
     def _params(
         self, client: Client, meant: Meant, asked: ToolCall, sent: Mapping[bytes, bytes]

@@ -17,6 +17,7 @@ from valetkey.gateway.listing import PATIENCE, Listings
 from valetkey.gateway.model import Connections, Credentials, Door
 from valetkey.gateway.recording import FindsDayKeys, Records
 from valetkey.gateway.single import Ran, run_once
+from valetkey.gateway.tickets import Tickets
 from valetkey.gateway.welcome import Welcome
 from valetkey.identity.model import Principal, Role
 from valetkey.kernel.clock import Clock
@@ -48,11 +49,12 @@ class Gateway:
     ) -> None:
         accounts = Accounts(connections, connectors, snapshots, notifications, clock=clock, parse_url=parse_url)
         records = Records(call_log, day_keys, clock=clock)
+        tickets = Tickets(credentials, connections)
         self._upstreams = upstreams
-        self.listings = Listings(accounts, upstreams, credentials, records, clock=clock, patience=patience)
+        self.listings = Listings(accounts, upstreams, tickets, records, clock=clock, patience=patience)
         self._accounts = accounts
         self._calls = calls = Calls(
-            accounts, self.listings, permissions, credentials, upstreams, records, clock=clock, public_url=public_url
+            accounts, self.listings, permissions, tickets, upstreams, records, clock=clock, public_url=public_url
         )
         self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
         self.exchange = Exchange(calls, self.listings, accounts, Welcome(accounts, public_url=public_url))

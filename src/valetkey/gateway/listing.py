@@ -10,9 +10,9 @@ from typing import Any, Final
 from valetkey.audit.model import Outcome
 from valetkey.directory.model import Snapshot, Tool
 from valetkey.gateway.accounts import Accounts
-from valetkey.gateway.model import Account, Client, Credentials, Door, Ticket
+from valetkey.gateway.model import Account, Client, Door, Ticket
 from valetkey.gateway.recording import Record, Records, outcome_of
-from valetkey.gateway.tickets import with_ticket
+from valetkey.gateway.tickets import Tickets
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, TooMany, ValetkeyError, VaultFailed
@@ -44,7 +44,7 @@ class Listings:
         self,
         accounts: Accounts,
         upstreams: Upstreams,
-        credentials: Credentials,
+        tickets: Tickets,
         records: Records,
         *,
         clock: Clock,
@@ -53,7 +53,7 @@ class Listings:
         self._accounts = accounts
         self._snapshots = accounts.snapshots
         self._upstreams = upstreams
-        self._credentials = credentials
+        self._tickets = tickets
         self._records = records
         self._clock = clock
         self._patience = patience
@@ -134,7 +134,7 @@ class Listings:
         async def attempt(ticket: Ticket | None, further: TicketFor) -> Listing:
             return await self._upstreams.list_tools(account.target, ticket=ticket, further_tickets=further)
 
-        return await with_ticket(self._credentials, account, who.person_id, record, attempt)
+        return await self._tickets.use(account, who.person_id, record, attempt)
 
     def _ended(self, connection_id: str, task: asyncio.Task[Snapshot]) -> None:
         self._under_way.pop(connection_id, None)

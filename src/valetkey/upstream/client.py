@@ -10,7 +10,6 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import OutboundFailed, VaultFailed
 from valetkey.kernel.secret import Credential
 from valetkey.net.limits import ASK, Limits
-from valetkey.net.model import BadAnswer
 from valetkey.protocol.jsonrpc import Notification, Request, notification_message
 from valetkey.protocol.messages import ToolCall, server_facts
 from valetkey.protocol.translate import progress
@@ -19,7 +18,7 @@ from valetkey.store.database import Database
 from valetkey.upstream import modern
 from valetkey.upstream.eras import Eras
 from valetkey.upstream.legacy import LegacySessions, Session, SessionLost
-from valetkey.upstream.model import Carried, EraChanged, Listing, Relay, Target, TicketFor, Verdict
+from valetkey.upstream.model import Carried, EraChanged, HttpFailed, Listing, Relay, Target, TicketFor, Verdict
 from valetkey.upstream.pages import read_all
 from valetkey.upstream.streamable_http import CALL_LIMITS, Calls, Headers, Heard
 
@@ -104,7 +103,7 @@ class Upstreams:
         await self._eras.forget(target)
         now = await self._eras.probe(target, tickets)
         if now.era is verdict.era:
-            raise BadAnswer(changed.message) from changed
+            raise HttpFailed(changed.message, status=changed.status) from changed
         self._legacy.forget(target.connection_id)
         return now
 

@@ -123,10 +123,12 @@ class LegacySessions:
             )
         except HttpFailed as error:
             if error.status in (400, 404, 405):
-                raise EraChanged(f"{target.url.host} takes no MCP handshake (HTTP {error.status}).") from error
+                raise EraChanged(
+                    f"{target.url.host} takes no MCP handshake (HTTP {error.status}).", status=error.status
+                ) from error
             raise
         if heard.response.error:
-            raise EraChanged(f"{target.url.host} refused the MCP handshake.")
+            raise EraChanged(f"{target.url.host} refused the MCP handshake.", status=heard.status)
         facts = server_facts(heard.response.result)
         if facts is None or facts.version not in LEGACY:
             raise BadAnswer(f"{target.url.host} answered the handshake with a revision of MCP that does not exist.")

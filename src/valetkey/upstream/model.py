@@ -86,7 +86,7 @@ class Forbidden403(HttpFailed):
         self.challenge = challenge
 
 
-class EraChanged(OutboundFailed):
+class EraChanged(HttpFailed):
     """The server does not speak the era it spoke before. The request was rejected before anything was done."""
 
     code = "era_changed"
