@@ -7,6 +7,8 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 
@@ -18,20 +20,27 @@ from valetkey.demo import run
 DEMO = [sys.executable, "-m", "valetkey", "demo"]
 
 
-def test_every_step_of_the_story_is_seen(tmp_path: Path) -> None:
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Where the demo keeps its data: a short path, since the control socket lies there."""
+    with tempfile.TemporaryDirectory(prefix="vk-", dir="/tmp") as directory:
+        yield Path(directory)
+
+
+def test_every_step_of_the_story_is_seen(place: Path) -> None:
     played = subprocess.run(
-        [*DEMO, "--check"], env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False
+        [*DEMO, "--check"], env={**os.environ, "TMPDIR": str(place)}, capture_output=True, text=True, check=False
     )
 
     steps = [line for line in played.stdout.splitlines() if line[:1] in "✓✗"]
     assert [step for step in steps if step.startswith("✗")] == []
     assert (played.returncode, len(steps)) == (0, 18), played.stdout + played.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
 
 
-def test_it_says_what_to_do_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_it_says_what_to_do_and_ctrl_c_leaves_nothing_behind(place: Path) -> None:
     with subprocess.Popen(
-        [*DEMO, "--no-browser"], env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+        [*DEMO, "--no-browser"], env={**os.environ, "TMPDIR": str(place)}, stdout=subprocess.PIPE, text=True
     ) as demo:
         assert demo.stdout is not None
         said = "".join(takewhile(lambda line: "Ctrl-C" not in line, demo.stdout))
@@ -44,7 +53,7 @@ def test_it_says_what_to_do_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> 
     assert code == 0, said
     assert any("/signin/link/" in url for url in urls)
     assert any(url.startswith("http://127.0.0.1:") and url.endswith("/mcp") for url in urls)
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
     for url in urls:
         with pytest.raises(httpx2.TransportError):
             httpx2.get(url, trust_env=False)
