@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import FakeClock
 from tests.web.world import World, build_world
 from valetkey.store.database import Database
+from valetkey.store.migrations import migrate
 
 
 @pytest.fixture
@@ -20,3 +21,18 @@ async def world(
     await built.calls.start()
     yield built
     await built.calls.stop()
+
+
+@pytest.fixture
+async def https_world(clock: FakeClock, tmp_path: Path) -> AsyncIterator[World]:
+    """Another hub, that people reach over https as hub.example."""
+    folder = tmp_path / "https"
+    folder.mkdir()
+    database, keyring = Database.sqlite(folder / "valetkey.db"), Database.sqlite(folder / "keyring.db")
+    await migrate(database, "main")
+    await migrate(keyring, "keyring")
+    yield await build_world(
+        database=database, keyring_database=keyring, clock=clock, folder=folder, public_url="https://hub.example"
+    )
+    await database.close()
+    await keyring.close()

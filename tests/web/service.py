@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from valetkey.kernel.secret import Credential
 from valetkey.net.client import WebClient
@@ -114,11 +114,13 @@ class Service(WebClient):
     # --- the person at the service's own pages ----------------------------------------------------------------------
 
     def approve(self, address: str) -> str:
-        """What the person does at `address`, the authorization page: say yes. Where they are sent, as a path of ours."""
+        """The person says yes on the authorization page at `address`. Where that sends them, as a path of ours."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
         code = f"code-{len(self._codes) + self.exchanged}"
         self._codes[code] = asked
-        return f"{urlsplit(asked['redirect_uri']).path}?code={code}&state={asked['state']}&iss={ISSUER.replace(':', '%3A')}"
+        return f"{urlsplit(asked['redirect_uri']).path}?" + urlencode(
+            {"code": code, "state": asked["state"], "iss": ISSUER}
+        )
 
 
 def _text(value: object) -> str:

@@ -19,6 +19,8 @@ _EMPTY = {"url": "", "name": "", "sign_in": "oauth", "headers": "", "client_id":
 async def show(visit: Visit) -> Response:
     # An install link may fill the form in; it adds nothing by itself, and the page says where it came from (CUS-07).
     given = {name: visit.query(name, limit=2048) for name in ("url", "name")}
+    if set(given["url"]) & set("?#@;"):  # may carry a key (CON-03), which is not put onto a page
+        given["url"] = ""
     return _page(visit, {}, {**_EMPTY, **given}, from_link=any(given.values()))
 
 
@@ -36,6 +38,8 @@ async def submit(visit: Visit) -> Response:
     except BadInput as error:
         field = _FIELDS.get(error.field, error.field)
         shown = field if field in _EMPTY else ""
+        if shown == "url":  # refused perhaps because it holds a key: not given back, not even into its field (CON-03)
+            values["url"] = ""
         return _page(visit, {shown: f"{error.message} {error.hint}".strip()}, values)
     except (Conflict, TooMany) as error:
         return _page(visit, {"": error.message, "hint": error.hint}, values)

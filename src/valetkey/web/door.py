@@ -9,13 +9,13 @@ from enum import Enum
 
 import structlog
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from valetkey.connections.model import StepFailed
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import NotSignedIn, TooMany, ValetkeyError
+from valetkey.kernel.errors import NotFound, NotSignedIn, TooMany, ValetkeyError
 from valetkey.kernel.ids import new_id
 from valetkey.web import csrf
 from valetkey.web.errors import status_and_title
@@ -73,6 +73,8 @@ class Door:
                 return self._finish(elsewhere)
             session = await self.session(request)  # 2. who?
             page = pages.get("GET" if request.method == "HEAD" else request.method)  # 3. what?
+            if not pages:
+                raise NotFound("There is no such page.", hint="It may have been moved or removed.")
             if page is None:
                 allowed = ", ".join(sorted(pages))
                 return self._finish(PlainTextResponse("Method Not Allowed", 405, headers={"allow": allowed}))
@@ -81,7 +83,8 @@ class Door:
             form = await self._check_sender(request, page, session)  # 5. did they mean to?
             answer = await self._act(request, page, session, form)  # 6. do it
         except ValetkeyError as error:
-            answer = self.problem(request, error, session)
+            is_script = request.method in pages and pages[request.method].script
+            answer = _for_script(error) if is_script else self.problem(request, error, session)
         except Exception as error:  # noqa: BLE001 – the outermost door, one of the two places for it
             answer = self._unforeseen(request, session, error)
         return self._finish(answer)
@@ -202,6 +205,11 @@ class Door:
     def _finish(self, response: Response) -> Response:
         harden(response.headers, https=self._https)  # 7. say what the browser must not do
         return response
+
+
+def _for_script(error: ValetkeyError) -> Response:
+    """An error for a script of ours, which shows the words beside its button."""
+    return JSONResponse({"message": str(error)}, status_and_title(error)[0])
 
 
 class Endpoint:

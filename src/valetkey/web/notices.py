@@ -16,6 +16,7 @@ NOTICES = {
     "tools": Notice("good", "Saved. Assistants see the change at once."),
     "headers": Notice("good", "The new values are sealed in the vault."),
     "renamed": Notice("good", "The name is changed."),
+    "connector-removed": Notice("good", "The service is removed from the directory."),
     "removed": Notice("good", "The entry is removed."),
     "password": Notice("good", "Your password is set. Other browsers were signed out."),
     "passkey": Notice("good", "The passkey is ready. Use it the next time you sign in."),

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import NotFound, ValetkeyError
+from valetkey.kernel.errors import ValetkeyError
 from valetkey.web import (
     activity_list,
     activity_show,
@@ -32,6 +32,7 @@ from valetkey.web import (
     connection_review,
     connection_show,
     connection_start,
+    connector_remove,
     directory_list,
     home,
     passkey_add,
@@ -59,7 +60,6 @@ from valetkey.web.door import Access, Door, Page
 from valetkey.web.form import Form
 from valetkey.web.services import Services
 from valetkey.web.static import Static
-from valetkey.web.visit import Visit
 
 PUBLIC, LINKED = Access.PUBLIC, Access.LINKED
 
@@ -81,6 +81,7 @@ def site_map() -> tuple[Page, ...]:
         # what is connected
         Page("GET", "/", home.show),
         Page("GET", "/directory", directory_list.show),
+        Page("POST", "/directory/{connector}/remove", connector_remove.submit),
         Page("GET", "/connections", connection_list.show),
         Page("GET", "/connections/add", connection_add.show),
         Page("POST", "/connections/add", connection_add.submit),
@@ -165,9 +166,7 @@ class Site:
     @property
     def not_found(self) -> ASGIApp:
         """The answer for every path that no door has."""
-        return self._door.endpoint(
-            {"GET": Page("GET", "", _nowhere, PUBLIC), "POST": Page("POST", "", _nowhere, PUBLIC)}
-        )
+        return self._door.endpoint({})
 
     # --- handed to the authorization server ---------------------------------------------------------------------------
 
@@ -192,7 +191,3 @@ class Site:
     def render_problem(self, request: Request, error: ValetkeyError) -> Response:
         """The page for an error; never a redirect."""
         return self._door.finish(self._door.problem(request, error))
-
-
-async def _nowhere(_visit: Visit) -> Response:
-    raise NotFound("There is no such page.", hint="It may have been moved or removed.")
