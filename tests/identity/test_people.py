@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.identity.rooms import Rooms
+from valetkey.identity import repository
 from valetkey.identity.first_start import first_start
 from valetkey.identity.model import Role
 from valetkey.identity.resources import connector_of, is_mcp_resource
@@ -183,3 +184,16 @@ def test_a_resource_names_its_connector_and_account() -> None:
     assert connector_of("/c/github/work/mcp") == ("github", "work")
     assert connector_of("/c/github/mcp") == ("github", None)
     assert connector_of("/mcp") == ("", None)
+
+
+async def test_the_state_alone_shuts_somebody_out_whoever_set_it(rooms: Rooms) -> None:
+    """Belt and braces: disabling also ends tokens and sessions, but a token must not live by having been forgotten."""
+    bob = await rooms.person("bob", Role.MEMBER)
+    cookie = await rooms.sessions.begin(bob, "password", "Firefox")
+    token, _ = await rooms.tokens.create_personal(bob, "laptop", "/mcp", (), 3600)
+    async with rooms.database.write() as tx:
+        await repository.set_state(tx, bob.id, "disabled")
+
+    assert await rooms.sessions.find(cookie) is None
+    with pytest.raises(NotSignedIn):
+        await rooms.tokens.authenticate(token.reveal(), audience="/mcp")

