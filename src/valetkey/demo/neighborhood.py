@@ -18,7 +18,7 @@ import httpx2
 
 from valetkey.demo.authorization_server import RESOURCE_SERVER_SECRET, STORY_KEY
 
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 class NotStarted(Exception):
@@ -120,7 +120,7 @@ def running(
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Returns when `url` answers 200. Raises `NotStarted` when the process ends, or after half a minute."""
+    """Returns when `url` answers 200. Raises `NotStarted` when the process ends, or after a minute."""
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if (code := process.poll()) is not None:
