@@ -7,7 +7,8 @@ repeat what we sent them, so anything that looks like a token is taken out of it
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
 import structlog
@@ -36,10 +37,16 @@ class Trace:
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._last = clock.now()
 
     def of(self, *, person_id: str, connection_id: str) -> Steps:
         """Where one flow of this connection writes its steps."""
-        return Steps(self._database, self._clock, person_id=person_id, connection_id=connection_id)
+        return Steps(self._database, self._stamp, person_id=person_id, connection_id=connection_id)
+
+    def _stamp(self) -> datetime:
+        """Now, but never the same instant twice: steps are shown in their order, however fast they come."""
+        self._last = max(self._clock.now(), self._last + _STEP)
+        return self._last
 
     async def list(self, person_id: str, connection_id: str) -> list[TraceStep]:
         """The steps of this person's connection, oldest first; none for another person's."""
@@ -50,21 +57,21 @@ class Trace:
 class Steps:
     """One flow's steps, written as they happen: what broke off is on record too."""
 
-    def __init__(self, database: Database, clock: Clock, *, person_id: str, connection_id: str) -> None:
+    def __init__(
+        self, database: Database, stamp: Callable[[], datetime], *, person_id: str, connection_id: str
+    ) -> None:
         self._database = database
-        self._clock = clock
+        self._stamp = stamp
         self._person_id = person_id
         self._connection_id = connection_id
-        self._last = clock.now() - _STEP
         self.stage = ""
         """The stage entered last; what a deadline that passes is blamed on."""
 
     async def note(self, stage: str, request: str, *, status: int | None = None, reason: str = "") -> str:
         """Writes one step; its id, which is a reference."""
         self.stage = stage
-        self._last = max(self._clock.now(), self._last + _STEP)  # in their order, however fast they come
         step = TraceStep(
-            at=self._last,
+            at=self._stamp(),
             stage=stage,
             request=printable(request, limit=_LONGEST_REASON),
             status=status,

@@ -1,0 +1,244 @@
+"""Who we are to an authorization server (CON-13, CON-14, CON-25)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from sqlalchemy import select
+
+from tests.connections.conftest import PUBLIC_URL, Hub, OpenHub
+from tests.connections.outside import Answer, AuthServer, Known, Service
+from valetkey.connections.model import State, StepFailed, issuer_hash
+from valetkey.identity.model import BrowserSession
+from valetkey.kernel.errors import NotFound
+from valetkey.kernel.secret import Secret
+from valetkey.store.schema import client_identity
+
+
+def _client_id(url: str) -> str:
+    return dict(parse_qsl(urlsplit(url).query))["client_id"]
+
+
+async def test_many_people_are_one_client_at_a_server(hub: Hub, service: Service, server: AuthServer) -> None:
+    """CON-14: one registration, however many connect at the same time."""
+    people = [hub.browser(await hub.person(f"p{number}")) for number in range(20)]
+    connector = await hub.connector(people[0].person, service.url)
+
+    ways = await asyncio.gather(*(hub.go(browser, connector) for browser in people))
+    for browser, (attempt, url) in zip(people, ways, strict=True):
+        await hub.come_back(browser, attempt, server.consent(url))
+
+    assert len(server.posts("/register")) == 1
+    assert len({_client_id(url) for _, url in ways}) == 1
+
+
+async def test_two_processes_register_once(open_hub: OpenHub, service: Service, server: AuthServer) -> None:
+    one, other = open_hub(), open_hub()
+    await one.vault.start("dep_test")
+    ada = one.browser(await one.person("ada"))
+    connector = await one.connector(ada.person, service.url)
+
+    first, second = await asyncio.gather(one.go(ada, connector), other.go(ada, connector))
+
+    assert len(server.posts("/register")) == 1
+    assert _client_id(first[1]) == _client_id(second[1])
+    assert (await other.come_back(ada, second[0], server.consent(second[1]))).state is State.CONNECTED
+
+
+async def test_each_server_gets_its_own_client_and_callback(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    async with AuthServer() as other, Service(other) as elsewhere:
+        _, first = await hub.go(ada, await hub.connector(ada.person, service.url))
+        _, second = await hub.go(ada, await hub.connector(ada.person, elsewhere.url))
+
+        asked = [json.loads(place.posts("/register")[0].body) for place in (server, other)]
+        assert _client_id(first) != _client_id(second)
+        assert [one["redirect_uris"] for one in asked] == [
+            [f"{PUBLIC_URL}/oauth/callback/{issuer_hash(place.issuer)}"] for place in (server, other)
+        ]
+
+
+@pytest.mark.parametrize("auth", ["client_secret_basic", "client_secret_post", "none"])
+async def test_a_server_that_takes_one_way_of_authenticating_is_spoken_to_in_it(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, auth: str
+) -> None:
+    """CON-25; the fake's secrets hold reserved characters, and it accepts no other method than the registered."""
+    server.auths = [auth]
+
+    connection = await hub.connect(ada, await hub.connector(ada.person, service.url), server)
+    hub.clock.advance(3600)
+    renewed = await hub.bearer(connection)
+
+    assert next(iter(server.clients.values())).auth == auth
+    assert server.lets_in(renewed)
+
+
+async def test_our_secret_lies_sealed_and_the_database_shows_none_of_it(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    await hub.go(ada, await hub.connector(ada.person, service.url))
+
+    async with hub.main.read() as tx:
+        row = (await tx.execute(select(client_identity))).one()
+    secret = next(iter(server.clients.values())).secret
+    assert (row.source, row.has_secret, row.auth_method) == ("dcr", True, "client_secret_basic")
+    assert secret not in repr(row)
+
+
+@pytest.mark.parametrize(
+    ("takes", "auths", "options", "source"),
+    [
+        (True, ["none"], {}, "cimd"),
+        (True, ["none", "client_secret_basic"], {}, "cimd"),
+        (True, ["client_secret_basic"], {}, "dcr"),
+        (True, None, {}, "dcr"),
+        (False, ["none"], {}, "dcr"),
+        (True, ["none"], {"documents_reachable": False}, "dcr"),
+        (True, ["none"], {"document_url": "http://hub.example.com/{issuer}.json"}, "dcr"),
+    ],
+)
+async def test_our_document_is_used_where_it_is_wanted_whole_and_can_be_fetched(
+    open_hub: OpenHub,
+    service: Service,
+    server: AuthServer,
+    takes: bool,
+    auths: list[str] | None,
+    options: dict[str, Any],
+    source: str,
+) -> None:
+    hub = open_hub(**options)
+    await hub.vault.start("dep_test")
+    ada = hub.browser(await hub.person("ada"))
+    server.takes_documents, server.auths = takes, auths
+
+    attempt, url = await hub.go(ada, await hub.connector(ada.person, service.url))
+
+    assert attempt.facts.client_source == source
+    assert (_client_id(url) == f"{PUBLIC_URL}/oauth/client/{issuer_hash(server.issuer)}.json") is (source == "cimd")
+    assert (server.posts("/register") == []) is (source == "cimd")
+
+
+async def test_with_our_document_a_connection_lives_and_is_revoked_without_any_secret(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    server.takes_documents = True
+    document = hub.room.identities.document(issuer_hash(server.issuer))
+    server.documents[document["client_id"]] = document["redirect_uris"]
+
+    connection = await hub.connect(ada, await hub.connector(ada.person, service.url), server)
+    hub.clock.advance(3600)
+    renewed = await hub.bearer(connection)
+    receipt = await hub.room.disconnecting.disconnect(ada.person.id, connection.id, by="person:ada")
+
+    assert renewed != ""
+    assert (receipt.revocation, len(server.revoked)) == ("confirmed", 2)
+
+
+async def test_a_document_served_from_elsewhere_names_that_address(open_hub: OpenHub) -> None:
+    hub = open_hub(document_url="https://static.example.com/clients/{issuer}.json")
+
+    document = hub.room.identities.document("0123456789abcdef")
+
+    assert document["client_id"] == "https://static.example.com/clients/0123456789abcdef.json"
+    assert document["redirect_uris"] == [f"{PUBLIC_URL}/oauth/callback/0123456789abcdef"]
+
+
+@pytest.mark.parametrize("name", ["", "0123456789abcde", "0123456789ABCDEF", "../../../etc/pass", "0123456789abcdef\n"])
+async def test_a_document_of_no_issuer_is_not_there(open_hub: OpenHub, name: str) -> None:
+    with pytest.raises(NotFound):
+        open_hub().room.identities.document(name)
+
+
+async def test_a_typed_client_id_comes_first_and_its_secret_goes_to_that_server_alone(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    server.takes_documents = True
+    server.clients["typed-id"] = Known(
+        "client_secret_basic", [hub.room.identities.callback(server.issuer)], "CANARY-typed"
+    )
+    connector = await hub.connector(ada.person, service.url, client_id="typed-id")
+    steps = hub.room.trace.of(person_id=ada.person.id, connection_id="none")
+    found = await hub.room.servers.get(server.issuer, allow_http=True, steps=steps)
+    await hub.room.identities.hold_secret(connector, found, Secret("CANARY-typed"))
+
+    attempt, url = await hub.go(ada, connector)
+    connection = await hub.come_back(ada, attempt, server.consent(url))
+
+    assert (attempt.facts.client_source, _client_id(url)) == ("preregistered", "typed-id")
+    assert connection.state is State.CONNECTED
+    assert server.posts("/register") == []
+
+
+async def test_a_wrong_typed_secret_is_told_and_nothing_is_registered(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    server.clients["typed-id"] = Known("client_secret_basic", [hub.room.identities.callback(server.issuer)], "right")
+    connector = await hub.connector(ada.person, service.url, client_id="typed-id")
+    attempt, url = await hub.go(ada, connector)
+
+    with pytest.raises(StepFailed, match="invalid_client") as caught:
+        await hub.come_back(ada, attempt, server.consent(url))
+
+    assert "client id and secret" in caught.value.hint
+    assert server.posts("/register") == []
+
+
+async def test_a_server_that_has_forgotten_us_is_registered_with_once_more(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    """CON-14: only after `invalid_client`, only for a registration of our own, and once."""
+    connector = await hub.connector(ada.person, service.url)
+    attempt, url = await hub.go(ada, connector)
+    answer = server.consent(url)
+    server.clients.clear()
+
+    with pytest.raises(StepFailed, match="invalid_client") as caught:
+        await hub.come_back(ada, attempt, answer)
+    connection = await hub.connect(ada, connector, server)
+
+    assert "register anew" in caught.value.hint
+    assert connection.state is State.CONNECTED
+    assert len(server.posts("/register")) == 2
+
+
+async def test_without_any_way_to_be_known_the_person_gets_the_callback_to_register(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    server.offers_registration = False
+
+    with pytest.raises(StepFailed, match="registered by hand") as caught:
+        await hub.room.connecting.begin(ada, await hub.connector(ada.person, service.url))
+
+    assert caught.value.kind == "registration_failed"
+    assert hub.room.identities.callback(server.issuer) in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (Answer(400, {"error": "invalid_redirect_uri"}), "registration_failed"),
+        (Answer(403, b"<html>"), "registration_failed"),
+        (Answer(201, {"client_id": "c"}), "registration_failed"),
+        (Answer(201, {"client_id": "c", "client_secret": "s", "redirect_uris": ["https://x"]}), "registration_failed"),
+        (Answer(307, b"", {"location": "https://evil.example/register"}), "registration_failed"),
+        (Answer(201, b"x" * 100_000), "registration_failed"),
+    ],
+)
+async def test_a_registration_that_does_not_work_is_told_as_one(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, answer: Answer, kind: str
+) -> None:
+    connector = await hub.connector(ada.person, service.url)
+    attempt = await hub.room.connecting.begin(ada, connector)
+    server.answers["/register"] = answer
+
+    with pytest.raises(StepFailed) as caught:
+        await hub.room.connecting.accept(attempt.id, ada, attempt.facts.hash, attempt.facts.scopes)
+
+    assert (caught.value.kind, caught.value.stage) == (kind, "registration")
+    async with hub.main.read() as tx:
+        assert (await tx.execute(select(client_identity))).first() is None
