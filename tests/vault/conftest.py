@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.conftest import FakeClock
 from valetkey.kernel.secret import Secret
@@ -91,3 +94,19 @@ def vault(house: House) -> Vault:
 
 def secret(text: str) -> Secret:
     return Secret(text)
+
+
+class Slow:
+    """A store whose reads stop at the door until they are let through."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.arrived = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        async with self._database.read() as tx:
+            yield tx
+        self.arrived.set()
+        await self.go_on.wait()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.conftest import FakeClock
-from tests.vault.conftest import House, binding, secret
+from tests.vault.conftest import House, Slow, binding, secret
 from valetkey.kernel.errors import BadInput
 from valetkey.store.schema import data_key
 from valetkey.vault.day_keys import DayKeys
@@ -92,6 +92,22 @@ async def test_erasing_a_person_destroys_their_keys_and_nobody_elses(house: Hous
     with pytest.raises(Tampered):
         fresh.open(sealed, about="x")
     assert (await keys.existing("per_bob", "org_1", DAY)).open(bobs, about="x") == b"bob"
+
+
+async def test_a_key_destroyed_while_it_is_read_is_not_kept(small_house: House) -> None:
+    keys = day_keys(small_house)
+    await day_keys(small_house).key("per_ada", "org_1", DAY)
+    slow = Slow(small_house.keyring)
+    keys._keyring.database, real = slow, keys._keyring.database  # type: ignore[assignment]
+    asking = asyncio.create_task(keys.existing("per_ada", "org_1", DAY))
+    await slow.arrived.wait()
+    keys._keyring.database = real
+
+    await keys.destroy("per_ada")
+    slow.go_on.set()
+    await asking
+
+    assert keys.key_now("per_ada", DAY) is None
 
 
 async def test_retention_destroys_the_days_before_and_no_credential(house: House) -> None:

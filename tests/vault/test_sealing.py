@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import ColumnElement, Row, Table, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.vault.conftest import ORIGIN, House, binding, secret
 from valetkey.kernel.errors import BadInput, VaultFailed
@@ -293,20 +296,50 @@ async def test_of_several_staged_keys_the_one_that_the_ciphertext_names_opens_it
     vault = house.vault()
     await vault.start("dep_1")
     await vault.seal(secret("old"), bound_to=TOKEN)
-    cut_off = [await vault._sealing.prepare(secret(f"new {number}"), TOKEN) for number in range(3)]
+    prepared = [await vault._sealing.prepare(secret("new"), TOKEN) for _ in range(3)]
+    cut_off = sorted(prepared, key=lambda new: new.staged_as)  # the one in the middle is found by name only
     async with house.keyring.write() as tx:
         await repository.add_data_keys(tx, [new.key for new in cut_off])
     async with house.main.write() as tx:
         assert await repository.put_secret(tx, cut_off[1].row, over=cut_off[1].over)
 
-    assert await house.token_of(house.vault(), TOKEN) == b"new 1"
+    assert await house.token_of(house.vault(), TOKEN) == b"new"
     house.clock.advance(3600)
     restarted = house.vault()
     await restarted.start("dep_1")
 
-    assert await house.token_of(restarted, TOKEN) == b"new 1"
+    assert await house.token_of(restarted, TOKEN) == b"new"
     async with house.keyring.read() as tx:
         assert [row.purpose for row in await tx.execute(select(data_key))] == ["access_token"]
+
+
+async def test_a_key_staged_by_another_process_during_a_shred_is_destroyed_too(house: House) -> None:
+    vault, elsewhere = house.vault(), house.vault()
+    await vault.seal(secret("old"), bound_to=TOKEN)
+    new = await elsewhere._sealing.prepare(secret("new"), TOKEN)
+
+    class Staging:
+        """The main store; before the shred writes there, the other process takes its first two steps."""
+
+        @asynccontextmanager
+        async def write(self) -> AsyncIterator[AsyncConnection]:
+            async with house.keyring.write() as tx:
+                await repository.add_data_keys(tx, [new.key])
+            async with house.main.write() as tx:
+                assert await repository.put_secret(tx, new.row, over=new.over)
+            async with house.main.write() as tx:
+                yield tx
+
+        truncate_log = house.main.truncate_log
+
+    vault._sealing._main = Staging()  # type: ignore[assignment]
+    destroyed = await vault.shred("con_1")
+
+    assert destroyed == 2
+    async with house.keyring.read() as tx:
+        assert not await repository.find_data_keys(tx, "con_1")
+    async with house.keyring.write() as tx:
+        assert not await repository.promote_data_key(tx, "con_1", new.staged_as, "access_token", new.key.commitment)
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.conftest import FakeClock
-from tests.vault.conftest import ORIGIN, House, binding, secret, written
+from tests.vault.conftest import ORIGIN, House, Slow, binding, secret, written
 from valetkey.kernel.clock import SystemClock
 from valetkey.kernel.errors import BadInput, VaultFailed
 from valetkey.kernel.secret import Credential
-from valetkey.store.database import Database
 from valetkey.store.notify import EVERYTHING
 from valetkey.vault.broker import Vault
 from valetkey.vault.envelope import Sealed
@@ -201,22 +198,6 @@ async def test_a_ticket_does_not_show_what_it_holds(vault: Vault) -> None:
     ticket = await a_ticket(vault)
 
     assert "the-token" not in repr(ticket) + str(vars(type(ticket)))
-
-
-class Slow:
-    """A main store whose reads stop at the door until they are let through."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.arrived = asyncio.Event()
-        self.go_on = asyncio.Event()
-
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        async with self._database.read() as tx:
-            yield tx
-        self.arrived.set()
-        await self.go_on.wait()
 
 
 async def test_a_shred_in_the_middle_of_a_read_leaves_neither_ticket_nor_cache(small_house: House) -> None:
