@@ -377,9 +377,11 @@ async def tools_on(world: World, connection_id: str) -> set[str]:
 
 
 def values(page: str) -> dict[str, str]:
-    """The check boxes of the page, by tool name."""
-    found = re.findall(r'name="shown" value="([^"]*)"', page)
-    return {value.partition(":")[2]: value for value in found}
+    """The check boxes of the page, by the name that stands beside them."""
+    boxes = re.findall(
+        r'role="switch" name="tool" value="(\w+)".*?<span class="name"><bdi[^>]*>([^<]*)<', page, re.DOTALL
+    )
+    return {name: value for value, name in boxes}
 
 
 async def test_nothing_is_on_until_it_is_switched_on(world: World) -> None:
@@ -430,10 +432,10 @@ async def test_switches_are_saved_as_they_stand(world: World) -> None:
     shown = [("shown", value) for value in boxes.values()]
 
     await browser.submit(
-        f"{path}/tools", [("what", "shown"), *shown, ("tool", boxes["delete_note"]), ("tool", boxes["read_note"])]
+        f"{path}/tools", [("what", "shown"), *shown, ("tool", boxes["delete_note"]), ("tool", boxes["Read a note"])]
     )
     assert await tools_on(world, connection.id) == {"delete_note", "read_note"}
-    await browser.submit(f"{path}/tools", [("what", "shown"), *shown, ("tool", boxes["read_note"])])
+    await browser.submit(f"{path}/tools", [("what", "shown"), *shown, ("tool", boxes["Read a note"])])
 
     assert await tools_on(world, connection.id) == {"read_note"}
 
@@ -447,7 +449,7 @@ async def test_a_tool_that_changed_after_the_page_is_not_switched_on(world: Worl
     await world.services.snapshots.put(connection.id, (TOOLS[0], changed, *TOOLS[2:]), b"{}", 3600.0)
 
     answer = await browser.send(
-        f"{path}/tools", [("what", "shown"), ("shown", boxes["read_note"]), ("tool", boxes["read_note"])]
+        f"{path}/tools", [("what", "shown"), ("shown", boxes["Read a note"]), ("tool", boxes["Read a note"])]
     )
 
     assert answer.status_code == 409

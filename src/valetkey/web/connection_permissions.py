@@ -34,7 +34,8 @@ async def _set_shown(visit: Visit, connection_id: str, tools: list[ShownTool]) -
     if not ticked <= there.keys() or not ticked <= shown:
         raise Conflict(_CHANGED, hint="Open the page again and look at them.")
     on = [there[value].tool for value in sorted(ticked) if not there[value].is_on]
-    off = [value.partition(":")[2] for value in sorted(shown - ticked)]
+    # One that was on the page and is no longer as it was is off already: it is on for another definition.
+    off = [there[value].name for value in sorted(shown - ticked) if value in there]
     if off:
         await visit.services.permissions.switch_off(connection_id, off)
     if on:

@@ -18,7 +18,7 @@ from valetkey.web.headers import content_security_policy
 from valetkey.web.hosts import shown_host
 from valetkey.web.notices import NOTICES
 from valetkey.web.static import asset
-from valetkey.web.untrusted import initial, oddities, reveal, untrusted
+from valetkey.web.untrusted import initial, oddities, plain, reveal, untrusted
 
 if TYPE_CHECKING:
     from valetkey.web.visit import Visit
@@ -39,7 +39,8 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            untrusted=untrusted, reveal=reveal, ago=self._ago, day=_day, clock=_clock_time, size=_size, took=_took,
+            untrusted=untrusted,
+            plain=plain, reveal=reveal, ago=self._ago, day=_day, clock=_clock_time, size=_size, took=_took,
             oddities=oddities, shown_host=shown_host, words=_words, device=_device, initial=initial,
         )  # fmt: skip
         self._environment.globals["asset"] = functools.cache(asset)

@@ -42,8 +42,8 @@ class ShownTool:
 
     @property
     def value(self) -> str:
-        """What its check box sends: the definition that was seen, then the name. A changed one does not match."""
-        return f"{self.tool.fingerprint[:32]}:{self.tool.name}"
+        """What its check box sends: the definition that was seen, its name included. A changed one does not match."""
+        return self.tool.fingerprint[:32]
 
 
 def claim(tool: Tool) -> tuple[str, str]:
@@ -70,4 +70,4 @@ def _shown(tool: Tool, permission: Permission | None) -> ShownTool:
 def seen(tools: Iterable[ShownTool]) -> str:
     """A hash over exactly these definitions: what a button for all of them was pressed for."""
     listed = "\n".join(sorted(one.value for one in tools))
-    return hashlib.sha256(listed.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(listed.encode()).hexdigest()

@@ -39,6 +39,13 @@ def reveal(text: object, *, limit: int = 2000, lines: bool = False) -> Markup:
     return Markup("").join(parts)
 
 
+def plain(text: object, limit: int = 100) -> str:
+    """As `reveal`, where no markup can stand: a page's title, an option, a button. Still to be escaped."""
+    whole = str(text)
+    shown = "".join(f"⟦U+{ord(char):04X}⟧" if is_hidden(char) else char for char in whole[:limit])
+    return shown if len(whole) <= limit else f"{shown}…"
+
+
 def untrusted(text: object, limit: int = 300) -> Markup:
     """`reveal`ed text in its own direction-isolated box: it can neither style, link nor reorder what is around it."""
     return Markup('<bdi class="outside">{}</bdi>').format(reveal(text, limit=limit))

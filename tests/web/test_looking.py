@@ -1,0 +1,342 @@
+"""What pages show: nothing yet, what was done, who is there, and what a program may."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from starlette.requests import Request
+
+from tests.web.world import PASSWORD, World
+from valetkey.audit.model import OfPerson, Outcome
+from valetkey.identity.model import Role
+from valetkey.kernel.secret import Secret
+from valetkey.store.schema import oauth_client, refresh_token, token_family
+from valetkey.web.headers import content_security_policy
+from valetkey.web.site import Site
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/", "Nothing is connected yet"),
+        ("/connections", "Nothing is connected"),
+        ("/connections/receipts", "No receipts"),
+        ("/directory", "The directory is empty"),
+        ("/directory?q=otter", "Nothing fits"),
+        ("/activity", "No calls yet"),
+        ("/activity?tool=otter", "No call fits"),
+        ("/settings", "None yet."),
+    ],
+)
+async def test_a_page_with_nothing_on_it_says_what_would_be_there(world: World, path: str, words: str) -> None:
+    browser, _ = await world.signed_in("ada")
+
+    page = await browser.open(path)
+
+    assert words in page.text
+
+
+async def test_disconnecting_all_of_nothing_says_so(world: World) -> None:
+    browser, _ = await world.signed_in("ada")
+
+    page = await browser.open("/connections/disconnect-all")
+
+    assert page.url.path == "/connections"
+    assert "there was nothing to disconnect" in page.text
+
+
+async def test_the_first_page_has_a_line_to_copy_for_each_assistant(world: World) -> None:
+    browser, _ = await world.signed_in("ada")
+
+    page = await browser.open("/")
+
+    assert "claude mcp add --transport http valetkey http://localhost:8484/mcp" in page.text
+    for assistant in ("Cursor", "VS Code", "Codex", "mcp-remote"):
+        assert assistant in page.text
+
+
+async def test_a_call_can_be_opened_by_whose_it_is(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada)
+    connection = await world.connection(ada, connector, name="Work")
+    answer = b'{"text":"three \\u202e"}'
+    call = await world.call(ada, connection, connector, request=b'{"query":"otters"}', response=answer)
+
+    page = await browser.open(f"/activity/{call}")
+
+    for words in ("search_notes", "otters", "three", "⟦U+202E⟧", "Work", "mcp.example.com", "Claude Code"):
+        assert words in page.text, words
+
+
+async def test_a_call_whose_key_is_gone_says_so_and_shows_the_rest(world: World) -> None:
+    """Erasure and retention destroy the day's key; the record outlives what was in it."""
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada)
+    call = await world.call(ada, await world.connection(ada, connector), connector)
+    await world.services.day_keys.destroy(ada.id)
+
+    page = await browser.open(f"/activity/{call}")
+
+    assert page.status_code == 200
+    assert page.text.count("can no longer be opened") == 2
+    assert "otters" not in page.text
+
+
+async def test_activity_is_filtered_and_paged(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada)
+    connection = await world.connection(ada, connector)
+    for number in range(55):
+        world.clock.advance(1)
+        outcome = Outcome.REFUSED if number == 3 else Outcome.OK
+        await world.call(ada, connection, connector, tool=f"tool_{number:02d}", outcome=outcome)
+
+    first = await browser.open("/activity")
+    assert "tool_54" in first.text
+    assert "tool_04" not in first.text
+    older = re.search(r'href="(/activity\?before=[^"]+)" rel="next"', first.text)
+    assert older
+    second = await browser.open(older[1])
+    assert "tool_04" in second.text
+    assert 'rel="next"' not in second.text
+    refused = await browser.open("/activity?outcome=refused")
+
+    assert re.findall(r"tool_\d\d", refused.text) == ["tool_03"]
+    assert "tool_07" in (await browser.open("/activity?tool=tool_07&outcome=bogus")).text
+
+
+async def test_the_privacy_page_is_there_for_everybody_and_says_that_nobody_set_it(world: World) -> None:
+    page = await world.browser().get("/privacy")
+
+    assert page.status_code == 200
+    assert "Not set" in page.text
+
+
+@pytest.mark.parametrize(("role", "reaches", "manages"), [
+    (Role.OWNER, True, True), (Role.ADMIN, True, True), (Role.AUDITOR, True, False), (Role.MEMBER, False, False),
+])  # fmt: skip
+async def test_who_sees_people_and_who_manages_them(world: World, role: Role, reaches: bool, manages: bool) -> None:
+    browser, _ = await world.signed_in("ada", role=role)
+
+    page = await browser.open("/admin")
+
+    assert page.status_code == (200 if reaches else 404)
+    assert ("Invite somebody" in page.text) is manages
+    await browser.open("/settings")
+    answer = await browser.send("/admin/people", {"login": "x", "display_name": "X", "role": "member"})
+    assert (answer.status_code == 200) is manages
+
+
+async def test_an_invited_person_gets_in_by_the_link_that_is_shown_once(world: World) -> None:
+    browser, _ = await world.signed_in("ada", role=Role.OWNER)
+    await browser.open("/admin")
+
+    page = await browser.submit("/admin/people", {"login": "grace", "display_name": "Grace", "role": "member"})
+    link = re.search(r"http://localhost:8484(/signin/link/vkl_[\w-]+)", page.text)
+    assert link
+    assert "Shown once" in page.text
+    assert link[1] not in (await browser.open("/admin")).text
+    grace = world.browser()
+    page = await grace.open(link[1])
+    page = await grace.submit("/signin/link", {"token": link[1].rpartition("/")[2]})
+
+    assert "Hello, <bdi" in page.text
+
+
+async def test_an_admin_cannot_become_an_owner_by_way_of_a_link(world: World) -> None:
+    """Whoever can send an owner a recovery link can sign in as that owner."""
+    owner = await world.person("root", role=Role.OWNER)
+    browser, _ = await world.signed_in("ada", role=Role.ADMIN)
+    await browser.open("/admin")
+
+    link = await browser.send(f"/admin/people/{owner.id}/link")
+    await browser.open("/admin")
+    disable = await browser.send(f"/admin/people/{owner.id}/disable")
+    await browser.open("/admin")
+    promote = await browser.send("/admin/people", {"login": "x", "display_name": "X", "role": "owner"})
+
+    assert (link.status_code, disable.status_code, promote.status_code) == (404, 404, 422)
+
+
+async def test_a_disabled_person_is_out_at_once(world: World) -> None:
+    browser, _ = await world.signed_in("ada", role=Role.OWNER)
+    bob, person = await world.signed_in("bob")
+    await browser.open(f"/admin/people/{person.id}/disable")
+
+    page = await browser.submit(f"/admin/people/{person.id}/disable")
+
+    assert "can no longer sign in" in page.text
+    assert (await bob.open("/")).url.path == "/signin"
+    assert (await world.browser().sign_in("bob")).status_code == 422
+
+
+async def test_managing_people_asks_again_after_five_minutes(world: World) -> None:
+    browser, _ = await world.signed_in("ada", role=Role.OWNER)
+    await browser.open("/admin")
+    world.clock.advance(301)
+
+    page = await browser.submit("/admin/people", {"login": "x", "display_name": "X", "role": "member"})
+
+    assert page.url.path == "/signin/again"
+    page = await browser.submit("/signin/again", {"password": PASSWORD, "to": "/admin"})
+    assert page.url.path == "/admin"
+
+
+async def test_every_component_is_shown_in_development_only(world: World) -> None:
+    page = await world.browser().get("/_components")
+
+    assert page.status_code == 200
+    for component in (
+        *("button", "card", "badge", "banner", "empty", "field", "choice", "switch", "facts", "more", "code"),
+        *("tree", "steps", "rows", "table", "pages", "monogram"),
+    ):
+        assert re.search(rf'class="[^"]*\b{component}\b', page.text), component
+
+
+async def test_without_development_there_is_no_such_page(https_world: World) -> None:
+    site = Site(services=https_world.services, clock=https_world.clock, public_url="https://hub.example")
+
+    assert not any(page.path.startswith("/_") for page in site.pages)
+
+
+# --- what the authorization server is handed -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class View:
+    client_name: str = "Claude Code"
+    client_host: str = "claude.ai"
+    verified: bool = False
+    redirect_host: str = "localhost:3118"
+    is_loopback: bool = True
+    is_private_use: bool = False
+    resource: str = "/mcp"
+    covers: str = "All the services you have connected."
+    connector: str = ""
+    scopes: tuple[str, ...] = ("List and call tools.",)
+    action: str = "/oauth/authorize"
+    fields: tuple[tuple[str, str], ...] = (("client_id", "https://claude.ai/x"), ("state", '"><b>'))
+    redirect_origin: str = "http://localhost:3118"
+
+
+async def consent(world: World, view: View) -> tuple[str, str]:
+    ada = await world.person("ada")
+    cookie = await world.services.sessions.begin(ada, "password", "test")
+    session = await world.services.sessions.find(cookie)
+    assert session
+    request = Request({"type": "http", "method": "GET", "path": "/oauth/authorize", "headers": [], "query_string": b""})
+    page = await world.site.render_consent(request, session, view)
+    assert f'name="csrf" value="{session.csrf}"' in bytes(page.body).decode()
+    return bytes(page.body).decode(), page.headers["content-security-policy"]
+
+
+async def test_the_consent_page_says_who_asks_and_where_the_answer_goes(world: World) -> None:
+    text, policy = await consent(world, View())
+
+    for words in (
+        "Claude Code",
+        "unverified",
+        "claude.ai",
+        "localhost:3118",
+        "on this device",
+        "/mcp",
+        "ada",
+    ):
+        assert words in text, words
+    assert 'name="state" value="&#34;&gt;&lt;b&gt;"' in text
+    assert policy == content_security_policy().replace("form-action 'self'", "form-action 'self' http://localhost:3118")
+    # Refusing comes first, so that pressing Enter does not agree.
+    assert text.index('value="deny"') < text.index('value="allow"')
+
+
+async def test_a_client_that_borrows_a_name_is_shown_with_what_it_is_known_by(world: World) -> None:
+    name = "Verified Anthropic \u202e<b>"
+    view = View(client_name=name, client_host="", redirect_host="evil.example", is_loopback=False)
+
+    text, _ = await consent(world, view)
+
+    assert "Look twice" in text
+    assert "⟦U+202E⟧</span>&lt;b&gt;" in text
+    assert "a registration it made itself" in text
+    assert "evil.example" in text
+
+
+async def test_asking_for_one_connector_names_it_with_its_label(world: World) -> None:
+    owner = await world.person("root", role=Role.OWNER)
+    connector = await world.connector(owner, name="Verified Notes")
+
+    text, _ = await consent(world, View(resource=f"/c/{connector.slug}/mcp", connector=connector.slug))
+
+    assert "Verified Notes" in text
+    assert "Custom – unverified" in text
+
+
+async def test_who_came_by_a_link_sets_a_credential_before_letting_an_assistant_in(world: World) -> None:
+    grace = await world.person("grace", password="")
+    session = await world.services.sessions.find(await world.services.sessions.begin(grace, "link", "test"))
+    query = b"client_id=x&state=a%2Bb"
+    scope = {"type": "http", "method": "GET", "path": "/oauth/authorize", "headers": [], "query_string": query}
+    request = Request(scope)
+
+    answer = world.site.to_sign_in(request, session)
+    stranger = world.site.to_sign_in(request, None)
+
+    assert answer.headers["location"] == "/welcome?to=/oauth/authorize%3Fclient_id%3Dx%26state%3Da%252Bb"
+    assert stranger.headers["location"] == "/signin?to=/oauth/authorize%3Fclient_id%3Dx%26state%3Da%252Bb"
+
+
+async def test_an_assistant_that_was_let_in_can_be_put_out(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    now = world.clock.now()
+    async with world.database.write() as tx:
+        await tx.execute(
+            oauth_client.insert().values(
+                id="https://claude.ai/x",
+                kind="cimd",
+                name="Claude <b>",
+                redirect_uris=[],
+                auth_method="none",
+                document_hash="x",
+                created_at=now,
+            )
+        )
+        await tx.execute(
+            token_family.insert().values(
+                id="fam_1",
+                person_id=ada.id,
+                client_id="https://claude.ai/x",
+                resource="/mcp",
+                scope="mcp",
+                created_at=now,
+                last_used_at=now,
+            )
+        )
+        await tx.execute(
+            refresh_token.insert().values(
+                hash="x", family_id="fam_1", created_at=now, expires_at=now + timedelta(days=30), retries=0
+            )
+        )
+    page = await browser.open("/settings")
+    assert "Claude &lt;b&gt;" in page.text
+
+    page = await browser.submit("/settings/assistants/fam_1/end")
+
+    assert "can no longer use Valetkey" in page.text
+    assert await world.services.families.list(ada.id) == []
+
+
+async def test_a_secret_that_is_shown_once_is_not_in_the_log(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    await browser.open("/settings/tokens/new")
+    page = await browser.submit("/settings/tokens/new", {"name": "x", "audience": "/mcp", "days": "1"})
+    token = re.search(r"vkt_[\w-]{20,}", page.text)
+    assert token
+
+    events = await world.services.trail.list(OfPerson(ada.id))
+
+    assert token[0] not in capsys.readouterr().out
+    assert token[0] not in repr(events)
+    assert Secret(token[0]).digest() not in page.text
