@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -36,6 +37,8 @@ from valetkey.policy.permissions import Permissions
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.keyring import Keyring
+from valetkey.vault.root_keys.file import FileRootKey
 
 HOUR = 3600.0
 PUBLIC_URL = "http://localhost:8484"
@@ -82,10 +85,10 @@ class Elsewhere:
 class Hub:
     """The API with its rooms. `operator` and `with_scopes` give clients; `nobody` one without a token."""
 
-    def __init__(self, database: Database, clock: FakeClock, *, day_keys: DayKeys | None = None) -> None:
+    def __init__(self, database: Database, clock: FakeClock) -> None:
         notifications = Notifications(database)
         trail = Trail(database, clock)
-        self.clock, self.database = clock, database
+        self.clock, self.database, self.notifications = clock, database, notifications
         self.elsewhere = Elsewhere(clock)
         connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url)
         self.services = Services(
@@ -103,7 +106,7 @@ class Hub:
             disconnecting=self.elsewhere,
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),
-            day_keys=day_keys,  # type: ignore[arg-type]  # only the tests of contents give keys
+            day_keys=None,  # type: ignore[arg-type]  # only the tests of contents give keys
             trail=trail,
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
@@ -112,6 +115,13 @@ class Hub:
 
     def replaced(self, **rooms: Any) -> None:
         self.services = replace(self.services, **rooms)
+
+    def keep_keys(self, keyring: Database) -> DayKeys:
+        """Day keys under a root key that lives as long as the test."""
+        root_key = FileRootKey(bytearray(range(32)), path=Path("root.key"), created=True)
+        keys = DayKeys(Keyring(keyring, root_key, clock=self.clock), clock=self.clock, notifications=self.notifications)
+        self.replaced(day_keys=keys)
+        return keys
 
     @property
     def app(self) -> ASGIApp:

@@ -12,6 +12,9 @@ from valetkey.api.asking import OWN_CONTENT, Scope
 from valetkey.connections.model import State
 from valetkey.identity.model import Role
 from valetkey.kernel.secret import Secret
+from valetkey.store.database import Database
+from valetkey.vault.day_keys import DayKey
+from valetkey.vault.model import NothingSealed
 
 # --- people -------------------------------------------------------------------------------------------------------
 
@@ -294,3 +297,34 @@ async def test_the_trail_shows_each_what_concerns_them(hub: Hub) -> None:
     assert {event["person_id"] for event in everything} == {person.id for person in hub.people.values()}
     assert hub.people["eve"].id not in {event["person_id"] for event in owners}
     assert {event["person_id"] for event in members} == {hub.people["bob"].id}
+
+
+async def test_what_was_in_an_erased_call_is_told_as_erased(hub: Hub) -> None:
+    class Erased:
+        async def existing(self, person_id: str, tenant: str, day: str) -> DayKey:
+            raise NothingSealed("The contents of that day were erased.")
+
+    await write_call(hub, hub.people["ada"], "call_1", hub.clock.now(), request=b"sealed", response=b"sealed")
+    hub.replaced(day_keys=Erased())
+
+    shown = (await (await hub.with_scopes("ada")).get("/calls/call_1")).json()
+
+    assert (shown["contents"], shown["request"], shown["response"]) == ("erased", None, None)
+
+
+async def test_a_person_reads_what_was_in_their_own_call(hub: Hub, keyring_database: Database) -> None:
+    key = await hub.keep_keys(keyring_database).key(
+        hub.people["ada"].id, hub.people["ada"].organization_id, hub.clock.now().date().isoformat()
+    )
+    await write_call(
+        hub,
+        hub.people["ada"],
+        "call_1",
+        hub.clock.now(),
+        request=key.seal(b'{"arguments":{"n":1}}', about="call_1:request"),
+        response=key.seal(b"not JSON", about="call_1:response"),
+    )
+
+    shown = (await (await hub.with_scopes("ada")).get("/calls/call_1")).json()
+
+    assert (shown["contents"], shown["request"], shown["response"]) == ("shown", {"arguments": {"n": 1}}, "not JSON")

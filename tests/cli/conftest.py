@@ -49,7 +49,7 @@ def first_words(process: subprocess.Popen[str]) -> dict[str, str]:
     while time.monotonic() < until:
         line = process.stdout.readline()
         if not line:
-            _out, err = process.communicate(timeout=10)
+            _out, err = process.communicate(timeout=60)
             raise AssertionError(f"the hub ended with {process.returncode}: {err}")
         name, _, value = line.strip().partition(": ")
         said[name] = value
@@ -67,4 +67,4 @@ def running_hub() -> Iterator[RunningHub]:
             yield RunningHub(environment(Path(home)), first_words(process), process)
         finally:
             process.terminate()
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)

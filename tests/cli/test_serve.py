@@ -74,7 +74,7 @@ def test_a_first_start_makes_a_key_outside_the_data_and_says_so(home: Path) -> N
     assert said["ready"].startswith("http://localhost:")
     assert said["sign in"].startswith(f"{said['ready']}/signin/link/vkl_")
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
 
     # Told to stop, it closes what it opened and says nothing more.
     assert (process.returncode, out, err) == (0, "", "")
@@ -87,7 +87,7 @@ def test_a_first_start_makes_a_key_outside_the_data_and_says_so(home: Path) -> N
     assert said_again["root key"] == said["root key"]
     assert not any("Back it up" in line for line in said_again)
     again.send_signal(signal.SIGINT)
-    again.communicate(timeout=20)
+    again.communicate(timeout=60)
     assert again.returncode == 0
 
 
@@ -107,7 +107,7 @@ def test_another_key_than_the_one_the_data_was_sealed_under_is_refused(home: Pat
     process = start(home)
     key = Path(first_words(process)["root key"])
     process.terminate()
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     other = home / "other"
     other.mkdir(mode=0o700)
     wrong = other / "root.key"

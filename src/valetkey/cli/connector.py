@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from valetkey.cli.hub_client import Hub, hub_options, part
+from valetkey.cli.hub_client import Hub, HubRefused, hub_options, part
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.token import for_user
 
@@ -16,6 +18,8 @@ _SHOWN = {
     "state": "state",
     "url": "url",
 }
+
+_TOOL = {"name": "tool", "switched_on": "on", "changed_since": "changed since", "says_read_only": "says it only reads"}
 
 
 @click.group()
@@ -42,14 +46,18 @@ def list_connectors(hub: Hub, user: str, as_json: bool) -> None:
 @as_json
 @hub_options
 def show_connector(hub: Hub, slug: str, user: str, as_json: bool) -> None:
-    """Show one connector."""
+    """Show one connector, and with its person's token the tools of each account at it."""
     found = hub.get(f"/connectors/{part(slug)}", person=user)
+    accounts = _tools(hub, slug)
     if as_json:
-        print_json(found)
+        print_json(found | {"accounts": accounts})
         return
     facts = {title: found[key] for key, title in _SHOWN.items()}
     headers = [*found["auth"].get("headers", ()), *found["auth"].get("optional_headers", ())]
     print_facts(facts | ({"headers": headers} if headers else {}) | {"endpoint": f"/c/{found['slug']}/mcp"})
+    for label, tools in accounts.items():
+        print(f"\naccount {label}:")
+        print_table(tools, _TOOL, empty="No tools were listed.")
 
 
 @connector.command("add")
@@ -106,6 +114,15 @@ def remove_connector(hub: Hub, slug: str, user: str) -> None:
     """Remove a connector, and the person's own accounts at it."""
     hub.delete(f"/connectors/{part(slug)}", person=user)
     print(f"removed: {slug}")
+
+
+def _tools(hub: Hub, slug: str) -> dict[str, list[dict[str, Any]]]:
+    """The tools of each of one's own accounts at a connector, by label. The operator is shown none."""
+    try:
+        accounts = [each for each in hub.get("/connections")["items"] if each["connector"] == slug]
+        return {each["label"]: hub.get(f"/connections/{part(each['id'])}/tools")["items"] for each in accounts}
+    except HubRefused:  # the operator, or a token without the scope; or nothing has been listed yet
+        return {}
 
 
 def _host_in(url: str) -> str:

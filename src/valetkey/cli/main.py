@@ -44,9 +44,7 @@ def valetkey() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and says how it ended, as an exit code. Errors are one sentence and a hint, on stderr."""
     try:
-        valetkey.main(args=list(arguments), prog_name="valetkey", standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
+        ended = valetkey.main(args=list(arguments), prog_name="valetkey", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
         return WRONG_USAGE
@@ -70,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
             raise
         _say(error.message, error.hint)
         return REFUSES_TO_START if isinstance(error, StartRefused) else FAILED
-    return DONE
+    return ended if isinstance(ended, int) else DONE  # what a command gave to `ctx.exit`
 
 
 def _say(message: str, hint: str = "") -> None:

@@ -1,0 +1,161 @@
+"""The command line and the API against a real hub and a real service: a key goes in, a call goes out, it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from tests.cli.conftest import environment, first_words, start
+from tests.gateway.service import Service
+from valetkey.cli.hub_client import open_hub
+from valetkey.demo.story.browser import Browser
+
+PASSWORD = "four unrelated words here"
+KEY = "CANARY-open-sesame"
+SCOPES = ["connectors:read", "connections:read", "connections:write", "permissions:write", "calls:read", "calls:run"]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Commands on the hub's host; `token` makes them the owner's."""
+
+    home: Path
+    url: str
+    token: str
+
+    async def run(self, *arguments: str, own: bool = False, stdin: str = "") -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "valetkey",
+            *arguments,
+            env=environment(self.home) | ({"VALETKEY_TOKEN": self.token} if own else {}),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate(stdin.encode())
+        assert process.returncode is not None
+        return process.returncode, out.decode(), err.decode()
+
+    async def ask(self, *arguments: str, own: bool = False, stdin: str = "") -> Any:
+        code, out, err = await self.run(*arguments, "--json", own=own, stdin=stdin)
+        assert code == 0, err
+        return json.loads(out)
+
+    async def ask_result(self, *arguments: str) -> dict[str, Any]:
+        """What a tool answered, errors included, to the person."""
+        _code, out, err = await self.run(*arguments, "--json", own=True)
+        assert out, err
+        result: dict[str, Any] = json.loads(out)["result"]
+        return result
+
+    async def tools(self, connection_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = (await self._api("get", f"/connections/{connection_id}/tools"))["items"]
+        return found
+
+    async def switch_on(self, connection_id: str, tool: dict[str, Any]) -> None:
+        chosen = {"name": tool["name"], "fingerprint": tool["fingerprint"]}
+        await self._api("post", f"/connections/{connection_id}/tools", {"on": [chosen]})
+
+    async def _api(self, method: str, path: str, *body: dict[str, Any]) -> Any:
+        with mock.patch.dict("os.environ", {"VALETKEY_TOKEN": self.token}):
+            hub = open_hub(url="", data=str(self.home / "data"))
+        return await asyncio.to_thread(getattr(hub, method), path, *body)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Service]:
+    running = Service("modern")
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def shell() -> AsyncIterator[Shell]:
+    with tempfile.TemporaryDirectory(prefix="vk-story-", dir="/tmp") as directory:
+        home = Path(directory)
+        process = start(home, "--allow-network", "127.0.0.1/32")
+        try:
+            said = await asyncio.to_thread(first_words, process)
+            token = await asyncio.to_thread(sign_in, said["sign in"], said["ready"])
+            yield Shell(home, said["ready"], token)
+        finally:
+            process.terminate()
+            await asyncio.to_thread(process.communicate, timeout=60)
+
+
+def sign_in(link: str, url: str) -> str:
+    """As a person would: the link, a password, and a token for programs from the settings page."""
+    browser = Browser()
+    browser.open(link)
+    browser.press("Continue")
+    browser.press("Set password", {"password": PASSWORD, "repeat": PASSWORD})
+    browser.open(f"{url}/settings/tokens/new")
+    if browser.page.has("Is it you?"):
+        browser.press("Confirm", {"password": PASSWORD})
+    page = browser.press("Create", {"name": "shell", "audience": "/api/v1", "days": "1", "scope": SCOPES})
+    browser.close()
+    return next(code for code in page.codes if code.startswith("vkt_"))
+
+
+@pytest.mark.parametrize("by_url", [False, True], ids=["by socket", "by url"])
+async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, service: Service, by_url: bool) -> None:
+    there = ["--url", shell.url] if by_url else []
+
+    # 1. The operator adds the connector; the key goes in by standard input, with the person's own token.
+    added = await shell.ask(
+        "connector", "add", service.url, "--auth", "header", "--header", "X-API-Key", "--user", "owner"
+    )
+    slug = added["slug"]
+    connected = await shell.ask(
+        "connection", "connect", slug, "--header", "X-API-Key", *there, own=True, stdin=f"{KEY}\n"
+    )
+    assert (connected["state"], connected["review_label"]) == ("connected", "Custom – unverified")
+
+    # 2. Nothing is switched on: a call is refused with where to switch it on, and the service sees nothing of it.
+    refused = await shell.ask_result("call", "run", slug, "echo", '{"text": "hi"}', *there)
+    assert refused["isError"]
+    assert connected["page"] in json.dumps(refused)
+    assert service.calls == []
+
+    # 3. Switched on in the definition that was looked at, it runs with the person's own key.
+    tools = await shell.tools(connected["id"])
+    assert {tool["name"]: tool["switched_on"] for tool in tools} == {"echo": False, "delete_all": False}
+    await shell.switch_on(connected["id"], tools[0])
+    code, out, err = await shell.run("call", "run", slug, "echo", '{"text": "hi"}', *there, own=True)
+    assert code == 0, err
+    assert "hi" in out
+    assert [seen.header("x-api-key") for seen in service.calls] == [KEY]
+    code, out, err = await shell.run("connector", "show", slug, *there, own=True)
+    assert "echo" in out.partition("account main")[2]
+
+    # 4. The log: the person reads what was in it, the operator that it was.
+    calls = (await shell.ask("call", "list", "--tool", "echo"))["items"]
+    assert [call["outcome"] for call in calls] == ["ok", "refused"]
+    mine = await shell.ask("call", "show", calls[0]["id"], *there, own=True)
+    theirs = await shell.ask("call", "show", calls[0]["id"])
+    assert (mine["contents"], theirs["contents"]) == ("shown", "not_yours")
+    assert mine["request"]["arguments"] == {"text": "hi"}
+    assert theirs["request"] is None
+
+    # 5. Disconnected, there is nothing left to call with; and at no time did anything print the key.
+    receipt = await shell.ask("connection", "disconnect", slug, *there, own=True)
+    assert receipt["keys_destroyed"] >= 1
+    after = await shell.ask_result("call", "run", slug, "echo", '{"text": "hi"}', *there)
+    assert after["isError"]
+    assert len(service.calls) == 1
+    for path in (shell.home / "data").rglob("*"):
+        assert path.is_dir() or not path.is_file() or KEY.encode() not in path.read_bytes()
+    trail = await shell.ask("trail", "list")
+    assert KEY not in json.dumps([trail, mine, theirs, connected])
