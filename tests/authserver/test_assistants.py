@@ -195,6 +195,17 @@ async def test_a_registered_client_is_asked_about_every_time(quick_hub: Hub) -> 
     assert (await quick_hub.browser.open(assistant.asks())).status_code == 200
 
 
+async def test_a_client_that_was_shown_out_is_asked_about_again(hub: Hub) -> None:
+    assistant = hub.documented(WEB)
+    await assistant.tokens()
+    [grant] = await hub.rooms.families.list(hub.ada.id)
+    assert "code" in sent_back(await hub.browser.open(assistant.asks()))
+
+    await hub.rooms.families.end(hub.ada.id, grant.id)
+
+    assert (await hub.browser.open(assistant.asks())).status_code == 200
+
+
 async def test_consent_given_is_in_the_trail(quick_hub: Hub) -> None:
     await quick_hub.documented(WEB).tokens()
 

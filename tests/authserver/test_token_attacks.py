@@ -142,8 +142,8 @@ def basic(client_id: str, secret: str) -> dict[str, str]:
     "how",
     [
         "no id", "unknown id", "no secret", "wrong secret", "empty secret", "another's secret", "wrong basic",
-        "basic of another", "basic without colon", "basic that is no base64", "bearer", "the hash", "secret of a public client",
-        "document of nobody",
+        "basic of another", "basic without colon", "basic that is no base64", "bearer", "the hash",
+        "secret of a public client", "document of nobody",
     ],
 )  # fmt: skip
 async def test_a_client_that_is_not_who_it_says_gets_nothing(quick_hub: Hub, how: str) -> None:

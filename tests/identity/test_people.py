@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.identity.rooms import Rooms
+from tests.identity.test_families import a_client, let_in, works
 from valetkey.identity import repository
 from valetkey.identity.first_start import first_start
-from valetkey.identity.model import Role
+from valetkey.identity.model import GrantRefused, Issued, Role
 from valetkey.identity.resources import connector_of, is_mcp_resource
 from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, NotSignedIn
@@ -78,6 +81,37 @@ async def test_the_last_owner_cannot_be_disabled(rooms: Rooms) -> None:
         await rooms.people.disable(second.id)
 
     assert (await rooms.people.get(second.id)).state == "active"
+
+
+async def test_a_new_role_counts_at_once_and_the_last_owner_keeps_theirs(rooms: Rooms) -> None:
+    ada, bob = await rooms.person("ada"), await rooms.person("bob", Role.MEMBER)
+    token, _ = await rooms.tokens.create_personal(bob, "laptop", "/mcp", (), 3600)
+    await rooms.tokens.authenticate(token.reveal(), audience="/mcp")
+    with pytest.raises(Conflict):
+        await rooms.people.set_role(ada.id, Role.MEMBER)
+
+    await rooms.people.set_role(bob.id, Role.OWNER, by=f"person:{ada.id}")
+    await rooms.people.set_role(ada.id, Role.AUDITOR)
+
+    assert (await rooms.tokens.authenticate(token.reveal(), audience="/mcp")).role is Role.OWNER
+    assert (await rooms.people.get(ada.id)).role is Role.AUDITOR
+    assert [event.detail["role"] for event in await rooms.happened("person.role_set")] == ["owner", "auditor"]
+
+
+async def test_a_refresh_and_a_disabling_at_the_same_moment_leave_nothing_alive(rooms: Rooms) -> None:
+    await rooms.person("owner")
+    bob, client = await rooms.person("bob"), await a_client(rooms)
+    issued = [await let_in(rooms, bob, client) for _ in range(5)]
+
+    answers = await asyncio.gather(
+        rooms.people.disable(bob.id),
+        *(rooms.families.refresh(one.refresh, client=client, resource=None) for one in issued),
+        return_exceptions=True,
+    )
+
+    assert {type(answer) for answer in answers} <= {type(None), Issued, GrantRefused}
+    for one in (*issued, *(answer for answer in answers if isinstance(answer, Issued))):
+        assert not await works(rooms, one)
 
 
 async def test_somebody_who_is_enabled_again_gets_nothing_back_that_was_ended(rooms: Rooms) -> None:

@@ -44,11 +44,6 @@ class Consents:
             detail={"resource": resource, "scope": scope, "redirect_host": redirect.host, "kind": client.kind},
         )
 
-    async def withdraw(self, person_id: str, client_id: str) -> None:
-        """The client is asked about again next time. Its tokens are ended with `Families.end`."""
-        async with self._database.write() as tx:
-            await repository.remove_consents(tx, person_id, client_id)
-
     @staticmethod
     def _consent(person_id: str, client: Client, redirect: Redirect, resource: str, scope: str) -> repository.Consent:
         return repository.Consent(person_id, client.id, resource, client.document_hash, redirect.host, scope)

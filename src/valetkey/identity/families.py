@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from valetkey.identity import family_repository as repository
 from valetkey.identity import repository as people_repository
+from valetkey.identity.client_repository import remove_consents
 from valetkey.identity.family_repository import Transaction
 from valetkey.identity.model import Client, Grant, GrantRefused, Issued, Person, TrailWriter
 from valetkey.kernel.clock import Clock
@@ -207,12 +208,13 @@ class Families:
             return await repository.list_grants(tx, person_id, self._clock.now())
 
     async def end(self, person_id: str, family_id: str) -> None:
-        """Ends one of the person's own grants, at once everywhere. Raises `NotFound`."""
+        """Ends one of the person's own grants everywhere; its client is asked about anew. Raises `NotFound`."""
         async with self._database.write() as tx:
             family = await repository.lock_family(tx, family_id)
             if family is None or family.person_id != person_id or family.ended_at is not None:
                 raise NotFound("There is no such grant.")
             await repository.end_family(tx, family_id, self._clock.now(), "by_person")
+            await remove_consents(tx, person_id, family.client_id)
         await self._tell_ended(person_id, family_id, "by_person", actor=f"person:{person_id}")
 
     async def _tell_ended(self, person_id: str, family_id: str, because: str, *, actor: str) -> None:

@@ -61,7 +61,9 @@ async def add_family(tx: AsyncConnection, new: Family) -> None:
 
 async def lock_family(tx: AsyncConnection, family_id: str) -> Family | None:
     """The family, locked until the transaction ends: everything about one family happens one after the other."""
-    row = (await tx.execute(select(token_family).where(token_family.c.id == family_id).with_for_update())).first()
+    row = (
+        await tx.execute(select(token_family).where(token_family.c.id == family_id).with_for_update(key_share=True))
+    ).first()
     if row is None:
         return None
     return Family(row.id, row.person_id, row.client_id, row.resource, row.scope, row.created_at, row.ended_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from valetkey.identity import repository, session_repository, token_repository
 from valetkey.identity.model import Person, Role, TrailWriter
@@ -96,16 +97,31 @@ class People:
             await repository.set_state(tx, person_id, "active")
         await self._tell("person.enabled", found, by)
 
+    async def set_role(self, person_id: str, role: Role, *, by: str = "system") -> None:
+        """Gives the person another role in their organization. Raises `Conflict` for the last owner."""
+        found = await self.get(person_id)
+        async with self._database.write() as tx:
+            owners = await repository.lock_owners(tx, found.organization_id)
+            if role is not Role.OWNER and owners == [person_id]:
+                raise Conflict("The last owner stays one.", hint="Make somebody else an owner first.")
+            await repository.set_role(tx, person_id, role)
+        await self._tell("person.role_set", found, by, {"before": str(found.role), "role": str(role)})
+
     async def has_credential(self, person_id: str) -> bool:
         """Whether the person has set a password or a passkey."""
         async with self._database.read() as tx:
             return await repository.has_credential(tx, person_id)
 
-    async def _tell(self, event: str, person: Person, by: str) -> None:
+    async def _tell(self, event: str, person: Person, by: str, detail: Mapping[str, object] = {}) -> None:
         for topic in ("people", "sessions", "tokens"):
             await self._notifications.publish(topic, person.id)
         await self._trail.write(
-            event, actor=by, organization_id=person.organization_id, person_id=person.id, object=person.id
+            event,
+            actor=by,
+            organization_id=person.organization_id,
+            person_id=person.id,
+            object=person.id,
+            detail=detail,
         )
 
 

@@ -116,7 +116,7 @@ async def lock_owners(tx: AsyncConnection, organization_id: str) -> list[str]:
             person.c.state == "active",
         )
         .order_by(person.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)  # not against rows that merely refer to them, or refreshes would deadlock
     )
     return [row.id for row in rows]
 

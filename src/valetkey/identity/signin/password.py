@@ -77,9 +77,10 @@ class Passwords:
 
         Raises `NotSignedIn`, in the same words for an unknown login and a wrong password, or `TooMany`.
         """
+        nobodys = await self._dummy_hash()
         attempt = await self._begin_attempt(login, network)  # 1. counted before it is tried
         person, stored = await self._find(login)  # 2. whose?
-        fits = await self._verify(stored or await self._dummy_hash(), password)  # 3. as slow for nobody as for somebody
+        fits = await self._verify(stored or nobodys, password)  # 3. as slow for nobody as for somebody
         if person is None or stored is None or not fits or person.state != "active":
             raise NotSignedIn("The login or the password is wrong.")
         await self._end_attempt(attempt)  # 4. it was no failure
