@@ -123,7 +123,7 @@ class Client:
         """Sends the request, and leaves the answer to the caller."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
         lines = [f"{method} {self.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
-        if not any(name.lower() == "content-length" for name, _ in headers):
+        if not any(name.lower() in ("content-length", "transfer-encoding") for name, _ in headers):
             lines.append(f"Content-Length: {len(body)}")
         writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
         await writer.drain()

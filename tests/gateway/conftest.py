@@ -103,6 +103,13 @@ class Hub:
             login=login, display_name=login.title(), organization_id=self.organization_id, role=Role.MEMBER
         )
 
+    async def stranger(self, login: str) -> Person:
+        """Somebody of another organization."""
+        other = await Organizations(self.database, clock=self.clock).create("Other", "organization")
+        return await self.people.create(
+            login=login, display_name=login.title(), organization_id=other.id, role=Role.MEMBER
+        )
+
     async def token(self, person: Person, path: str) -> str:
         secret, _ = await self.tokens.create_personal(person, "test", path, ["mcp"], 86400.0)
         return secret.reveal().decode()
@@ -133,6 +140,10 @@ class Hub:
     async def switch_on(self, connection: Connection, service: Service, *names: str) -> None:
         snapshot = await self.snapshots.put(connection.id, service.tools, b"{}", 0)
         await self.permissions.switch_on(connection.id, [tool for tool in snapshot.tools if tool.name in names])
+
+    def keep_alive(self, seconds: float) -> None:
+        """How long a stream may be quiet."""
+        self.gateway.endpoint.keep_alive = seconds
 
     def connector(self, service: Service) -> Connector:
         return self._added[service.url]

@@ -35,7 +35,7 @@ class Endpoint:
     def __init__(self, gate: Gate, exchange: Exchange, *, keep_alive: float = KEEP_ALIVE_SECONDS) -> None:
         self._gate = gate
         self._exchange = exchange
-        self._keep_alive = keep_alive
+        self.keep_alive = keep_alive
         self._left_alone: set[asyncio.Task[Reply]] = set()
 
     def routes(self) -> list[Route]:
@@ -75,7 +75,7 @@ class Endpoint:
         gone = loop.create_task(_until_gone(receive))
         try:
             while not task.done() and not gone.done():
-                await asyncio.wait({task, gone}, timeout=self._keep_alive, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({task, gone}, timeout=self.keep_alive, return_when=asyncio.FIRST_COMPLETED)
                 if not task.done() and not gone.done():
                     await stream.keep_alive()
             if not task.done():

@@ -44,9 +44,13 @@ class _Tickets:
 
 
 class Upstreams:
-    """Our MCP client for all connectors. One object for the process; sessions and sockets are per connection."""
+    """Our MCP client for all connectors. One object for the process; sessions and sockets are per connection.
 
-    def __init__(self, calls: Calls, database: Database, clock: Clock) -> None:
+    `limits` are those of a tool call.
+    """
+
+    def __init__(self, calls: Calls, database: Database, clock: Clock, *, limits: Limits = CALL_LIMITS) -> None:
+        self.limits = limits
         self._calls = calls
         self._ids = itertools.count(1)  # one counter: a retried call never repeats an id (SEP-2322)
         self._eras = Eras(database, calls, self._ids, clock)
@@ -62,7 +66,6 @@ class Upstreams:
         ticket: Credential | None,
         further_tickets: TicketFor,
         relay: Relay,
-        limits: Limits = CALL_LIMITS,
     ) -> Carried:
         """Carries one tool call over. `params` are the `Mcp-Param-*` headers a modern server wants.
 
@@ -73,10 +76,10 @@ class Upstreams:
         tickets = _Tickets(ticket, further_tickets)
         verdict = self._eras.now(target.url.text) or await self._eras.get(target, tickets)
         try:
-            return await self._carry(verdict, target, call, params, tickets, relay, limits)
+            return await self._carry(verdict, target, call, params, tickets, relay)
         except EraChanged as changed:
             verdict = await self._changed_from(verdict, changed, target, tickets)
-        return await self._carry(verdict, target, call, params, tickets, relay, limits)
+        return await self._carry(verdict, target, call, params, tickets, relay)
 
     async def list_tools(self, target: Target, *, ticket: Credential | None, further_tickets: TicketFor) -> Listing:
         """All tools of the connector, whole: at most 50 pages, 2,000 tools, 8 MiB. Raises as `call`."""
@@ -115,30 +118,31 @@ class Upstreams:
         params: Headers,
         tickets: TicketFor,
         relay: Relay,
-        limits: Limits,
     ) -> Carried:
         if verdict.era is Era.MODERN:
             request_id = next(self._ids)
             heed = _Heed(self, target, call, request_id, relay, tickets, session=None)
             heard = await modern.call_tool(
-                self._calls, target, request_id, call, params, ticket=await tickets(), limits=limits, heed=heed
+                self._calls, target, request_id, call, params, ticket=await tickets(), limits=self.limits, heed=heed
             )
             return Carried(Era.MODERN, heard.response.result, heard.response.error)
         session = self._legacy.now(target.connection_id) or await self._open_session(target, tickets)
         try:
-            return await self._carry_legacy(target, session, call, tickets, relay, limits)
+            return await self._carry_legacy(target, session, call, tickets, relay)
         except SessionLost:
             self._legacy.forget(target.connection_id, session)
         session = await self._open_session(target, tickets)
-        return await self._carry_legacy(target, session, call, tickets, relay, limits)
+        return await self._carry_legacy(target, session, call, tickets, relay)
 
     async def _carry_legacy(
-        self, target: Target, session: Session, call: ToolCall, tickets: TicketFor, relay: Relay, limits: Limits
+        self, target: Target, session: Session, call: ToolCall, tickets: TicketFor, relay: Relay
     ) -> Carried:
         request_id = next(self._ids)
         heed = _Heed(self, target, call, request_id, relay, tickets, session=session)
         try:
-            heard = await self._legacy.call_tool(target, session, request_id, call, tickets, limits=limits, heed=heed)
+            heard = await self._legacy.call_tool(
+                target, session, request_id, call, tickets, limits=self.limits, heed=heed
+            )
         except asyncio.CancelledError:
             self._say_farewell(target, session, request_id, tickets)
             raise
