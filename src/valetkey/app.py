@@ -45,6 +45,7 @@ from valetkey.identity.sweep import Sweeper
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock, SystemClock
 from valetkey.net.address_policy import AddressPolicy
+from valetkey.net.http1 import CallClient
 from valetkey.net.outbound import Outbound, open_outbound
 from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
@@ -206,6 +207,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         hosts=_own_hosts(settings),
     )
     introductions.gateway = gateway
+    introductions.calls = ground.outbound.calls
     await room.start()
     closing.push_async_callback(room.stop)
     closing.push_async_callback(gateway.stop)
@@ -307,12 +309,14 @@ class _Introductions:
     """What `connections` tells the floor above of: an account was connected, or has ended."""
 
     gateway: Gateway
+    calls: CallClient
 
     async def connected(self, connection: Connection) -> None:
         await self.gateway.connection_began(connection)
 
     async def ended(self, connection: Connection) -> None:
         await self.gateway.connection_ended(connection.id)
+        self.calls.close_pool(connection.id)  # what is still in flight with the old credential ends here
 
 
 def _caller(gateway: Gateway) -> CallTool:
