@@ -161,8 +161,12 @@ def inspect(hub: Connected, node: Node, home: Path, *arguments: str) -> tuple[An
     terminal, ours = os.openpty()  # without one it refuses to ask anybody
     with subprocess.Popen(
         node.command(INSPECTOR, "--cli", *target, "--format", "json", *arguments),
-        env=node.environment(home), stdin=ours, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
+        env=node.environment(home) | {"MCP_INSPECTOR_SECRET_STORE": "file"},
+        stdin=ours,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         with Watched(hub, process.stderr) as watched:
