@@ -12,6 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+_BROWSER = ["--no-install-recommends", "chromium", "fonts-dejavu-core"]
 CHECKS = {
     "format": ["ruff", "format", "--check", "-q", "."],
     "lint": ["ruff", "check", "-q", "."],
@@ -62,7 +63,7 @@ def install_real_parts() -> None:
         return
     if os.getuid() != 0 or not os.environ.get("CI"):
         sys.exit("The browser tests need Chromium. On Debian: apt-get install chromium")
-    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "chromium"]):
+    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", *_BROWSER]):
         subprocess.run(command, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, check=True)
 
 
