@@ -319,6 +319,27 @@ async def test_a_service_added_by_mistake_can_be_removed_by_who_added_it(world: 
     assert await world.services.connectors.list_for(ada) == []
 
 
+async def test_a_typed_client_s_secret_is_asked_for_where_it_is_seen_whom_it_goes_to(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    bob, _ = await world.signed_in("bob")
+    connector = await world.connector(ada, client_id="our-client")
+    path = f"/connections/new/{connector.slug}"
+    await browser.open(path)
+    page = await browser.submit(path)
+    assert "a client that was agreed with the service beforehand" in page.text
+    assert 'name="client_secret" type="password" value=""' in page.text
+
+    answer = await browser.accept_review(client_secret="CANARY-secret")
+
+    assert "client_id=our-client" in leads_to(answer)
+    assert "CANARY" not in answer.text
+    await bob.open(path)
+    page = await bob.submit(path)
+    assert 'name="client_secret"' not in page.text
+    refused = await bob.accept_review(client_secret="mine now")
+    assert refused.status_code == 403
+
+
 async def test_two_accounts_of_one_service_live_side_by_side(world: World) -> None:
     browser, ada = await world.signed_in("ada")
     connector = await world.connector(ada)

@@ -71,7 +71,7 @@ async def test_a_recovery_link_says_that_it_is_one_and_is_in_the_account_s_histo
     page = await browser.submit("/settings/password", {"password": NEW_PASSWORD, "repeat": NEW_PASSWORD, "to": "/"})
     page = await browser.open("/settings")
 
-    assert "Signin recovery" in page.text
+    assert "Signed in with a recovery link" in page.text
 
 
 async def test_setting_a_password_by_recovery_signs_out_whoever_else_was_in(world: World) -> None:

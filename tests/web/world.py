@@ -109,7 +109,7 @@ class Browser:
         found = re.search(r'name="csrf" value="([^"]*)"', self.last.text)
         return found[1] if found else ""
 
-    async def accept_review(self, *, without: tuple[str, ...] = ()) -> httpx2.Response:
+    async def accept_review(self, *, without: tuple[str, ...] = (), **more: str) -> httpx2.Response:
         """On the review page: ticks that it was read, keeps every scope but these, and goes on."""
         assert self.last is not None
         page = self.last.text
@@ -122,6 +122,7 @@ class Browser:
                 ("acknowledged", "yes"),
                 ("facts_hash", seen[1]),
                 *(("scope", one) for one in scopes if one not in without),
+                *more.items(),
             ],
         )
 

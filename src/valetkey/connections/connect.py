@@ -118,6 +118,17 @@ class Connecting:
         """The attempt, for its review page. Raises `NotFound`, for another person's or browser's too."""
         return _shown(*await self._own(attempt_id, session))
 
+    async def hold_client_secret(self, attempt_id: str, session: BrowserSession, secret: Secret) -> None:
+        """Seals the secret of the client id typed for this connector, for the server on the review page and no other.
+
+        Who may say so for a connector that others use too is for the page to check. Raises `BadInput`, `Conflict`.
+        """
+        stored, plan = await self._own(attempt_id, session)
+        if plan.server is None:
+            raise Conflict("This service needs no sign-in.", hint="Connect it without one.")
+        _, connector = await load(stored, self._connections, self._connectors)
+        await self._identities.hold_secret(connector, plan.server, secret)
+
     # --- accept -----------------------------------------------------------------------------------------------------
 
     async def accept(self, attempt_id: str, session: BrowserSession, facts_hash: str, scopes: Sequence[str]) -> str:

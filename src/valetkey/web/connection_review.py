@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from valetkey.connections.model import Attempt, ScopeOrigin
-from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed
+from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, Forbidden
+from valetkey.kernel.secret import Secret
+from valetkey.web.connector_remove import may_change
 from valetkey.web.errors import status_and_title
 from valetkey.web.visit import Visit
 
@@ -66,6 +68,8 @@ async def submit(visit: Visit) -> Response:
     if attempt.facts.method == "none":
         return await _connect_open(visit, attempt)
     try:
+        if secret := visit.form.secret("client_secret"):
+            await _hold_secret(visit, attempt, secret)
         address = await visit.services.connecting.accept(
             attempt.id, visit.session, visit.form.one("facts_hash"), scopes
         )
@@ -76,6 +80,15 @@ async def submit(visit: Visit) -> Response:
         return await _page(visit, attempt, {**errors, "reference": getattr(error, "reference", "")}, scopes)
     # Answered with a page, not a redirect: browsers hold a form's redirects to `form-action`, which is our origin only.
     return visit.page("leaving.html", address=address, host=urlsplit(address).netloc)
+
+
+async def _hold_secret(visit: Visit, attempt: Attempt, secret: Secret) -> None:
+    """The secret goes with the client id, which is everybody's: so only by who may change the connector."""
+    connection = await visit.services.connections.get(visit.person.id, attempt.connection_id)
+    connector = await visit.services.connectors.by_id(connection.connector_id)
+    if not may_change(visit.person, connector):
+        raise Forbidden("This service was added by somebody else.")
+    await visit.services.connecting.hold_client_secret(attempt.id, visit.session, secret)
 
 
 async def _connect_open(visit: Visit, attempt: Attempt) -> Response:
@@ -95,6 +108,7 @@ async def _page(
     visit: Visit, attempt: Attempt, errors: Mapping[str, str] | None = None, chosen: Sequence[str] | None = None
 ) -> Response:
     connection = await visit.services.connections.get(visit.person.id, attempt.connection_id)
+    connector = await visit.services.connectors.by_id(connection.connector_id)
     tools = [_reviewed(tool) for tool in attempt.facts.tools]
     return visit.page(
         "connection_review.html",
@@ -103,7 +117,8 @@ async def _page(
         chosen=chosen,
         attempt=attempt,
         facts=attempt.facts,
-        connector=await visit.services.connectors.by_id(connection.connector_id),
+        connector=connector,
+        asks_secret=attempt.facts.client_source == "preregistered" and may_change(visit.person, connector),
         client_words=_CLIENT_WORDS.get(attempt.facts.client_source, attempt.facts.client_source),
         origin_words=_ORIGINS[attempt.facts.scope_origin],
         tools=tools,

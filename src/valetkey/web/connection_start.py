@@ -10,7 +10,7 @@ from valetkey.directory.model import Connector
 from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, OutboundFailed, TooMany
 from valetkey.kernel.secret import Secret
 from valetkey.web.accounts import read_accounts
-from valetkey.web.connector_remove import may_remove
+from valetkey.web.connector_remove import may_change
 from valetkey.web.errors import status_and_title
 from valetkey.web.visit import Visit
 
@@ -107,7 +107,7 @@ async def _page(
         errors=errors,
         values=values,
         others=len(others),
-        may_remove=not others and may_remove(visit.person, connector),
+        may_remove=not others and may_change(visit.person, connector),
         header_names=header_names(connector) if connector.auth_kind == "header" else (),
         optional_headers=tuple(connector.auth.get("optional_headers", ())),
     )

@@ -12,14 +12,14 @@ from valetkey.web.accounts import read_accounts
 from valetkey.web.visit import Visit
 
 
-def may_remove(person: Person, connector: Connector) -> bool:
-    """Whether this person may take the connector out for everybody."""
+def may_change(person: Person, connector: Connector) -> bool:
+    """Whether this person may change the connector, or take it out, for everybody."""
     return connector.added_by == person.id or may(person.role, Act.MANAGE_CONNECTORS)
 
 
 async def submit(visit: Visit) -> Response:
     connector = await visit.services.connectors.get(visit.path("connector"), visit.person)
-    if not may_remove(visit.person, connector):
+    if not may_change(visit.person, connector):
         raise Forbidden("This service was added by somebody else.")
     for one in await read_accounts(visit):
         if one.connector.id == connector.id and not one.is_live:  # an entry that was begun and never connected

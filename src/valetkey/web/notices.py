@@ -11,6 +11,31 @@ class Notice:
     text: str
 
 
+HAPPENED = {
+    "person.created": "The account was created",
+    "person.disabled": "The account was disabled",
+    "person.enabled": "The account was enabled again",
+    "person.role_set": "The role was changed",
+    "signin_link.issued": "A one-time sign-in link was made",
+    "signin.link": "Signed in with a one-time link",
+    "signin.recovery": "Signed in with a recovery link",
+    "password.set": "A password was set",
+    "password.removed": "The password was removed",
+    "passkey.added": "A passkey was added",
+    "passkey.removed": "A passkey was removed",
+    "passkey.counter_regressed": "A passkey was refused: it seems to have been copied",
+    "token.created": "A personal token was created",
+    "token.revoked": "A personal token was revoked",
+    "consent.given": "An assistant was let in",
+    "grant.ended": "An assistant was put out",
+    "connection.connected": "A service was connected",
+    "connection.disconnected": "A service was disconnected",
+    "connection.reconnect_needed": "A service needs to be reconnected",
+    "connection.granted_more": "A service gave more than was asked for, which was not kept",
+    "connection.callback_refused": "An answer of a service came to the wrong browser and was refused",
+}
+"""Trail events as their person reads them; one that is not here is shown by its own name."""
+
 NOTICES = {
     "connected": Notice("good", "Connected. The credential is sealed in the vault. Now choose what may be used."),
     "tools": Notice("good", "Saved. Assistants see the change at once."),

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse
 from valetkey.kernel.clock import Clock
 from valetkey.web.headers import content_security_policy
 from valetkey.web.hosts import shown_host
-from valetkey.web.notices import NOTICES
+from valetkey.web.notices import HAPPENED, NOTICES
 from valetkey.web.static import asset
 from valetkey.web.untrusted import initial, oddities, plain, reveal, untrusted
 
@@ -41,7 +41,7 @@ class Pages:
         self._environment.filters.update(
             untrusted=untrusted,
             plain=plain, reveal=reveal, ago=self._ago, day=_day, clock=_clock_time, size=_size, took=_took,
-            oddities=oddities, shown_host=shown_host, words=_words, device=_device, initial=initial,
+            oddities=oddities, shown_host=shown_host, words=_words, device=_device, happened=_happened, initial=initial,
         )  # fmt: skip
         self._environment.globals["asset"] = functools.cache(asset)
         self._environment.tests["none_of"] = lambda value, names: value not in names
@@ -110,6 +110,10 @@ def _took(microseconds: int) -> str:
 def _words(name: str) -> str:
     """`not_connected` as a person writes it."""
     return name.replace("_", " ").replace(".", " ").capitalize()
+
+
+def _happened(event: str) -> str:
+    return HAPPENED.get(event) or _words(event)
 
 
 _BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
