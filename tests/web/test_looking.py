@@ -252,6 +252,27 @@ async def test_the_consent_page_says_who_asks_and_where_the_answer_goes(world: W
     assert text.index('value="deny"') < text.index('value="allow"')
 
 
+@pytest.mark.parametrize(
+    ("origin", "kept"),
+    [
+        ("http://127.0.0.1:3118", True),
+        ("http://[::1]:3118", True),
+        ("https://claude.ai", True),
+        ("cursor:", True),
+        ("com.example.app:", True),
+        ("https://x.example; script-src *", False),
+        ("https://x.example *", False),
+        ("*", False),
+        ("'unsafe-inline'", False),
+        ("https://x.example\r\nset-cookie: a=b", False),
+    ],
+)
+def test_where_a_form_may_lead_is_one_origin_and_nothing_else(origin: str, kept: bool) -> None:
+    policy = content_security_policy(form_action=origin)
+
+    assert policy == content_security_policy().replace("form-action 'self'", f"form-action 'self'{f' {origin}' * kept}")
+
+
 async def test_a_client_that_borrows_a_name_is_shown_with_what_it_is_known_by(world: World) -> None:
     name = "Verified Anthropic \u202e<b>"
     view = View(client_name=name, client_host="", redirect_host="evil.example", is_loopback=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import MutableHeaders
 
 _DIRECTIVES = (
@@ -28,8 +30,14 @@ _PASSKEYS = ("publickey-credentials-create=(self)", "publickey-credentials-get=(
 _PERMISSIONS = ", ".join([*(f"{feature}=()" for feature in _DENIED), *_PASSKEYS])
 
 
+# An origin, or the scheme of a program on the device. Anything else could close the directive and open its own.
+_SOURCE = re.compile(r"[a-z][a-z0-9+.-]*:(?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?)?")
+
+
 def content_security_policy(*, form_action: str = "") -> str:
     """The policy. `form_action` adds one origin that a form's answer may redirect to (the consent page's client)."""
+    if not _SOURCE.fullmatch(form_action):
+        form_action = ""
     return "; ".join(
         f"{name} {value} {form_action}".rstrip() if name == "form-action" else f"{name} {value}"
         for name, value in _DIRECTIVES
