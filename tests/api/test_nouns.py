@@ -37,6 +37,16 @@ async def test_an_owner_adds_members_to_their_own_organization_only(hub: Hub) ->
     assert elsewhere.status_code == 404
 
 
+async def test_people_of_another_organization_are_not_there(hub: Hub) -> None:
+    ada = await hub.with_scopes("ada")
+
+    listed = (await ada.get("/people")).json()["items"]
+    elsewhere = await ada.get("/people", params={"organization": hub.people["eve"].organization_id})
+
+    assert {person["login"] for person in listed} == {"ada", "bob"}
+    assert elsewhere.status_code == 404
+
+
 async def test_an_admin_makes_and_manages_no_owners(hub: Hub) -> None:
     await hub.add("max", hub.people["ada"].organization_id, Role.ADMIN)
     admin = await hub.with_scopes("max")

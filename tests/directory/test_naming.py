@@ -73,7 +73,7 @@ def test_the_default_account_is_named_after_the_connector_and_the_others_after_t
 
 
 def test_when_a_tool_and_an_account_would_share_a_name_whoever_came_first_keeps_it() -> None:
-    default = Account("cn_1", "github", "main", True, ("work_list",))
+    default = Account("cn_1", "github", "zz", True, ("work_list",))
     labeled = Account("cn_2", "github", "work", False, ("list",))
 
     names = exposed_names([labeled, default])
