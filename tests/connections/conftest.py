@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.conftest import FakeClock
 from tests.connections.outside import AuthServer, Service
@@ -85,6 +88,8 @@ class Hub:
         await self.room.stop()
         await self.upstreams.stop()
         await self.outbound.close()
+        await self.main.close()
+        await self.keyring.close()
 
     # --- what people do ---------------------------------------------------------------------------------------------
 
@@ -166,39 +171,67 @@ def root(tmp_path: Path) -> FileRootKey:
 
 
 @pytest.fixture
-async def open_hub(database: Database, root: FileRootKey, clock: FakeClock, tmp_path: Path) -> AsyncIterator[OpenHub]:
-    """Opens a hub; a second one is a second process on the same stores (on SQLite, on the same files)."""
+def engine() -> str:
+    """Tests that are not about what happens at once run on SQLite; a module that is asks for both."""
+    return "sqlite"
+
+
+@pytest.fixture
+async def stores(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """URLs of a main and a keyring database, migrated."""
+    if engine == "postgresql":
+        url = await _copied(request.getfixturevalue("postgres"))
+        return url, url
+    urls = []
+    for which in ("main", "keyring"):
+        opened = Database.sqlite(tmp_path / f"{which}.db")
+        await migrate(opened, which)
+        urls.append(f"sqlite:///{tmp_path / which}.db")
+        await opened.close()
+    return urls[0], urls[1]
+
+
+@pytest.fixture
+async def open_hub(stores: tuple[str, str], root: FileRootKey, clock: FakeClock) -> AsyncIterator[OpenHub]:
+    """Opens a hub; a second one is a second process on the same stores."""
     hubs: list[Hub] = []
-    databases: list[Database] = []
-    async with AsyncExitStack():
-        if database.dialect == "sqlite":
-            keyring = Database.sqlite(tmp_path / "keyring.db")
-        else:
-            keyring = Database.open(database.url.render_as_string(hide_password=False))
-        databases.append(keyring)
-        await migrate(keyring, "keyring")
 
-        def another(one: Database) -> Database:
-            if one.dialect == "sqlite":
-                opened = Database.sqlite(Path(str(one.url.database)))
-            else:
-                opened = Database.open(one.url.render_as_string(hide_password=False))
-            databases.append(opened)
-            return opened
+    def make(**options: Any) -> Hub:
+        hubs.append(Hub(Database.open(stores[0]), Database.open(stores[1]), root, clock, options))
+        return hubs[-1]
 
-        def make(**options: Any) -> Hub:
-            first = not hubs
-            hub = Hub(
-                database if first else another(database), keyring if first else another(keyring), root, clock, options
-            )
-            hubs.append(hub)
-            return hub
+    yield make
+    for hub in hubs:
+        await hub.close()
 
-        yield make
-        for hub in hubs:
-            await hub.close()
-        for opened in databases:
-            await opened.close()
+
+_TEMPLATE = "connections_template"
+_prepared: set[str] = set()
+
+
+async def _copied(server: str) -> str:
+    """A migrated database of one's own, copied: migrating anew for each test takes too long."""
+    if server not in _prepared:
+        await _on_server(server, f"create database {_TEMPLATE}")
+        opened = Database.open(_named(server, _TEMPLATE))
+        await migrate(opened, "main")
+        await migrate(opened, "keyring")
+        await opened.close()
+        _prepared.add(server)
+    name = f"t{secrets.token_hex(6)}"
+    await _on_server(server, f"create database {name} template {_TEMPLATE}")
+    return _named(server, name)
+
+
+async def _on_server(server: str, statement: str) -> None:
+    admin = create_async_engine(make_url(server).set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT")
+    async with admin.connect() as connection:
+        await connection.execute(text(statement))
+    await admin.dispose()
+
+
+def _named(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -13,6 +13,11 @@ from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import BadInput, Conflict, NotConnected, NotFound
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 async def test_a_person_connects_a_service_and_calls_carry_the_token_they_were_granted(
     hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
 ) -> None:

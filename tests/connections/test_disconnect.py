@@ -17,6 +17,11 @@ from valetkey.store.schema import data_key, secret
 from valetkey.vault.model import TicketSpent
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
 async def connection(hub: Hub, ada: BrowserSession, service: Service, server: AuthServer) -> Connection:
     return await hub.connect(ada, await hub.connector(ada.person, service.url), server)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.connections.conftest import Hub
 from tests.connections.outside import AuthServer, Service
 from valetkey.connections.methods.header import check_values
 from valetkey.connections.model import State
-from valetkey.directory.model import Connector
+from valetkey.directory.model import AuthKind, Connector
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import BadInput, Conflict, NotConnected
 from valetkey.kernel.secret import Secret
@@ -88,11 +89,11 @@ async def test_values_that_could_not_stand_in_a_header_are_refused_and_not_repea
 )
 @pytest.mark.parametrize("kind", ["header", "oauth"])
 async def test_names_by_which_requests_are_routed_or_framed_cannot_be_set(
-    hub: Hub, ada: BrowserSession, name: str, kind: str
+    hub: Hub, ada: BrowserSession, name: str, kind: AuthKind
 ) -> None:
     """Refused when the connector is added, and again where the value would be sealed."""
     connector = await hub.connector(ada.person, KEY, kind="header", headers=["X-API-Key"])
-    forged = Connector(**{**_fields(connector), "auth": {"headers": [name]}, "auth_kind": kind})
+    forged = replace(connector, auth={"headers": [name]}, auth_kind=kind)
 
     with pytest.raises(BadInput):
         await hub.connector(ada.person, "https://other.example.com/mcp", kind=kind, headers=[name])
@@ -104,7 +105,7 @@ async def test_names_by_which_requests_are_routed_or_framed_cannot_be_set(
 async def test_beside_oauth_the_authorization_header_is_not_ours_to_set(
     hub: Hub, ada: BrowserSession, connector: Connector, name: str
 ) -> None:
-    forged = Connector(**{**_fields(connector), "auth": {"headers": [name]}, "auth_kind": "oauth"})
+    forged = replace(connector, auth={"headers": [name]}, auth_kind="oauth")
 
     with pytest.raises(BadInput):
         check_values(forged, {name: Secret("x")})
@@ -152,7 +153,3 @@ async def test_a_key_is_destroyed_with_its_connection_and_nobody_is_told(
 
     assert (receipt.keys_destroyed, receipt.revocation) == (1, "not_needed")
     assert (await hub.now(connection)).state is State.NOT_CONNECTED
-
-
-def _fields(connector: Connector) -> dict[str, object]:
-    return {name: getattr(connector, name) for name in Connector.__dataclass_fields__}

@@ -17,6 +17,11 @@ from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import NotConnected
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
 async def connection(hub: Hub, ada: BrowserSession, service: Service, server: AuthServer) -> Connection:
     """Ada's account, connected; its access token lives an hour."""
