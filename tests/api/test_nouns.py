@@ -74,6 +74,15 @@ async def test_no_role_issues_a_link_beside_somebodys_credential(hub: Hub) -> No
     assert (await hub.operator.post("/people/bob/invite", json={"recovery": True})).status_code == 201
 
 
+async def test_a_login_that_is_somebody_elses_id_does_not_get_what_is_meant_for_them(hub: Hub) -> None:
+    bob = hub.people["bob"]
+    await hub.add(bob.id, hub.people["eve"].organization_id, Role.MEMBER)
+
+    link = (await hub.operator.post(f"/people/{bob.id}/invite", json={})).json()
+
+    assert link["person"]["login"] == "bob"
+
+
 async def test_a_disabled_persons_token_stops_at_once(hub: Hub) -> None:
     bob = await hub.with_scopes("bob")
     assert (await bob.get("/me")).status_code == 200

@@ -10,6 +10,7 @@ import functools
 import http.client
 import json
 import os
+import re
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ TOKEN_VARIABLE = "VALETKEY_TOKEN"  # noqa: S105 – the name of a variable
 _BASE = "/api/v1"
 _SECONDS = 300.0  # a tool call may take 240
 _SOCKET = "control.sock"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -130,6 +132,8 @@ def hub_options(command: F) -> F:
 def open_hub(*, url: str, data: str) -> Hub:
     """The hub at `url`, or else the one whose data directory is `data`. Nothing is contacted yet."""
     token = os.environ.get(TOKEN_VARIABLE, "")
+    if token and not _TOKEN.fullmatch(token):  # else an error further down could quote it
+        raise click.UsageError(f"{TOKEN_VARIABLE} does not hold a token: it has a space or another odd character.")
     if url:
         if not token:
             raise click.UsageError(f"A hub elsewhere needs a token: set {TOKEN_VARIABLE} to one made for /api/v1.")

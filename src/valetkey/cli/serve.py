@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -116,4 +117,9 @@ def tell(hub: Hub) -> None:
     if hub.sign_in_url:
         lines.append(f"sign in: {hub.sign_in_url}")
     lines.append(f"ready: {hub.settings.public_url}")
-    print("\n".join(lines), flush=True)
+    print("\n".join(map(_pretty, lines) if sys.stdout.isatty() else lines), flush=True)
+
+
+def _pretty(line: str) -> str:
+    name, separator, value = line.partition(": ")
+    return f"{click.style(name + ':', bold=True)} {value}" if separator else line
