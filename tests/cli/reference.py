@@ -39,7 +39,9 @@ def _below(name: str, command: click.Command) -> Iterator[tuple[str, click.Comma
 
 
 def help_of(name: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+    # As when it is called below `valetkey`, whose names for help it takes over and then keeps.
+    names = valetkey.context_settings["help_option_names"]
+    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100, help_option_names=names)
     return command.get_help(context)
 
 
