@@ -78,7 +78,9 @@ def serve(**flags: object) -> None:
     with holding_data_directory(settings.data):
         listening, settings = listen(settings)
         from valetkey.app import serve as serve_hub
+        from valetkey.cli.log import write_log_to_stderr
 
+        write_log_to_stderr()
         stopping = _Stopping()
         for wanted in (signal.SIGINT, signal.SIGTERM):
             signal.signal(wanted, stopping)
