@@ -49,8 +49,8 @@ from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.root_keys.file import open_or_create
 from valetkey.vault.tickets import Ticket
 
-Front = Literal["asgi"]
-FRONTS: tuple[Front, ...] = ("asgi",)
+Front = Literal["asgi", "fast"]
+FRONTS: tuple[Front, ...] = ("asgi", "fast")
 
 
 class RenewableCredentials:
@@ -143,7 +143,7 @@ class Hub:
 
     def keep_alive(self, seconds: float) -> None:
         """How long a stream may be quiet."""
-        self.gateway.endpoint.keep_alive = seconds
+        self.gateway.endpoint.keep_alive = self.gateway.house.keep_alive = seconds
 
     def connector(self, service: Service) -> Connector:
         return self._added[service.url]
@@ -238,7 +238,8 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         hosts=[f"localhost:{port}", f"127.0.0.1:{port}"], patience=0.3,
     )  # fmt: skip
     config = uvicorn.Config(
-        Starlette(routes=gateway.routes()), http="httptools", lifespan="off", log_config=None, ws="none",
+        Starlette(routes=gateway.routes()), lifespan="off",
+        http=gateway.front() if front == "fast" else "httptools", log_config=None, ws="none",
         timeout_graceful_shutdown=1,
     )  # fmt: skip
     config.load()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from valetkey.gateway.model import Door, Head, Reply
+from valetkey.gateway.model import Admitted, Door, Head, Reply
 from valetkey.identity.model import Principal
 from valetkey.kernel.errors import NotSignedIn
 from valetkey.protocol import headers
@@ -22,7 +22,6 @@ MAX_BODY: Final = 4 * 1024 * 1024
 
 _PATH: Final = re.compile(r"/c/([a-z0-9-]{1,24})(?:/(?!mcp/)([a-z0-9]{1,12}))?/mcp")
 _MOST_DOORS: Final = 10_000
-_BEARER: Final = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9\-._~+/]+=*) *")
 _KNOWN: Final = frozenset(
     (
         *(b"host", b"origin", b"authorization", b"content-type", b"content-length", b"accept"),
@@ -48,7 +47,10 @@ def read_head(method: str, path: str, pairs: Iterable[tuple[bytes, bytes]]) -> H
     for name, value in pairs:
         if name in _KNOWN:
             if name in fields:
-                repeated = name
+                if name == b"accept":  # a list, and so allowed to come in pieces (RFC 9110 5.3)
+                    value = fields[name] + b"," + value
+                else:
+                    repeated = name
             fields[name] = value
         elif name.startswith(headers.PARAM_PREFIX):
             if name in params:
@@ -88,13 +90,38 @@ class Gate:
                 self._doors[path] = door
         return door
 
-    def stranger(self, head: Head) -> Reply | Door:
+    def enter_now(self, head: Head) -> Admitted | Reply | None:
+        """Who may go on to their body, from memory; a refusal; or `None` for *ask `enter`*."""
+        door = self._stranger(head)
+        if isinstance(door, Reply):
+            return door
+        token = _token(head)
+        if token is None:
+            return self._challenge(door, presented=b"authorization" in head.fields)
+        who = self._tokens.authenticate_now(token, door.path)
+        return self._wanted(head, Admitted(who, door)) if who is not None else None
+
+    async def enter(self, head: Head) -> Admitted | Reply:
+        """Who may go on to their body, or a refusal. A token for another path is no better than none (RFC 8707)."""
+        entered = self.enter_now(head)
+        if entered is not None:
+            return entered
+        door, token = self.door(head.path), _token(head)
+        assert door is not None
+        assert token is not None  # else `enter_now` had refused
+        try:
+            who = await self._tokens.authenticate(token, audience=door.path)
+        except NotSignedIn:
+            return self._challenge(door, presented=True)
+        return self._wanted(head, Admitted(who, door))
+
+    def _stranger(self, head: Head) -> Reply | Door:
         """What anybody is told, without a look at the token: a refusal, or the endpoint that is meant."""
         fields = head.fields
         # A name that resolves to us but is not ours is a page in somebody's browser (DNS rebinding).
         if (host := fields.get(b"host", b"")) not in self._hosts and host.lower() not in self._hosts:
             return refusal(421, "This hub does not answer to that host name.")
-        door = self.door(head.path)
+        door = self._doors.get(head.path) or self.door(head.path)
         if door is None:
             return refusal(404, "There is no such endpoint.")
         origin = fields.get(b"origin")
@@ -104,26 +131,9 @@ class Gate:
             return refusal(400, f"The header {head.repeated.decode('latin-1')} came more than once.")
         return door
 
-    def admit_now(self, head: Head, door: Door) -> Principal | Reply | None:
-        """Who asks, from memory; a refusal; or `None` for *ask `admit`*."""
-        token = self._token(head)
-        if token is None:
-            return self._challenge(door, presented=b"authorization" in head.fields)
-        return self._tokens.authenticate_now(token, door.path)
-
-    async def admit(self, head: Head, door: Door) -> Principal | Reply:
-        """Who asks, or the 401. A token that is not for this path is no better than none (RFC 8707)."""
-        token = self._token(head)
-        if token is None:
-            return self._challenge(door, presented=b"authorization" in head.fields)
-        try:
-            return await self._tokens.authenticate(token, audience=door.path)
-        except NotSignedIn:
-            return self._challenge(door, presented=True)
-
-    def wanted(self, head: Head, who: Principal) -> Reply | None:
-        """What is wrong with the request of somebody we know; nothing, if it may go on to its body."""
-        if _SCOPE not in who.scopes:
+    def _wanted(self, head: Head, entered: Admitted) -> Admitted | Reply:
+        """What is wrong with the request of somebody we know; themself, if they may go on to their body."""
+        if _SCOPE not in entered.who.scopes:
             challenge = (
                 f'Bearer error="insufficient_scope", scope="{_SCOPE}", resource_metadata="{self._metadata(head.path)}"'
             )
@@ -139,11 +149,7 @@ class Gate:
             return refusal(400, "The content length is no number.")
         if int(length) > MAX_BODY:
             return too_large()
-        return None
-
-    def _token(self, head: Head) -> bytes | None:
-        match = _BEARER.fullmatch(head.fields.get(b"authorization", b""))
-        return match[1] if match is not None else None
+        return entered
 
     def _challenge(self, door: Door, *, presented: bool) -> Reply:
         """401 as RFC 9728 5.1 and RFC 6750 3 want it: `error` only when there was a token to be wrong."""
@@ -154,6 +160,13 @@ class Gate:
 
     def _metadata(self, path: str) -> str:
         return f"{self._public_url}/.well-known/oauth-protected-resource{path}"
+
+
+def _token(head: Head) -> bytes | None:
+    """The bearer token (RFC 6750 2.1); nowhere else is one looked for."""
+    scheme, _, token = head.fields.get(b"authorization", b"").partition(b" ")
+    token = token.strip(b" ")
+    return token if token and scheme.lower() == b"bearer" else None
 
 
 def too_large() -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 from starlette.routing import Route
@@ -13,6 +14,7 @@ from valetkey.gateway.authenticate import Authenticates, Gate
 from valetkey.gateway.call import Calls, Permissions
 from valetkey.gateway.endpoint import Endpoint
 from valetkey.gateway.exchange import Exchange
+from valetkey.gateway.front import House
 from valetkey.gateway.listing import PATIENCE, Listings
 from valetkey.gateway.model import Connections, Credentials, Door
 from valetkey.gateway.recording import FindsDayKeys, Records
@@ -59,10 +61,15 @@ class Gateway:
         self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
         self.exchange = Exchange(calls, self.listings, accounts, Welcome(accounts, public_url=public_url))
         self.endpoint = Endpoint(self.gate, self.exchange)
+        self.house = House(self.gate, self.exchange)
 
     def routes(self) -> list[Route]:
         """The endpoints as ASGI, whatever the front."""
         return self.endpoint.routes()
+
+    def front(self) -> type[asyncio.Protocol]:
+        """What uvicorn's `http=` takes to serve the endpoints without ASGI; everything else goes on as before."""
+        return self.house.protocol()
 
     async def run(self, who: Principal, *, connector: str, label: str, tool: str, arguments: bytes) -> Ran:
         """One call for a program that is no MCP client. Raises `NotFound`, `NotRecorded`."""

@@ -14,8 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from valetkey.gateway.authenticate import MAX_BODY, Gate, read_head, too_large
 from valetkey.gateway.exchange import CANCELLED, Exchange, speaks_modern
-from valetkey.gateway.model import Door, Head, Reply
-from valetkey.identity.model import Principal
+from valetkey.gateway.model import Admitted, Head, Reply
 from valetkey.protocol.jsonrpc import error_message
 from valetkey.protocol.sse import COMMENT, event
 
@@ -45,19 +44,14 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = read_head(scope["method"], scope["path"], scope["headers"])
-        door = self._gate.stranger(head)
-        if isinstance(door, Reply):
-            return await _write(send, door)
-        who = self._gate.admit_now(head, door) or await self._gate.admit(head, door)
-        if isinstance(who, Reply):
-            return await _write(send, who)
-        if (unwanted := self._gate.wanted(head, who)) is not None:
-            return await _write(send, unwanted)
+        entered = await self._gate.enter(head)
+        if isinstance(entered, Reply):
+            return await _write(send, entered)
         body = await _read(receive)
         if isinstance(body, Reply):
             return await _write(send, body)
         if body is not None:
-            await self._serve(who, door, head, body, receive, send)
+            await self._serve(entered, head, body, receive, send)
         return None
 
     async def stop(self) -> None:
@@ -66,11 +60,11 @@ class Endpoint:
             task.cancel()
         await asyncio.gather(*self._left_alone, return_exceptions=True)
 
-    async def _serve(self, who: Principal, door: Door, head: Head, body: bytes, receive: Receive, send: Send) -> None:
+    async def _serve(self, entered: Admitted, head: Head, body: bytes, receive: Receive, send: Send) -> None:
         stream = _Stream(send, wanted=accepts_stream(head))
         loop = asyncio.get_running_loop()
         task: asyncio.Task[Reply] = loop.create_task(
-            self._exchange.answer(who, door, head, body, stream.notify, lambda: _cancel(task))
+            self._exchange.answer(entered.who, entered.door, head, body, stream.notify, lambda: _cancel(task))
         )
         gone = loop.create_task(_until_gone(receive))
         try:

@@ -9,6 +9,7 @@ import msgspec
 
 from valetkey.connections.model import Connection
 from valetkey.directory.model import Connector, Tool
+from valetkey.identity.model import Principal
 from valetkey.kernel.secret import Credential
 from valetkey.upstream.model import Target
 
@@ -43,6 +44,13 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     status: int
     body: bytes = b""
     headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+class Admitted(msgspec.Struct, frozen=True, gc=False):
+    """Who was let in, and at which endpoint."""
+
+    who: Principal
+    door: Door
 
 
 class Client(msgspec.Struct, frozen=True, gc=False):
