@@ -357,7 +357,9 @@ async def _serve(settings: Settings, listening: socket.socket, ready: Callable[[
             lifespan="off",
             log_config=None,
             access_log=False,
-            proxy_headers=False,
+            proxy_headers=bool(settings.trusted_proxy),
+            forwarded_allow_ips=[str(network) for network in settings.trusted_proxy],
+            timeout_keep_alive=75,  # longer than the idle time of common proxies and clients: they hang up, not we
             server_header=False,
             ws="none",
             timeout_graceful_shutdown=5,

@@ -40,6 +40,8 @@ class Settings:
     """File of the root key. Default ~/.config/valetkey/<deployment id>/root.key; never below `data`."""
     allow_network: tuple[Network, ...] = ()
     """Private networks that connectors may be in (any port, http too). Never the hub's own listeners."""
+    trusted_proxy: tuple[Network, ...] = ()
+    """Networks of the reverse proxies in front, whose word on where a request came from counts (X-Forwarded-For)."""
     client_id_url: str = ""
     """Address of our client ID metadata document, where it is served from elsewhere. Default below `public_url`."""
     client_id_reachable: bool = True
@@ -58,7 +60,7 @@ class Settings:
         return urlsplit(self.public_url).netloc
 
 
-_MULTIPLE = {"allow_network", "pinned_clients"}
+_MULTIPLE = {"allow_network", "trusted_proxy", "pinned_clients"}
 
 
 def load_settings(flags: Mapping[str, object], *, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -95,7 +97,8 @@ def _checked(given: dict[str, object]) -> Settings:
     values = dict(given)
     if "port" in values:
         values["port"] = _port(values["port"])
-    values["allow_network"] = tuple(_network(text) for text in _many(values, "allow_network"))
+    for name in ("allow_network", "trusted_proxy"):
+        values[name] = tuple(_network(name, text) for text in _many(values, name))
     values["pinned_clients"] = tuple(Path(str(path)).expanduser() for path in _many(values, "pinned_clients"))
     if isinstance(reachable := values.get("client_id_reachable"), str):
         values["client_id_reachable"] = reachable.lower() not in ("0", "false", "no", "off")
@@ -126,12 +129,13 @@ def _port(value: object) -> int:
     return port
 
 
-def _network(value: object) -> Network:
+def _network(name: str, value: object) -> Network:
     try:
         return ipaddress.ip_network(str(value).strip())
     except ValueError as error:
         raise StartRefused(
-            f"--allow-network {value!s} is not a network in CIDR form.", hint="Write 10.1.0.0/16 or 127.0.0.1/32."
+            f"--{name.replace('_', '-')} {value!s} is not a network in CIDR form.",
+            hint="Write 10.1.0.0/16 or 127.0.0.1/32.",
         ) from error
 
 

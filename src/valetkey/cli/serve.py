@@ -49,6 +49,12 @@ if TYPE_CHECKING:
     help="A private network that connectors may be in; repeat for more.",
 )
 @click.option(
+    "--trusted-proxy",
+    metavar="CIDR",
+    multiple=True,
+    help="The network of a reverse proxy in front, which says where requests came from; repeat for more.",
+)
+@click.option(
     "--client-id-url",
     metavar="URL",
     help="Where our client ID metadata document is published, if not below --public-url.",
