@@ -161,6 +161,23 @@ async def test_an_admin_cannot_become_an_owner_by_way_of_a_link(world: World) ->
     assert (link.status_code, disable.status_code, promote.status_code) == (404, 404, 422)
 
 
+async def test_people_of_another_organization_are_nobody_here(world: World) -> None:
+    elsewhere = await world.services.organizations.create("Elsewhere", "organization")
+    stranger = await world.services.people.create(
+        login="zoe", display_name="Zoe", organization_id=elsewhere.id, role=Role.MEMBER
+    )
+    browser, _ = await world.signed_in("ada", role=Role.OWNER)
+    page = await browser.open("/admin")
+    assert "zoe" not in page.text
+
+    link = await browser.send(f"/admin/people/{stranger.id}/link")
+    await browser.open("/admin")
+    disable = await browser.send(f"/admin/people/{stranger.id}/disable")
+
+    assert (link.status_code, disable.status_code) == (404, 404)
+    assert (await world.services.people.get(stranger.id)).state == "active"
+
+
 async def test_a_disabled_person_is_out_at_once(world: World) -> None:
     browser, _ = await world.signed_in("ada", role=Role.OWNER)
     bob, person = await world.signed_in("bob")

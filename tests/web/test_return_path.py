@@ -33,6 +33,8 @@ ELSEWHERE = [
     "/..//evil.example",
     "/a/..//evil.example",
     "/a//evil.example",
+    "/connections/../signout",
+    "/connections/./x",
     "//evil.example/%2f..",
     "/%09/evil.example",
     "/%5cevil.example",

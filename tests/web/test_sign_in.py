@@ -162,12 +162,14 @@ async def test_a_stale_session_cannot_skip_the_question_by_posting(world: World)
 
     answer = await browser.send("/settings/tokens/new", {"name": "x", "audience": "/mcp", "days": "1"})
     await browser.open("/settings")
+    csrf = browser.csrf()
     password = await browser.send("/settings/password", {"password": NEW_PASSWORD, "repeat": NEW_PASSWORD})
-    passkey = await browser.script("/settings/passkeys/options", {}, csrf=browser.csrf())
+    passkey = await browser.script("/settings/passkeys/options", {}, csrf=csrf)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/signin/again?to=/settings/tokens/new")
     assert password.headers["location"].startswith("/signin/again")
     assert passkey.status_code == 403
+    assert "confirm that it is you" in passkey.json()["message"]
     assert await world.services.tokens.list(ada.id) == []
 
 
@@ -225,6 +227,34 @@ async def test_passkey_options_come_by_script_only_and_are_json(world: World) ->
     assert forged.status_code == 401
     assert "did not sign you in" in forged.json()["message"]
     assert "sid" not in browser.client.cookies
+
+
+async def test_proving_who_one_is_with_somebody_elses_passkey_switches_no_account(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    bob = await world.person("bob")
+    await browser.open("/signin/again")
+
+    class BobsPasskey:
+        async def authenticate(self, _challenge: str, _response: str) -> Person:
+            return bob
+
+    object.__setattr__(world.services, "passkeys", BobsPasskey())
+    answer = await browser.script("/signin/passkey", {"challenge": "x", "to": "/"}, csrf=browser.csrf())
+
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+    session = await world.services.sessions.find(Secret(browser.client.cookies["sid"]))
+    assert session is not None
+    assert session.person.id == ada.id
+
+
+async def test_a_browser_that_came_by_a_link_cannot_finish_connecting(world: World) -> None:
+    browser = await follow(world, await link(world, await world.person("grace", password="")))
+
+    answer = await browser.get("/oauth/callback/0123456789abcdef?code=x&state=y")
+
+    assert answer.status_code == 403
+    assert "not signed in here" in answer.text
 
 
 @pytest.mark.parametrize("value", [[], "x", {}, {"challenge": 1, "to": "/"}, {"challenge": "x"}])
