@@ -48,11 +48,11 @@ async def test_what_began_in_one_browser_does_not_finish_in_another(
     elsewhere = hub.browser(ada.person)
 
     with pytest.raises(NotFound):
-        await hub.come_back(elsewhere, attempt, server.consent(url))
-    with pytest.raises(NotFound):
         await hub.room.connecting.accept(attempt.id, elsewhere, attempt.facts.hash, [])
     with pytest.raises(NotFound):
         await hub.room.connecting.attempt(attempt.id, elsewhere)
+    with pytest.raises(NotFound):
+        await hub.come_back(elsewhere, attempt, server.consent(url))
 
     await _untouched(hub, ada, server)
 

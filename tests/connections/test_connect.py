@@ -5,12 +5,14 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from sqlalchemy import update
 
 from tests.connections.conftest import PUBLIC_URL, Hub
 from tests.connections.outside import AuthServer, Service
 from valetkey.connections.model import ScopeOrigin, State, StepFailed, issuer_hash
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import BadInput, Conflict, NotConnected, NotFound
+from valetkey.store.schema import connector as table
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -289,6 +291,24 @@ async def test_a_connector_that_is_blocked_later_gives_out_no_ticket(
     with pytest.raises(NotConnected) as caught:
         await hub.bearer(connection)
     assert caught.value.reason == "blocked"
+
+
+async def test_a_connector_that_was_changed_gives_out_no_ticket_until_it_was_looked_at_again(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    """CUS-05, U07: the consent was for the connector as it was."""
+    connector = await hub.connector(ada.person, service.url)
+    connection = await hub.connect(ada, connector, server)
+    async with hub.main.write() as tx:
+        await tx.execute(update(table).values(version=2))
+    await hub.notifications.publish("connectors", connector.id)
+
+    with pytest.raises(NotConnected) as caught:
+        await hub.bearer(connection)
+    again = await hub.connect(ada, await hub.connectors.by_id(connector.id), server)
+
+    assert caught.value.reason == "changed"
+    assert server.lets_in(await hub.bearer(again))
 
 
 async def test_removing_an_account_ends_it_first_and_drops_all_that_hangs_on_it(

@@ -364,6 +364,56 @@ async def test_a_refresher_that_dies_after_the_answer_is_recovered_from_or_recon
     assert server.lets_in(await next_one.bearer(again))
 
 
+async def test_an_answer_from_before_a_reconnect_does_not_replace_the_new_token(
+    open_hub: OpenHub, service: Service, server: AuthServer
+) -> None:
+    """Even if the lease cannot tell: it is looked after by somebody else, with the same fence."""
+    slow, quick = open_hub(), open_hub()
+    await slow.vault.start("dep_test")
+    ada = slow.browser(await slow.person("ada"))
+    connector = await slow.connector(ada.person, service.url)
+    connection = await slow.connect(ada, connector, server)
+    held = server.gate
+    held.clear()
+    paused = slow.room.refreshing.begin(Seen.of(connection))
+    while _refreshes(server) == 0:
+        await asyncio.sleep(0.01)
+    server.gate = asyncio.Event()
+    server.gate.set()
+    await quick.room.disconnecting.disconnect(ada.person.id, connection.id, by="person:ada")
+    await quick.leases.forget(f"refresh:{connection.id}")
+    again = await quick.connect(ada, connector, server)
+    assert await quick.leases.take(f"refresh:{connection.id}", seconds=45) is not None
+    token = await quick.bearer(again)
+    before = await quick.now(again)
+
+    held.set()
+    await paused
+
+    assert await quick.now(again) == before
+    quick.clock.advance(31)
+    assert await quick.bearer(again) == token
+
+
+async def test_whoever_comes_late_finds_the_work_done(hub: Hub, connection: Connection, server: AuthServer) -> None:
+    """They read the connection before the refresh and ask after it."""
+    seen = Seen.of(connection)
+    first = await hub.room.refreshing.refresh(seen)
+
+    second = await hub.room.refreshing.refresh(seen)
+
+    assert (first, second) == (Outcome.FRESH, Outcome.FRESH)
+    assert _refreshes(server) == 1
+
+
+async def test_in_one_process_all_wait_for_the_same_refresh(hub: Hub, connection: Connection) -> None:
+    """Without this each would poll the lease, a hundred times a second."""
+    seen = Seen.of(connection)
+
+    assert hub.room.refreshing.begin(seen) is hub.room.refreshing.begin(seen)
+    await hub.room.refreshing.settle(connection.id, seconds=5)
+
+
 async def test_a_caller_who_goes_away_does_not_stop_the_refresh(
     hub: Hub, connection: Connection, server: AuthServer
 ) -> None:

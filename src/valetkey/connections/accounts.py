@@ -48,7 +48,7 @@ class ConnectorBook(Protocol):
 class Ending(Protocol):
     """What removing needs: `disconnect.Disconnecting`."""
 
-    async def end(self, connection: Connection, *, actor: str) -> Receipt: ...
+    async def end_for_good(self, connection: Connection, *, actor: str) -> Receipt: ...
 
 
 class Connections:
@@ -153,7 +153,7 @@ class Connections:
     async def remove(self, person_id: str, connection_id: str) -> Receipt:
         """Disconnects, then drops the entry with all that hangs on it. What the disconnect did."""
         found = await self.get(person_id, connection_id)
-        done = await self._disconnecting.end(found, actor=f"person:{person_id}")
+        done = await self._disconnecting.end_for_good(found, actor=f"person:{person_id}")
         async with self._database.write() as tx:
             await repository.delete_connection(tx, connection_id)
         await self._notifications.publish(TOPIC, person_id)

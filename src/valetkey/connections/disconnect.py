@@ -153,6 +153,12 @@ class Disconnecting:
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
 
+    async def end_for_good(self, connection: Connection, *, actor: str) -> Receipt:
+        """As `end`, for a connection that is removed next. Only then may its lease begin at the first fence again."""
+        receipt = await self.end(connection, actor=actor)
+        await self._leases.forget(f"refresh:{connection.id}")
+        return receipt
+
     async def _end(self, connection: Connection, actor: str) -> Receipt:
         await self._bury(connection)  # 1.
         await self._vault.cancel(connection.id)  # 2.
@@ -206,7 +212,6 @@ class Disconnecting:
         async with self._database.write() as tx:  # 6.
             await repository.set_connection(tx, connection.id, **_BLANK)
             await repository.insert_receipt(tx, receipt)
-        await self._leases.forget(f"refresh:{connection.id}")
         await self._notifications.publish(TOPIC, connection.person_id)
         await self._trail.write(
             "connection.disconnected",
