@@ -354,6 +354,7 @@ async def _serve(settings: Settings, listening: socket.socket, ready: Callable[[
     async with open_hub(settings, listening=((host, port),)) as hub:
         config = uvicorn.Config(
             hub.asgi,
+            http=hub.gateway.front(),  # MCP endpoints beside ASGI (D9); hands everything else to uvicorn's own
             lifespan="off",
             log_config=None,
             access_log=False,
