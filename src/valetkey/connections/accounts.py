@@ -48,13 +48,14 @@ class ConnectorBook(Protocol):
 class Ending(Protocol):
     """What removing needs: `disconnect.Disconnecting`."""
 
-    async def end_for_good(self, connection: Connection, *, actor: str) -> Receipt: ...
+    async def end(self, connection: Connection, *, actor: str) -> Receipt: ...
 
 
 class Connections:
     """A person's connections. Another person's connection is not found.
 
-    `on_connected` runs each time an account was connected, once everybody can see it.
+    `on_connected` runs each time an account was connected, once everybody can see it; `on_removed` when its entry is
+    gone.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Connections:
         trail: Trail,
         disconnecting: Ending,
         on_connected: Sequence[Callable[[Connection], Awaitable[None]]] = (),
+        on_removed: Sequence[Callable[[Connection], Awaitable[None]]] = (),
     ) -> None:
         self._database = database
         self._notifications = notifications
@@ -75,6 +77,7 @@ class Connections:
         self._trail = trail
         self._disconnecting = disconnecting
         self._on_connected = on_connected
+        self._on_removed = on_removed
         self._memory: Memory[tuple[Connection, ...]] = Memory(notifications, TOPIC, clock=clock)
 
     # --- finding ----------------------------------------------------------------------------------------------------
@@ -153,9 +156,11 @@ class Connections:
     async def remove(self, person_id: str, connection_id: str) -> Receipt:
         """Disconnects, then drops the entry with all that hangs on it. What the disconnect did."""
         found = await self.get(person_id, connection_id)
-        done = await self._disconnecting.end_for_good(found, actor=f"person:{person_id}")
+        done = await self._disconnecting.end(found, actor=f"person:{person_id}")
         async with self._database.write() as tx:
             await repository.delete_connection(tx, connection_id)
+        for removed in self._on_removed:
+            await removed(found)
         await self._notifications.publish(TOPIC, person_id)
         await self.tell("connection.removed", found, actor=f"person:{person_id}")
         return done

@@ -153,11 +153,9 @@ class Disconnecting:
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
 
-    async def end_for_good(self, connection: Connection, *, actor: str) -> Receipt:
-        """As `end`, for a connection that is removed next. Only then may its lease begin at the first fence again."""
-        receipt = await self.end(connection, actor=actor)
+    async def forget(self, connection: Connection) -> None:
+        """For a connection that was removed: only now may its lease be dropped, since fences then begin anew."""
         await self._leases.forget(f"refresh:{connection.id}")
-        return receipt
 
     async def _end(self, connection: Connection, actor: str) -> Receipt:
         await self._bury(connection)  # 1.

@@ -126,6 +126,7 @@ def open_room(
         trail=trail,
         disconnecting=disconnecting,
         on_connected=on_connected,
+        on_removed=[disconnecting.forget],
     )
     discovery = Discovery(servers, upstreams=upstreams, parse=parse, seconds=discovery_seconds)
     callback = Callback(
