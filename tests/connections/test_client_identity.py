@@ -162,9 +162,10 @@ async def test_a_typed_client_id_comes_first_and_its_secret_goes_to_that_server_
         "client_secret_basic", [hub.room.identities.callback(server.issuer)], "CANARY-typed"
     )
     connector = await hub.connector(ada.person, service.url, client_id="typed-id")
-    steps = hub.room.trace.of(person_id=ada.person.id, connection_id="none")
-    found = await hub.room.servers.get(server.issuer, allow_http=True, steps=steps)
-    await hub.room.identities.hold_secret(connector, found, Secret("CANARY-typed"))
+    attempt = await hub.room.connecting.begin(ada, connector)
+    with pytest.raises(NotFound):
+        await hub.room.connecting.hold_client_secret(attempt.id, hub.browser(ada.person), Secret("from elsewhere"))
+    await hub.room.connecting.hold_client_secret(attempt.id, ada, Secret("CANARY-typed"))
 
     attempt, url = await hub.go(ada, connector)
     connection = await hub.come_back(ada, attempt, server.consent(url))
