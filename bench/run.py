@@ -19,6 +19,7 @@ from statistics import median
 
 from bench.targets import Target, open_targets
 from bench.tools import Tools, find_tools
+from bench.vault import main as bench_vault
 
 CONNECTIONS = (1, 16, 64)
 
@@ -39,10 +40,15 @@ Samples = Mapping[tuple[str, int], Sequence[Sample]]
 
 def main(arguments: Sequence[str]) -> int:
     """0, or 1 when an answer was wrong."""
-    parser = argparse.ArgumentParser(prog="./x bench", description="How fast a call is, beside nginx and nothing.")
+    parser = argparse.ArgumentParser(
+        prog="./x bench",
+        description="How fast a call is, beside nginx and nothing; `./x bench vault`: how fast the vault is.",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each time (2)")
     parser.add_argument("--json", action="store_true", help="print one last line with the figures as JSON")
+    if arguments[:1] == ["vault"]:
+        return bench_vault(arguments[1:])
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="vk-bench-") as name:
         directory = Path(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from weakref import WeakValueDictionary
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,15 +17,17 @@ from valetkey.store.notify import EVERYTHING, Notifications
 from valetkey.vault import repository
 from valetkey.vault.envelope import check_name, take_apart, wipe
 from valetkey.vault.keyring import Keyring
-from valetkey.vault.model import USES, Binding, HeaderTemplate, Mark, Tampered, Use
+from valetkey.vault.model import USES, Binding, HeaderTemplate, Mark, Superseded, Tampered, Use
 from valetkey.vault.root_keys import RootKey
-from valetkey.vault.sealing import Sealing, check_value, mark_of, own_purpose, pair
+from valetkey.vault.sealing import NewValue, Sealing, check_value, mark_of, own_purpose, pair
 from valetkey.vault.tickets import LONGEST, Opened, Shelf, Ticket
 
 SHREDDED = "vault.shredded"
 """Topic: tickets of this subject are cancelled, on every replica."""
 REPLACED = "vault.replaced"
 """Topic: this subject was sealed anew; tickets that are out stay good."""
+ROTATED = "vault.rotated"
+"""Topic: keys of this tenant were made or destroyed."""
 
 _KEPT_SUBJECTS = 10_000
 _KEPT_SECONDS = 30.0  # a value made ready is read again after this, should a notification have been lost
@@ -52,6 +54,7 @@ class Vault:
         notifications.subscribe("connections", self._something_changed)
         notifications.subscribe(REPLACED, self._something_changed)
         notifications.subscribe(SHREDDED, self._something_ended)
+        notifications.subscribe(ROTATED, self._something_rotated)
 
     async def start(self, deployment_id: str) -> None:
         """Proves the root key and finishes what a crash cut off. Raises `StartRefused`."""
@@ -79,12 +82,21 @@ class Vault:
             raise BadInput("Two values were given for one purpose.", field="purpose")
         subjects = sorted({binding.subject for _, binding in items} | ({since.subject} if since else set()))
         async with self._alone(subjects):
-            new = [await self._sealing.prepare(secret, binding) for secret, binding in items]
-            await self._sealing.write(new, since)
+            new = await self._sealed(items, since)
         for subject in subjects:
             self._shelf.drop(subject)
             await self._notifications.publish(REPLACED, subject)
         return [one.row.generation for one in new]
+
+    async def _sealed(self, items: Sequence[tuple[Secret, Binding]], since: Mark | None) -> list[NewValue]:
+        for _ in range(_TRIES - 1):
+            new = [await self._sealing.prepare(secret, binding) for secret, binding in items]
+            with suppress(Superseded):
+                await self._sealing.write(new, since)
+                return new
+        new = [await self._sealing.prepare(secret, binding) for secret, binding in items]
+        await self._sealing.write(new, since)
+        return new
 
     async def mark(self, subject: str) -> Mark:
         """What is sealed for `subject` now, for `seal_many(…, since=mark)` later."""
@@ -168,16 +180,17 @@ class Vault:
             keys = [key for key in found if own_purpose(key) == binding.purpose]
             try:
                 opened_row, key = pair(row, keys)
+                if opened_row.tenant != binding.tenant or key.tenant != binding.tenant:
+                    raise Tampered("The value belongs to another organization.")
+                bound_to = binding.associated_data(opened_row.generation)
+                data_key = await self.keyring.unwrap(key, purpose=binding.purpose, bound_to=bound_to)
                 break
             except VaultFailed:
-                # Between the two reads somebody may have sealed anew; a real disagreement is still there next time.
+                # Meanwhile somebody may have sealed anew, or rewrapped and destroyed the tenant's older key; a real
+                # disagreement is still there next time.
                 if attempt == _TRIES - 1:
                     raise
-        if opened_row.tenant != binding.tenant or key.tenant != binding.tenant:
-            raise Tampered("The value belongs to another organization.")
         sealed = take_apart(opened_row.ciphertext)
-        bound_to = binding.associated_data(opened_row.generation)
-        data_key = await self.keyring.unwrap(key, purpose=binding.purpose, bound_to=bound_to)
         try:
             check_name(sealed, data_key)
             cipher = AESGCM(data_key)
@@ -226,6 +239,12 @@ class Vault:
         else:  # a connection's id, or a person's: they never look alike
             self._shelf.drop(key)
             self._shelf.drop_person(key)
+
+    def _something_rotated(self, key: str) -> None:
+        if key == EVERYTHING:
+            self.keyring.forget_everything()
+        else:
+            self.keyring.forget(key)
 
     def _something_ended(self, key: str) -> None:
         if key == EVERYTHING:

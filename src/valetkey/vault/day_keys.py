@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -21,7 +22,7 @@ from valetkey.vault import repository
 from valetkey.vault.broker import SHREDDED
 from valetkey.vault.envelope import NONCE_SIZE, TAG_SIZE, key_name, new_key, wipe
 from valetkey.vault.keyring import Keyring
-from valetkey.vault.model import NothingSealed, Tampered, with_lengths
+from valetkey.vault.model import NothingSealed, Superseded, Tampered, with_lengths
 from valetkey.vault.repository import DataKeyRow
 
 _MAGIC = b"LG1\x01"
@@ -82,6 +83,9 @@ class DayKeys:
         if not _DAY.fullmatch(day):
             raise BadInput("A day is written YYYY-MM-DD.", field="day")
         drops = self._drops
+        with suppress(Superseded, NothingSealed):  # the tenant's key was rotated, or the older destroyed, meanwhile
+            row = await self._find(person_id, day) or await self._make(person_id, tenant, day)
+            return await self._ready(row, person_id, tenant, day, drops)
         row = await self._find(person_id, day) or await self._make(person_id, tenant, day)
         return await self._ready(row, person_id, tenant, day, drops)
 
@@ -89,6 +93,11 @@ class DayKeys:
         """The key, for reading; raises `NothingSealed` when it never was or was destroyed."""
         if kept := self.key_now(person_id, day):
             return kept
+        with suppress(NothingSealed):  # rewrapped, and the tenant's older key destroyed, while it was read
+            return await self._existing(person_id, tenant, day)
+        return await self._existing(person_id, tenant, day)
+
+    async def _existing(self, person_id: str, tenant: str, day: str) -> DayKey:
         drops = self._drops
         row = await self._find(person_id, day)
         if row is None:
@@ -126,6 +135,9 @@ class DayKeys:
             wipe(key)
         made = DataKeyRow(subject, day, 1, tenant, tenant_key.version, wrapped, name, self._clock.now())
         async with self._keyring.database.write() as tx:
+            if not await repository.is_newest_tenant_key(tx, tenant, tenant_key.version):
+                self._keyring.forget(tenant)
+                raise Superseded("The key of the organization was rotated in the meantime.")
             await repository.add_data_key_once(tx, made)
             row = await repository.find_data_key(tx, subject, day)  # another process may have been quicker
         assert row is not None

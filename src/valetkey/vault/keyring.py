@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -44,30 +44,48 @@ class TenantKey:
     def _context(self, subject: str, purpose: str, generation: int, digest: bytes) -> bytes:
         return with_lengths("dek", self.tenant, self.version, subject, purpose, generation, digest)
 
-    def wrap(self, key: bytearray, *, subject: str, purpose: str, generation: int, bound_to: bytes) -> bytes:
-        """A data key wrapped for one place (`subject`, `purpose`, `generation`) and everything in `bound_to`."""
-        digest = hashlib.sha256(bound_to).digest()
+    def _wrap(self, key: bytearray, subject: str, purpose: str, generation: int, digest: bytes) -> bytes:
         nonce = os.urandom(NONCE_SIZE)
         context = self._context(subject, purpose, generation, digest)
         return _MAGIC + digest + nonce + self.cipher.encrypt(nonce, key, context)
 
-    def unwrap(self, row: DataKeyRow, *, purpose: str, bound_to: bytes) -> bytearray:
-        """The data key of `row`, for the caller to wipe. `purpose` is the row's own, without what marks it staged."""
-        wrapped = row.wrapped
-        if len(wrapped) != _BODY_AT + KEY_SIZE + TAG_SIZE or not wrapped.startswith(_MAGIC):
-            raise Tampered("A wrapped data key is not of a known version.")
-        digest = hashlib.sha256(bound_to).digest()
-        if not hmac.compare_digest(wrapped[len(_MAGIC) : _NONCE_AT], digest):
-            raise Tampered("The value belongs to something else than it is asked for.")
+    def _unwrap(self, row: DataKeyRow, purpose: str, digest: bytes) -> bytearray:
         key = bytearray(KEY_SIZE)
         context = self._context(row.subject, purpose, row.generation, digest)
         try:
-            self.cipher.decrypt_into(wrapped[_NONCE_AT:_BODY_AT], wrapped[_BODY_AT:], context, key)
+            self.cipher.decrypt_into(row.wrapped[_NONCE_AT:_BODY_AT], row.wrapped[_BODY_AT:], context, key)
         except InvalidTag as error:
             raise Tampered("A wrapped data key, or what it belongs to, was changed.") from error
         if not hmac.compare_digest(key_name(key), row.commitment):
             raise WrongKey("A data key is not the one its row names.")
         return key
+
+    def wrap(self, key: bytearray, *, subject: str, purpose: str, generation: int, bound_to: bytes) -> bytes:
+        """A data key wrapped for one place (`subject`, `purpose`, `generation`) and everything in `bound_to`."""
+        digest = hashlib.sha256(bound_to).digest()
+        return self._wrap(key, subject, purpose, generation, digest)
+
+    def unwrap(self, row: DataKeyRow, *, purpose: str, bound_to: bytes) -> bytearray:
+        """The data key of `row`, for the caller to wipe. `purpose` is the row's own, without what marks it staged."""
+        digest = hashlib.sha256(bound_to).digest()
+        if not hmac.compare_digest(_digest_of(row.wrapped), digest):
+            raise Tampered("The value belongs to something else than it is asked for.")
+        return self._unwrap(row, purpose, digest)
+
+    def rewrap(self, row: DataKeyRow, *, purpose: str, under: TenantKey) -> bytes:
+        """The data key of `row` wrapped `under` another key of the same tenant, bound to what it was bound to."""
+        digest = _digest_of(row.wrapped)
+        key = self._unwrap(row, purpose, digest)
+        try:
+            return under._wrap(key, row.subject, purpose, row.generation, digest)
+        finally:
+            wipe(key)
+
+
+def _digest_of(wrapped: bytes) -> bytes:
+    if len(wrapped) != _BODY_AT + KEY_SIZE + TAG_SIZE or not wrapped.startswith(_MAGIC):
+        raise Tampered("A wrapped data key is not of a known version.")
+    return wrapped[len(_MAGIC) : _NONCE_AT]
 
 
 class Keyring:
@@ -133,7 +151,7 @@ class Keyring:
             return kept
         async with self.database.read() as tx:
             row = await repository.find_newest_tenant_key(tx, tenant)
-        opened = await self._open(row or await self._make(tenant))
+        opened = await self._open(row or await self.make(tenant, 1))
         self._newest[tenant] = opened
         if len(self._newest) > _TENANTS_KEPT:
             self._newest.popitem(last=False)
@@ -155,18 +173,52 @@ class Keyring:
         tenant_key = await self.version(row.tenant, row.tenant_key_version)
         return tenant_key.unwrap(row, purpose=purpose, bound_to=bound_to)
 
-    async def _make(self, tenant: str) -> TenantKeyRow:
+    def forget(self, tenant: str) -> None:
+        """The tenant's keys are read again: one was made, or destroyed."""
+        self._newest.pop(tenant, None)
+        for name in [name for name in self._by_version if name[0] == tenant]:
+            del self._by_version[name]
+
+    def forget_everything(self) -> None:
+        self._newest.clear()
+        self._by_version.clear()
+
+    async def make(self, tenant: str, version: int) -> TenantKeyRow:
+        """A new key of the tenant, unless that version is there; the newest row."""
         key = new_key()
+        root_version = self._root.version  # before wrapping: too low is rewrapped once more, too high never
         try:
-            wrapped = await self._root.wrap(key, context=with_lengths("kek", tenant, 1))
+            wrapped = await self._root.wrap(key, context=with_lengths("kek", tenant, version))
         finally:
             wipe(key)
-        made = TenantKeyRow(tenant, 1, self._root.version, wrapped, self._clock.now())
+        made = TenantKeyRow(tenant, version, root_version, wrapped, self._clock.now())
         async with self.database.write() as tx:
             await repository.add_tenant_key(tx, made)
             row = await repository.find_newest_tenant_key(tx, tenant)  # another process may have been quicker
         assert row is not None
         return row
+
+    async def rewrap(self, row: TenantKeyRow) -> TenantKeyRow:
+        """The tenant's key under the newest root key."""
+        context = with_lengths("kek", row.tenant, row.version)
+        root_version = self._root.version
+        key = await self._root.unwrap(row.wrapped, context=context)
+        try:
+            return replace(row, root_version=root_version, wrapped=await self._root.wrap(key, context=context))
+        finally:
+            wipe(key)
+
+    async def rewrap_canary(self) -> None:
+        """The proof of the root key, under the newest."""
+        async with self.database.read() as tx:
+            found = await repository.find_canary(tx)
+        if found is None:
+            return
+        context = with_lengths("canary", found[0])
+        opened = await self._root.unwrap(found[1], context=context)
+        sealed = await self._root.wrap(opened, context=context)
+        async with self.database.write() as tx:
+            await repository.replace_canary(tx, sealed, over=found[1])
 
     async def _open(self, row: TenantKeyRow) -> TenantKey:
         key = await self._root.unwrap(row.wrapped, context=with_lengths("kek", row.tenant, row.version))

@@ -130,7 +130,28 @@ class TicketSpent(VaultFailed):
     code = "ticket_spent"
 
 
+class Superseded(VaultFailed):
+    """A newer key of the organization wraps by now; what was wrapped under the older is wrapped anew."""
+
+    code = "superseded"
+
+
 class Overtaken(VaultFailed):
     """While this was being sealed the subject was shredded or sealed anew; what came first stands."""
 
     code = "overtaken"
+
+
+@dataclass(frozen=True, slots=True)
+class EveryTenant:
+    """The keys of all organizations."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneTenant:
+    """The keys of one organization."""
+
+    tenant: str
+
+
+Tenants = EveryTenant | OneTenant

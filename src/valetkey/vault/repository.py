@@ -170,6 +170,12 @@ async def add_tenant_key(tx: AsyncConnection, row: TenantKeyRow) -> bool:
     return await _insert_once(tx, tenant_key, _values(row))
 
 
+async def is_newest_tenant_key(tx: AsyncConnection, tenant: str, version: int) -> bool:
+    """Whether this is the tenant's newest key; it stays there until the transaction ends."""
+    newest = select(tenant_key.c.version).where(tenant_key.c.tenant == tenant)
+    return version == await tx.scalar(newest.order_by(tenant_key.c.version.desc()).limit(1).with_for_update(read=True))
+
+
 async def has_tenant_keys(tx: AsyncConnection) -> bool:
     return bool(await tx.scalar(select(exists(select(tenant_key.c.tenant)))))
 
@@ -182,3 +188,7 @@ async def find_canary(tx: AsyncConnection) -> tuple[str, bytes] | None:
 
 async def add_canary(tx: AsyncConnection, deployment_id: str, sealed: bytes) -> bool:
     return await _insert_once(tx, canary, {"id": 1, "deployment_id": deployment_id, "sealed": sealed})
+
+
+async def replace_canary(tx: AsyncConnection, sealed: bytes, *, over: bytes) -> None:
+    await tx.execute(update(canary).where(canary.c.id == 1, canary.c.sealed == over).values(sealed=sealed))

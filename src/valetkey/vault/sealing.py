@@ -34,7 +34,7 @@ from valetkey.store.database import Database
 from valetkey.vault import repository
 from valetkey.vault.envelope import key_name, new_key, seal, take_apart, wipe
 from valetkey.vault.keyring import Keyring
-from valetkey.vault.model import Binding, Mark, NothingSealed, Overtaken, RolledBack
+from valetkey.vault.model import Binding, Mark, NothingSealed, Overtaken, RolledBack, Superseded
 from valetkey.vault.repository import STAGED, DataKeyRow, SecretRow
 
 _STAGED_FOR = timedelta(minutes=10)  # no seal takes this long; a staged key this old was cut off
@@ -97,7 +97,13 @@ class Sealing:
         )
 
     async def write(self, new: Sequence[NewValue], since: Mark | None) -> None:
+        """Writes what was prepared. Raises `Overtaken`, or `Superseded`: then prepare anew."""
         async with self._keyring.database.write() as tx:  # 1. the keys, beside those in use
+            for tenant, version in {(one.key.tenant, one.key.tenant_key_version) for one in new}:
+                # In one transaction with adding: a key that is not the newest may be destroyed the next moment.
+                if not await repository.is_newest_tenant_key(tx, tenant, version):
+                    self._keyring.forget(tenant)
+                    raise Superseded("The key of the organization was rotated in the meantime.")
             await repository.add_data_keys(tx, [one.key for one in new])
         try:
             await self._write_ciphertexts(new, since)  # 2. the values, if nothing moved

@@ -6,6 +6,7 @@ default key, and any doubt about a key refuses the start.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -20,6 +21,15 @@ class RootKey(Protocol):
     @property
     def version(self) -> int:
         """Of the key that wraps; grows with rotation."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[int, str]:
+        """The versions at hand and the ids of their keys; the older ones only unwrap."""
+        ...
+
+    async def rotate(self) -> int:
+        """Makes a new key, which wraps from now on; its version. The older stay. Raises `BadInput` if it cannot."""
         ...
 
     async def wrap(self, plaintext: bytes | bytearray, *, context: bytes) -> bytes:

@@ -7,57 +7,65 @@ morning has nothing else to go by.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from valetkey.kernel.errors import StartRefused
-from valetkey.vault.envelope import KEY_SIZE, NONCE_SIZE, TAG_SIZE, wipe
-from valetkey.vault.model import Tampered, WrongKey
+from valetkey.vault.envelope import KEY_SIZE, wipe
+from valetkey.vault.model import WrongKey
+from valetkey.vault.root_keys.held import HeldKeys
 
-_MAGIC = b"RK1\x01"
-_ID_SIZE = 8
 _RESTORE = "Put the key back from your backup of it."
 
 
-class FileRootKey:
-    """A root key read from a file. The key itself stays inside the cipher object."""
+class FileRootKey(HeldKeys):
+    """Root keys read from files: version 1 from `path`, each later one from a file beside it, `path` and `.VERSION`."""
 
-    version = 1
-
-    def __init__(self, key: bytearray, *, path: Path, created: bool) -> None:
-        self._cipher = AESGCM(key)
-        self._id = hashlib.sha256(b"valetkey-root-id" + key).digest()[:_ID_SIZE]
+    def __init__(self, key: bytearray, *, path: Path, created: bool, version: int = 1) -> None:
+        super().__init__()
+        self.hold(key, version=version)
         self.path = path
         self.created = created
         """Whether this start made the key: then the operator is told to back it up, apart from the data."""
 
-    @property
-    def key_id(self) -> str:
-        return self._id.hex()
+    def file_of(self, version: int) -> Path:
+        """Where the key of that version lies."""
+        return _file_of(self.path, version)
 
-    async def wrap(self, plaintext: bytes | bytearray, *, context: bytes) -> bytes:
-        nonce = os.urandom(NONCE_SIZE)
-        return _MAGIC + self._id + nonce + self._cipher.encrypt(nonce, plaintext, b"root" + context)
+    async def rotate(self) -> int:
+        """A new key in a file of its own, on the disk before it wraps anything. The hub never removes a key file."""
+        self._take_newer()  # one that a cut-off rotation, or another process, made
+        version = self.version + 1
+        _create(self.file_of(version))
+        key = _read(self.file_of(version))
+        try:
+            self.hold(key, version=version)
+        finally:
+            wipe(key)
+        return version
 
     async def unwrap(self, wrapped: bytes, *, context: bytes) -> bytearray:
-        nonce_at, body_at = len(_MAGIC) + _ID_SIZE, len(_MAGIC) + _ID_SIZE + NONCE_SIZE
-        if len(wrapped) < body_at + TAG_SIZE or not wrapped.startswith(_MAGIC):
-            raise Tampered("A wrapped key is not of a known version.")
-        if wrapped[len(_MAGIC) : nonce_at] != self._id:
-            raise WrongKey("The key was wrapped under another root key.")
-        plaintext = bytearray(len(wrapped) - body_at - TAG_SIZE)
         try:
-            self._cipher.decrypt_into(wrapped[nonce_at:body_at], wrapped[body_at:], b"root" + context, plaintext)
-        except InvalidTag as error:
-            raise Tampered("A wrapped key, or what it belongs to, was changed.") from error
-        return plaintext
+            return await super().unwrap(wrapped, context=context)
+        except WrongKey:
+            if not self._take_newer():
+                raise
+        return await super().unwrap(wrapped, context=context)
+
+    def _take_newer(self) -> bool:
+        """Reads the key files made since we started; whether there was one."""
+        newer = [version for version in _versions(self.path) if version not in self.versions]
+        for version in newer:
+            key = _read(self.file_of(version))
+            try:
+                self.hold(key, version=version)
+            finally:
+                wipe(key)
+        return bool(newer)
 
 
 def open_or_create(path: Path, *, forbidden_below: Sequence[Path], may_create: bool) -> FileRootKey:
@@ -67,18 +75,48 @@ def open_or_create(path: Path, *, forbidden_below: Sequence[Path], may_create: b
     `StartRefused`, with a sentence of its own for each thing that can be wrong.
     """
     _check_place(path, forbidden_below)
+    versions = _versions(path)
     created = False
-    try:
-        descriptor = _open(path)
-    except FileNotFoundError:
+    if not versions:
         if not may_create:
             raise StartRefused(
                 f"The root key {path} is missing, but this deployment already has keys that only it opens.",
                 hint=f"{_RESTORE} A new key would open nothing.",
-            ) from None
+            )
         _create(path)
-        created = True
-        descriptor = _open(path)
+        versions, created = [1], True
+    opened: FileRootKey | None = None
+    for version in versions:
+        key = _read(_file_of(path, version))
+        try:
+            if opened is None:
+                opened = FileRootKey(key, path=path, created=created, version=version)
+            else:
+                opened.hold(key, version=version)
+        finally:
+            wipe(key)
+    assert opened is not None
+    return opened
+
+
+def _file_of(path: Path, version: int) -> Path:
+    return path if version == 1 else path.with_name(f"{path.name}.{version}")
+
+
+def _versions(path: Path) -> list[int]:
+    """Which versions have a file (or whatever stands in its place: reading it says what is wrong with that)."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except FileNotFoundError:
+        return []
+    later = re.compile(re.escape(path.name) + r"\.([1-9][0-9]{0,5})")
+    found = [int(match[1]) for name in names if (match := later.fullmatch(name)) and match[1] != "1"]
+    return sorted([1, *found] if path.name in names else found)
+
+
+def _read(path: Path) -> bytearray:
+    """The key in the file at `path`, for the caller to wipe."""
+    descriptor = _open(path)
     try:
         _check_file(path, os.fstat(descriptor))
         key = bytearray(KEY_SIZE)
@@ -88,9 +126,10 @@ def open_or_create(path: Path, *, forbidden_below: Sequence[Path], may_create: b
         os.close(descriptor)
     try:
         _check_content(path, key)
-        return FileRootKey(key, path=path, created=created)
-    finally:
+    except StartRefused:
         wipe(key)
+        raise
+    return key
 
 
 def _check_place(path: Path, forbidden_below: Sequence[Path]) -> None:
@@ -136,8 +175,8 @@ def _open(path: Path) -> int:
     try:
         # O_NONBLOCK: a named pipe put in the key's place must not make the start hang.
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as error:
+        raise StartRefused(f"The root key {path} went away while it was read.", hint=_RESTORE) from error
     except PermissionError as error:
         raise StartRefused(
             f"The root key {path} cannot be read by the hub's user.",

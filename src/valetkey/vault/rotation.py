@@ -1,0 +1,211 @@
+"""Rotating keys while the hub serves: a new key wraps from the first instant, the older unwrap until nothing is left.
+
+Moving on what hangs on an older key is called rewrapping. It goes in batches, each a transaction that only touches rows
+still on an older key. So it can be cut off anywhere and begun again, run twice at once, and meet people who seal, shred
+and read. Nothing sealed is decrypted: only the wrapping of its key changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import VaultFailed
+from valetkey.store.notify import Notifications
+from valetkey.vault import repository
+from valetkey.vault import rotation_repository as rows
+from valetkey.vault.broker import ROTATED
+from valetkey.vault.keyring import Keyring, TenantKey
+from valetkey.vault.model import Tenants
+from valetkey.vault.repository import DataKeyRow
+from valetkey.vault.root_keys import RootKey
+from valetkey.vault.rotation_repository import Counts, Moved
+from valetkey.vault.sealing import own_purpose
+
+BATCH = 1000
+_MOST_DAMAGED = 10_000  # of one organization; whoever has more restores the keyring
+
+OnProgress = Callable[[int], None]
+"""Told after each batch how many keys were rewrapped since the last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootVersion:
+    """One version of the root key: its id, and how many keys hang on it."""
+
+    version: int
+    key_id: str
+    keys: int
+    is_at_hand: bool
+    """Whether the provider has it. One that is not, and has keys, is to be put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStatus:
+    """What there is, and what is left on older keys."""
+
+    roots: Sequence[RootVersion]
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrapped:
+    """What one run of rewrapping did. `damaged` keys did not open under the key they name, and stay as they are."""
+
+    tenant_keys: int
+    data_keys: int
+    damaged: int
+    destroyed: int
+    """Older tenant keys, on which nothing hung any more."""
+    is_done: bool
+    """False when time was up before all had been moved."""
+
+
+class Rotation:
+    """Makes new keys, moves what hangs on older ones, and says what is left."""
+
+    def __init__(self, keyring: Keyring, root: RootKey, *, clock: Clock, notifications: Notifications) -> None:
+        self._keyring = keyring
+        self._root = root
+        self._clock = clock
+        self._notifications = notifications
+
+    async def status(self, tenants: Tenants) -> KeyStatus:
+        """Counts among `tenants`; the root key is the same for all."""
+        async with self._keyring.database.read() as tx:
+            counts = await rows.count(tx, tenants, root_version=self._root.version)
+            hanging = await rows.count_by_root(tx)
+        at_hand = self._root.versions
+        return KeyStatus(
+            [
+                RootVersion(version, at_hand.get(version, ""), hanging.get(version, 0), version in at_hand)
+                for version in sorted({*at_hand, *hanging})
+            ],
+            counts,
+        )
+
+    async def rotate_root(self) -> int:
+        """A new root key, which wraps from now on; its version. `rewrap` moves the tenants' keys under it."""
+        return await self._root.rotate()
+
+    async def rotate_tenant(self, tenant: str) -> int:
+        """A new key of the tenant, which wraps from now on; its version. Without one yet, the first is made."""
+        async with self._keyring.database.read() as tx:
+            newest = await repository.find_newest_tenant_key(tx, tenant)
+        made = await self._keyring.make(tenant, newest.version + 1 if newest else 1)
+        await self._tell(tenant)
+        return made.version
+
+    async def rewrap(self, tenants: Tenants, *, seconds: float, on_progress: OnProgress) -> Rewrapped:
+        """Moves everything of `tenants` under the newest keys and destroys older tenant keys that are then bare.
+
+        Stops after `seconds`, between two batches: call again until `is_done`.
+        """
+        until = self._clock.monotonic() + seconds
+        tenant_keys = await self._rewrap_tenant_keys(tenants, until, on_progress)
+        data_keys, destroyed, damaged, is_done = 0, 0, tenant_keys.damaged, tenant_keys.is_done
+        async with self._keyring.database.read() as tx:
+            waiting = await rows.find_tenants_with_older_keys(tx, tenants)
+        for tenant in waiting:
+            if not is_done:
+                break
+            one = await self._rewrap_data_keys(tenant, until, on_progress)
+            data_keys, damaged, is_done = data_keys + one.moved, damaged + one.damaged, one.is_done
+            destroyed += await self._destroy_older(tenant)
+        if tenant_keys.moved or data_keys or destroyed:
+            await self._keyring.database.truncate_log()  # what was wrapped under the older keys, out of it too
+        return Rewrapped(tenant_keys.moved, data_keys, damaged, destroyed, is_done)
+
+    async def _rewrap_tenant_keys(self, tenants: Tenants, until: float, on_progress: OnProgress) -> _Run:
+        await self._keyring.rewrap_canary()
+        bad: set[tuple[str, int]] = set()
+        moved = 0
+        while True:
+            async with self._keyring.database.read() as tx:
+                found = await rows.find_tenant_keys_before(tx, tenants, self._root.version, BATCH + len(bad))
+            batch = [row for row in found if (row.tenant, row.version) not in bad]
+            if not batch:
+                return _Run(moved, len(found), is_done=True)
+            if self._clock.monotonic() >= until:
+                return _Run(moved, len(bad), is_done=False)
+            new = []
+            for row in batch:
+                try:
+                    new.append(await self._keyring.rewrap(row))
+                except VaultFailed:
+                    bad.add((row.tenant, row.version))
+            if new:
+                async with self._keyring.database.write() as tx:
+                    await rows.rewrap_tenant_keys(tx, new)
+            moved += len(new)
+            on_progress(len(new))
+
+    async def _rewrap_data_keys(self, tenant: str, until: float, on_progress: OnProgress) -> _Run:
+        self._keyring.forget(tenant)  # another process may have made a newer one
+        under = await self._keyring.newest(tenant)
+        damaged: set[tuple[str, str]] = set()
+        moved = 0
+        while True:
+            async with self._keyring.database.read() as tx:
+                found = await rows.find_data_keys_before(tx, tenant, under.version, BATCH + len(damaged))
+            batch = [row for row in found if (row.subject, row.purpose) not in damaged]
+            if not batch or len(damaged) > _MOST_DAMAGED:
+                return _Run(moved, len(found), is_done=True)
+            if self._clock.monotonic() >= until:
+                return _Run(moved, len(damaged), is_done=False)
+            older = await self._older(tenant, {row.tenant_key_version for row in batch})
+            # Beside the event loop, so that calls go on; a batch is some ten milliseconds of encryption.
+            new, bad = await asyncio.to_thread(_rewrapped, batch, older, under)
+            if new:
+                async with self._keyring.database.write() as tx:
+                    await rows.rewrap_data_keys(tx, new, version=under.version)
+            damaged |= {(row.subject, row.purpose) for row in bad}
+            moved += len(new)
+            on_progress(len(new))
+
+    async def _older(self, tenant: str, versions: set[int]) -> dict[int, TenantKey]:
+        """Those of the versions that can be opened; who else rewraps may just have destroyed one."""
+        found = {}
+        for version in versions:
+            with suppress(VaultFailed):
+                found[version] = await self._keyring.version(tenant, version)
+        return found
+
+    async def _destroy_older(self, tenant: str) -> int:
+        async with self._keyring.database.write() as tx:
+            newest = await repository.find_newest_tenant_key(tx, tenant)
+            assert newest is not None
+            destroyed = await rows.destroy_tenant_keys_before(tx, tenant, newest.version)
+        if destroyed:
+            await self._tell(tenant)
+        return destroyed
+
+    async def _tell(self, tenant: str) -> None:
+        self._keyring.forget(tenant)
+        await self._notifications.publish(ROTATED, tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    moved: int
+    damaged: int
+    is_done: bool
+
+
+def _rewrapped(
+    batch: Sequence[DataKeyRow], older: dict[int, TenantKey], under: TenantKey
+) -> tuple[list[Moved], list[DataKeyRow]]:
+    """The keys of `batch` wrapped `under` the newest, and the rows whose key does not open."""
+    new: list[Moved] = []
+    bad: list[DataKeyRow] = []
+    for row in batch:
+        try:
+            wrapped = older[row.tenant_key_version].rewrap(row, purpose=own_purpose(row), under=under)
+        except (VaultFailed, KeyError):
+            bad.append(row)
+        else:
+            new.append(Moved(row, wrapped))
+    return new, bad
