@@ -61,6 +61,7 @@ from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import holds_keys
 from valetkey.vault.root_keys.file import FileRootKey, open_or_create
+from valetkey.vault.rotation import Rotation
 from valetkey.web.client_document_show import client_document_route
 from valetkey.web.services import Services as WebServices
 from valetkey.web.site import Site
@@ -234,6 +235,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         ),
         clock=clock,
         public_url=settings.public_url,
+        development=settings.development,
     )
     fetches = WatchedFetches(ground.outbound.web, clock=clock)
     authserver = AuthServer(
@@ -273,6 +275,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             trail=trail,
             call_tool=_caller(gateway),
             pages=Pages(settings.public_url),
+            rotation=Rotation(ground.vault.keyring, ground.root_key, clock=clock, notifications=notifications),
+            clock=clock,
         )
     )
     control = ControlSocket(api, settings.data)

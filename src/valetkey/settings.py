@@ -49,6 +49,9 @@ class Settings:
     pinned_clients: tuple[Path, ...] = ()
     """Client ID metadata documents (JSON files) of assistants, for hubs that cannot fetch them."""
 
+    development: bool = False
+    """Serves every component of the pages in every state on /_components, for whoever works on them."""
+
     @property
     def is_public(self) -> bool:
         """Whether people reach the hub over https."""
@@ -100,8 +103,9 @@ def _checked(given: dict[str, object]) -> Settings:
     for name in ("allow_network", "trusted_proxy"):
         values[name] = tuple(_network(name, text) for text in _many(values, name))
     values["pinned_clients"] = tuple(Path(str(path)).expanduser() for path in _many(values, "pinned_clients"))
-    if isinstance(reachable := values.get("client_id_reachable"), str):
-        values["client_id_reachable"] = reachable.lower() not in ("0", "false", "no", "off")
+    for name in ("client_id_reachable", "development"):
+        if isinstance(said := values.get(name), str):
+            values[name] = said.lower() not in ("0", "false", "no", "off")
     if root_key := values.get("root_key"):
         values["root_key"] = Path(str(root_key)).expanduser().absolute()
     settings = Settings(**values)  # type: ignore[arg-type]  # each value was checked or converted above

@@ -161,6 +161,20 @@ async def test_an_admin_cannot_become_an_owner_by_way_of_a_link(world: World) ->
     assert (link.status_code, disable.status_code, promote.status_code) == (404, 404, 422)
 
 
+@pytest.mark.parametrize("role", [Role.OWNER, Role.ADMIN])
+async def test_nobody_gets_a_link_into_the_account_of_somebody_who_has_a_way_in(world: World, role: Role) -> None:
+    """Whoever hands a link out can follow it; recovering is for the operator, on the hub's host."""
+    _, grace = await world.signed_in("grace")
+    browser, _ = await world.signed_in("ada", role=role)
+    await browser.open("/admin")
+
+    answer = await browser.send(f"/admin/people/{grace.id}/link")
+
+    assert answer.status_code == 409
+    assert "valetkey user invite grace --recovery" in answer.text
+    assert "/signin/link/" not in answer.text
+
+
 async def test_people_of_another_organization_are_nobody_here(world: World) -> None:
     elsewhere = await world.services.organizations.create("Elsewhere", "organization")
     stranger = await world.services.people.create(

@@ -102,10 +102,10 @@ def make_plan(
     issuer_host = parse(server.issuer).host if server else ""
     shown = ConnectFacts(
         connector_url=connector.url,
-        connector_host=url.host,
+        connector_host=_authority(url),
         issuer=server.issuer if server else "",
-        issuer_host=issuer_host,
-        token_host=server.token_endpoint.host if server else "",
+        issuer_host=_authority(parse(server.issuer)) if server else "",
+        token_host=_authority(server.token_endpoint) if server else "",
         scopes=choice.scopes,
         scope_origin=choice.origin,
         client_source=client_source,
@@ -118,6 +118,11 @@ def make_plan(
     )
     plan = Plan(shown=shown, server=server, accepted_beyond=extra, connector_version=connector.version)
     return replace(plan, shown=replace(shown, hash=_hash(plan.document())))
+
+
+def _authority(url: Url) -> str:
+    """Host and, where it is not the scheme's own, port: on one machine only the port tells services apart."""
+    return url.origin.partition("://")[2]
 
 
 def another_domain(one: str, other: str) -> bool:

@@ -1,4 +1,4 @@
-"""Inviting somebody, or giving somebody who lost their way in a new link. The link is shown once, to be handed over."""
+"""Inviting somebody, or giving somebody who never signed in a new link. The link is shown once, to be handed over."""
 
 from __future__ import annotations
 
@@ -40,8 +40,13 @@ async def submit_link(visit: Visit) -> Response:
     if (detour := ask_again(visit, to="/admin")) is not None:
         return detour
     person = await managed_person(visit)
-    has_credential = await visit.services.people.has_credential(person.id)
-    return await _link_page(visit, person, "recovery" if has_credential else "invite")
+    if await visit.services.people.has_credential(person.id):
+        # Whoever hands out a recovery link can follow it: no role here opens another person's account.
+        raise Conflict(
+            f"{person.login} has a password or a passkey.",
+            hint=f"Somebody on the hub's host can recover the account: valetkey user invite {person.login} --recovery",
+        )
+    return await _link_page(visit, person, "invite")
 
 
 async def managed_person(visit: Visit) -> Person:
@@ -49,7 +54,7 @@ async def managed_person(visit: Visit) -> Person:
     person = await visit.services.people.get(visit.path("person"))
     if person.organization_id != visit.person.organization_id:
         raise NotFound("There is no such person.")
-    # Whoever can send an owner a recovery link can become that owner.
+    # Whoever can send an owner a link can become that owner.
     if person.role is Role.OWNER and not may(visit.person.role, Act.MANAGE_OWNERS):
         raise NotFound("There is no such person.")
     return person
@@ -57,12 +62,11 @@ async def managed_person(visit: Visit) -> Person:
 
 async def _link_page(visit: Visit, person: Person, purpose: LinkPurpose) -> Response:
     token = await visit.services.links.issue(person.id, purpose=purpose, by=visit.actor)
-    recovery = " It works beside what they have, and that it was used is recorded." if purpose == "recovery" else ""
     # Revealed because this page is the one time that the link is seen.
     return visit.page(
         "shown_once.html",
         title="A one-time link",
-        lead=f"Hand it to {person.login}, by a way that only they can read. Good for 15 minutes, once.{recovery}",
+        lead=f"Hand it to {person.login}, by a way that only they can read. Good for 15 minutes, once.",
         text=visit.public_url + link_path(token.reveal().decode()),
         example="",
         done="/admin",
