@@ -1,70 +1,62 @@
 """Puts a token on each request, for a client that has none: the suite sends no `Authorization` when it tests a server.
 
-`VALETKEY_TOKEN=… python -m tests.conformance.shim --fd N --to http://localhost:PORT`. Everything else passes as it
-came, but for this listener's own name: in `Host` and `Origin` it becomes the hub's; a strange one stays strange.
+`VALETKEY_TOKEN=… python -m tests.conformance.shim --fd N --to http://localhost:PORT`. Everything else passes byte for
+byte, but for this listener's own name: in `Host` and `Origin` it becomes the hub's; a strange one stays strange. One
+request to a connection, so that only heads have to be understood, and who hangs up here has hung up on the hub.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import socket
+from asyncio import StreamReader, StreamWriter
 from urllib.parse import urlsplit
 
-import anyio
-import httpx2
-import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-_OURS = {b"connection", b"content-length", b"transfer-encoding", b"keep-alive", b"accept-encoding", b"date"}
+def rewritten(head: bytes, *, own: bytes, hub: bytes, token: str) -> bytes:
+    """The head of a request as the hub gets it. `own` and `hub` are host and port."""
+    request, *fields = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    kept = [
+        field.replace(own, hub) if field.lower().startswith((b"host:", b"origin:")) else field
+        for field in fields
+        if not field.lower().startswith((b"connection:", b"keep-alive:"))
+    ]
+    kept += [b"Authorization: Bearer " + token.encode(), b"Connection: close"]
+    return b"\r\n".join([request, *kept, b"", b""])
 
 
-def shim(to: str, token: str) -> ASGIApp:
-    hub = urlsplit(to).netloc.encode()
-    http = httpx2.AsyncClient(timeout=None, trust_env=False)
+async def serve(listening: socket.socket, to: str, token: str) -> None:
+    hub = urlsplit(to)
+    own = b"localhost:%d" % listening.getsockname()[1]
 
-    async def relay(scope: Scope, receive: Receive, send: Send) -> None:
-        # White space around a value is none of the value (RFC 9110 5.5); the parser here leaves it there.
-        given = [(name, value.strip(b" \t")) for name, value in scope["headers"] if name not in _OURS]
-        own = dict(given).get(b"host", b"") if scope["server"] else b""
-        if own.rpartition(b":")[2] == str(scope["server"][1]).encode():
-            given = [
-                (name, value.replace(own, hub) if name in (b"host", b"origin") else value) for name, value in given
-            ]
-        given.append((b"authorization", b"Bearer " + token.encode()))
-        body = b""
-        while (message := await receive())["type"] == "http.request":
-            body += message["body"]
-            if not message.get("more_body"):
-                break
-        async with http.stream(scope["method"], to + scope["path"], headers=given, content=body) as answer:
-            back = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _OURS]
-            await send({"type": "http.response.start", "status": answer.status_code, "headers": back})
-            async for piece in answer.aiter_raw():
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+    async def relay(reader: StreamReader, writer: StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            writer.close()
+            return
+        from_hub, to_hub = await asyncio.open_connection(hub.hostname, hub.port)
+        to_hub.write(rewritten(head, own=own, hub=hub.netloc.encode(), token=token))
+        ways = {asyncio.create_task(_copy(reader, to_hub)), asyncio.create_task(_copy(from_hub, writer))}
+        _, left = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for task in left:
+            task.cancel()
+        to_hub.close()
+        writer.close()
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        # Who hangs up here has hung up on the hub, too: on the modern wire that cancels the call.
-        async with anyio.create_task_group() as group:
+    async with await asyncio.start_server(relay, sock=listening) as server:
+        await server.serve_forever()
 
-            async def until_gone() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                group.cancel_scope.cancel()
 
-            first: list[bool] = []
-
-            async def listening() -> dict[str, object]:
-                message = await receive()
-                if not message.get("more_body") and not first:
-                    first.append(True)
-                    group.start_soon(until_gone)
-                return dict(message)
-
-            await relay(scope, listening, send)
-            group.cancel_scope.cancel()
-
-    return app
+async def _copy(reader: StreamReader, writer: StreamWriter) -> None:
+    try:
+        while piece := await reader.read(65536):
+            writer.write(piece)
+            await writer.drain()
+    except ConnectionError:
+        pass  # the end, less politely
 
 
 if __name__ == "__main__":
@@ -72,11 +64,4 @@ if __name__ == "__main__":
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--to", required=True)
     given = parser.parse_args()
-    uvicorn.run(
-        shim(given.to, os.environ["VALETKEY_TOKEN"]),
-        fd=given.fd,
-        log_level="warning",
-        lifespan="off",
-        server_header=False,
-        timeout_graceful_shutdown=1,
-    )
+    asyncio.run(serve(socket.socket(fileno=given.fd), given.to, os.environ["VALETKEY_TOKEN"]))

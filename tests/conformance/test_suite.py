@@ -9,6 +9,7 @@ import pytest
 
 from tests.conformance.__main__ import table
 from tests.conformance.hub import reference_upstream
+from tests.conformance.shim import rewritten
 from tests.conformance.suite import Row, Scenario, judged, run_server
 
 
@@ -64,3 +65,14 @@ def test_the_reference_upstream_passes_everything_that_is_scored(
 
     assert [one for one in row.scenarios if one.scored and one.outcome != "passed"] == []
     assert row.is_good
+
+
+def test_the_shim_adds_a_token_and_translates_its_own_name_only() -> None:
+    asked = b"POST /mcp HTTP/1.1\r\nHost: localhost:1\r\nOrigin: http://evil.example.com\r\nMcp-Name: a  \r\n\r\n"
+
+    head = rewritten(asked, own=b"localhost:1", hub=b"localhost:2", token="vkt_x")
+
+    assert head == (
+        b"POST /mcp HTTP/1.1\r\nHost: localhost:2\r\nOrigin: http://evil.example.com\r\nMcp-Name: a  \r\n"
+        b"Authorization: Bearer vkt_x\r\nConnection: close\r\n\r\n"
+    )
