@@ -39,6 +39,7 @@ from valetkey.store.notify import Notifications
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.root_keys.file import FileRootKey
+from valetkey.vault.rotation import Rotation
 
 HOUR = 3600.0
 PUBLIC_URL = "http://localhost:8484"
@@ -110,17 +111,23 @@ class Hub:
             trail=trail,
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
+            rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
+            clock=clock,
         )
         self.people: dict[str, Person] = {}
 
     def replaced(self, **rooms: Any) -> None:
         self.services = replace(self.services, **rooms)
 
-    def keep_keys(self, keyring: Database) -> DayKeys:
-        """Day keys under a root key that lives as long as the test."""
-        root_key = FileRootKey(bytearray(range(32)), path=Path("root.key"), created=True)
-        keys = DayKeys(Keyring(keyring, root_key, clock=self.clock), clock=self.clock, notifications=self.notifications)
-        self.replaced(day_keys=keys)
+    def keep_keys(self, keyring: Database, root: Path = Path("root.key")) -> DayKeys:
+        """Day keys and rotation under a root key that lives as long as the test; later versions lie beside `root`."""
+        root_key = FileRootKey(bytearray(range(32)), path=root, created=True)
+        keyring_of_hub = Keyring(keyring, root_key, clock=self.clock)
+        keys = DayKeys(keyring_of_hub, clock=self.clock, notifications=self.notifications)
+        self.replaced(
+            day_keys=keys,
+            rotation=Rotation(keyring_of_hub, root_key, clock=self.clock, notifications=self.notifications),
+        )
         return keys
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -13,6 +14,7 @@ from tests.api.hub import Hub
 from tests.api.things import Things, give_things
 from valetkey.api.app import ROUTERS
 from valetkey.api.asking import Scope
+from valetkey.store.database import Database
 
 ANYBODY = "anybody"
 ANY_TOKEN = "any token"
@@ -70,6 +72,10 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/calls/{call_id}"): Row(Scope.CALLS_READ, 200, 200, 404, 404, whose=False),
     ("POST", "/calls"): Row(Scope.CALLS_RUN, 403, 200, 200, 200, {"connector": "{slug}", "tool": "list"}, whose=False),
     ("GET", "/trail"): Row(Scope.TRAIL_READ, 200, 200, 200, 200),
+    ("GET", "/keys"): Row(Scope.KEYS_READ, 200, 200, 403, 200, whose=False),
+    ("POST", "/keys/rotate/root"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {}, whose=False),
+    ("POST", "/keys/rotate/tenant"): Row(Scope.KEYS_WRITE, 404, 200, 403, 200, {}, whose=False),
+    ("POST", "/keys/rewrap"): Row(Scope.KEYS_WRITE, 200, 200, 403, 200, {}, whose=False),
 }
 EVERY_ROUTE = pytest.mark.parametrize(("method", "path"), TABLE, ids=str)
 
@@ -83,7 +89,8 @@ def test_every_route_is_in_the_table() -> None:
 
 
 @pytest.fixture
-async def things(hub: Hub) -> Things:
+async def things(hub: Hub, keyring_database: Database, tmp_path: Path) -> Things:
+    hub.keep_keys(keyring_database, tmp_path / "root.key")
     return await give_things(hub)
 
 

@@ -59,6 +59,8 @@ class Scope(StrEnum):
     CALLS_READ = "calls:read"
     CALLS_RUN = "calls:run"
     TRAIL_READ = "trail:read"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
 
 
 OWN_CONTENT: Final = frozenset(

@@ -20,9 +20,11 @@ from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.tokens import Tokens
+from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
 from valetkey.policy.permissions import Permissions
 from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.rotation import Rotation
 
 
 class Connecting(Protocol):
@@ -69,6 +71,8 @@ class Services:
     trace: Trace
     calls: CallRecords
     day_keys: DayKeys
+    rotation: Rotation
     trail: Trail
     call_tool: CallTool
     pages: Pages
+    clock: Clock

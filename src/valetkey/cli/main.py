@@ -27,6 +27,7 @@ COMMANDS = {
     "connection": Later("valetkey.cli.connection:connection", "Connected accounts: list, connect, disconnect, trace."),
     "call": Later("valetkey.cli.call:call", "Tool calls: list, show, tail, run."),
     "trail": Later("valetkey.cli.trail:trail", "The trail of everything else: list."),
+    "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap."),
 }
 
 

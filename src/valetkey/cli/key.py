@@ -1,0 +1,95 @@
+"""`valetkey key`: the keys of the vault. No command shows one."""
+
+from __future__ import annotations
+
+import click
+
+from valetkey.cli.hub_client import Hub, hub_options
+from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
+
+_ROOTS = {"version": "root key", "key_id": "id", "organization_keys": "wraps", "at_hand": "at hand"}
+
+for_organization = click.option("--org", "organization", default="", metavar="ID", help="Of this organization only.")
+
+
+@click.group()
+def key() -> None:
+    """Keys of the vault: status, rotate, rewrap."""
+
+
+@key.command("status")
+@for_organization
+@as_json
+@hub_options
+def show_keys(hub: Hub, organization: str, as_json: bool) -> None:
+    """Show ages, counts, and what is left on older keys."""
+    found = hub.get("/keys", organization=organization)
+    if as_json:
+        print_json(found)
+        return
+    print_facts(
+        {
+            "organizations": found["organizations"],
+            "their keys": found["organization_keys"],
+            "on older root keys": found["organization_keys_on_older_roots"],
+            "data keys": found["data_keys"],
+            "on older keys": found["data_keys_on_older_keys"],
+            "oldest in use from": found["oldest_at"],
+        }
+    )
+    if found["roots"]:
+        print_table(found["roots"], _ROOTS, empty="")
+
+
+@key.group("rotate")
+def rotate() -> None:
+    """Make a new key, and move under it what hangs on the older."""
+
+
+@rotate.command("root")
+@as_json
+@hub_options
+def rotate_root(hub: Hub, as_json: bool) -> None:
+    """Make a new root key beside the older, and wrap under it."""
+    made = hub.post("/keys/rotate/root")
+    _finish(hub, "", made, as_json=as_json)
+    note("Back up the new root key now, apart from the data. The older one stays until you remove it.")
+
+
+@rotate.command("tenant")
+@click.argument("organization", metavar="ID")
+@as_json
+@hub_options
+def rotate_tenant(hub: Hub, organization: str, as_json: bool) -> None:
+    """Make a new key of an organization, and destroy the older."""
+    made = hub.post("/keys/rotate/tenant", organization=organization)
+    _finish(hub, organization, made, as_json=as_json)
+
+
+@key.command("rewrap")
+@for_organization
+@as_json
+@hub_options
+def rewrap(hub: Hub, organization: str, as_json: bool) -> None:
+    """Move what is left on older keys, as after a rotation that was cut off."""
+    _finish(hub, organization, {}, as_json=as_json)
+
+
+def _finish(hub: Hub, organization: str, made: dict[str, int], *, as_json: bool) -> None:
+    """Asks the hub to go on until nothing is left to move, saying how far it is."""
+    moved = {"organization_keys": 0, "data_keys": 0, "destroyed": 0}
+    while True:
+        step = hub.post("/keys/rewrap", organization=organization)
+        moved = {name: number + step[name] for name, number in moved.items()}
+        if step["done"]:
+            break
+        note(f"{moved['data_keys']} data keys rewrapped …")
+    result = {**made, **moved, "damaged": step["damaged"]}
+    if as_json:
+        print_json(result)
+        return
+    words = {"version": "new version", "organization_keys": "organizations' keys rewrapped"}
+    words |= {"data_keys": "data keys rewrapped", "destroyed": "older keys destroyed", "damaged": "damaged"}
+    print_facts({words[name]: number for name, number in result.items()})
+    if step["damaged"]:
+        note("Damaged keys do not open and stay on the older key: restore the keyring, or let people reconnect.")
