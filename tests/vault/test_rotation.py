@@ -21,7 +21,7 @@ from valetkey.kernel.errors import StartRefused
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.store.schema import data_key, tenant_key
-from valetkey.vault import rotation
+from valetkey.vault import rotation, rotation_repository
 from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
@@ -248,6 +248,31 @@ async def test_what_was_shredded_or_sealed_anew_during_a_batch_is_left_as_it_is(
     assert await house.token_of(house.vault(), binding("con_2")) == b"new"
     assert await house.token_of(house.vault(), binding("con_3")) == b"kept"
     assert await versions(house.keyring) == {2}
+
+
+async def test_who_has_not_heard_of_a_newer_key_moves_what_there_is_under_it_all_the_same(house: House) -> None:
+    late = house.vault()
+    await late.seal(secret("v"), bound_to=binding())
+    await rotation_of(house, house.vault()).rotate_tenant("org_1")
+
+    assert (await rewrap(rotation_of(house, late))).data_keys == 1
+
+    assert await versions(house.keyring) == {2}
+
+
+async def test_a_key_that_took_the_place_of_another_since_it_was_read_is_not_overwritten(house: House) -> None:
+    """On PostgreSQL a seal that began before the rotation may end after it, still under the older key."""
+    vault = house.vault()
+    await vault.seal(secret("old"), bound_to=binding())
+    async with house.keyring.read() as tx:
+        [read_before] = await rotation_repository.find_data_keys_before(tx, "org_1", 2, 10)
+    await vault.seal(secret("new"), bound_to=binding())
+
+    async with house.keyring.write() as tx:
+        moved = rotation_repository.Moved(read_before, b"the old key, wrapped anew")
+        await rotation_repository.rewrap_data_keys(tx, [moved], version=2)
+
+    assert await house.token_of(house.vault(), binding()) == b"new"
 
 
 async def test_rewrapping_stops_when_time_is_up_and_goes_on_where_it_was(
