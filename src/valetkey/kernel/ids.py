@@ -5,6 +5,7 @@ An identifier is not a secret and proves nothing; a token is one and is stored o
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 
@@ -13,17 +14,15 @@ from valetkey.kernel.secret import Secret
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32, as in ULID
 
 
-def _base32(number: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, 32)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))
+# Two digits at a time: an id is made for each call, and a loop over single digits was a tenth of its cost.
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -10, -10)
 
 
 def new_id(prefix: str) -> str:
     """`prefix_` and 26 characters: 48 bits of milliseconds, then 80 random bits (the ULID layout)."""
-    return f"{prefix}_{_base32(time.time_ns() // 1_000_000, 10)}{_base32(secrets.randbits(80), 16)}"
+    number = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
+    return f"{prefix}_{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def new_token(prefix: str) -> Secret:
