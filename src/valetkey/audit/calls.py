@@ -112,6 +112,7 @@ class CallLog:
         self._taking = False
         self._wake = asyncio.Event()
         self._written = 0
+        self._may_be_there = False
         self._progress = asyncio.Condition()
         self._timer: asyncio.TimerHandle | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -202,10 +203,13 @@ class CallLog:
         batch = list(islice(self._queue, repository.MOST_ROWS))
         try:
             async with self._database.write() as tx:
-                await repository.insert_calls(tx, [(call.intent, ending) for call, ending, _ in batch])
+                calls = [(call.intent, ending) for call, ending, _ in batch]
+                await repository.insert_calls(tx, calls, again=self._may_be_there)
         except (SQLAlchemyError, OSError) as error:
+            self._may_be_there = True  # the commit may have been what failed, and may have worked all the same
             structlog.get_logger(__name__).error("call records wait in the journal", reason=type(error).__name__)
             return False
+        self._may_be_there = False
         async with self._progress:
             self._written += len(batch)
             for call, ending, segment in batch:
@@ -229,7 +233,7 @@ class CallLog:
             calls = [(intent, ended.get(intent.id) or _interrupted(intent)) for intent in begun.values()]
             for at in range(0, len(calls), repository.MOST_ROWS):
                 async with self._database.write() as tx:
-                    await repository.insert_calls(tx, calls[at : at + repository.MOST_ROWS])
+                    await repository.insert_calls(tx, calls[at : at + repository.MOST_ROWS], again=True)
             for path, is_whole in zip(paths, whole, strict=True):  # only now: until here, dying again loses nothing
                 if is_whole:
                     path.unlink()

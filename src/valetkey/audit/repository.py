@@ -1,4 +1,4 @@
-"""The SQL of `call_record` and `trail_event`.
+"""The SQL of `call_record` and `trail_event`; whatever is written or deleted gets its leaf in the same transaction.
 
 `call_record` is written in multi-row inserts of plain SQL: the statement is built once per size, since composing
 500 rows anew costs more than writing them, and `executemany` hands the interpreter lock over at every row.
@@ -9,35 +9,58 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, null, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from valetkey.audit import log_repository
+from valetkey.audit.leaves import CALL, DELETION, EVENT, Leaf, event_record
+from valetkey.audit.leaves import call_record as leaf_of_call
 from valetkey.audit.model import CallEnding, CallIntent, CallRecord, Everyone, OfPerson, Outcome, Scope, TrailEvent
 from valetkey.kernel.errors import NotFound
+from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 from valetkey.store.schema import call_record, trail_event
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_COLUMNS = [column.name for column in call_record.columns]
+_COLUMNS = [str(column.name) for column in call_record.columns]
 _PAYLOADS = ("request", "response")
 MOST_ROWS = 500
 _SIZES = (MOST_ROWS, 250, 100, 50, 20, 10, 5, 2, 1)  # few, so that every statement stays prepared
 
 
-async def insert_calls(tx: AsyncConnection, calls: Sequence[tuple[CallIntent, CallEnding]]) -> None:
-    """Writes finished calls; one that is there already is left as it is, so that a replay changes nothing."""
+async def insert_calls(
+    tx: AsyncConnection, calls: Sequence[tuple[CallIntent, CallEnding]], *, again: bool = False
+) -> None:
+    """Writes finished calls; one that is there already is left as it is, so that a replay changes nothing.
+
+    `again` when they may have been written before: what has a leaf is left out, even if it was deleted since.
+    """
     on_postgresql = tx.dialect.name == "postgresql"
-    at = 0
-    while at < len(calls):
-        size = next(size for size in _SIZES if size <= len(calls) - at)
-        values: list[Any] = []
-        for intent, ending in calls[at : at + size]:
-            values += _row(intent, ending, on_postgresql=on_postgresql)
-        await tx.exec_driver_sql(_statement(size, on_postgresql=on_postgresql), tuple(values))
+    log = await log_repository.lock_head(tx)
+    if again:
+        known = await log_repository.find_known(tx, CALL, [intent.id for intent, _ in calls])
+        calls = [call for call in calls if call[0].id not in known]
+    rows = [_row(intent, ending, on_postgresql=on_postgresql) for intent, ending in calls]
+    leaves = [_leaf(intent, row) for (intent, _), row in zip(calls, rows, strict=True)]
+    at = inserted = 0
+    while at < len(rows):
+        size = next(size for size in _SIZES if size <= len(rows) - at)
+        values = tuple(chain.from_iterable(rows[at : at + size]))
+        inserted += (await tx.exec_driver_sql(_statement(size, on_postgresql=on_postgresql), values)).rowcount
         at += size
+    if inserted != len(rows):  # some were there before, and so were their leaves
+        known = await log_repository.find_known(tx, CALL, [row[0] for row in rows])
+        leaves = [leaf for leaf in leaves if leaf[1] not in known]
+    await log_repository.append(tx, log, leaves)
+
+
+def _leaf(intent: CallIntent, row: tuple[Any, ...]) -> Leaf:
+    started_at = (intent.started_at - _EPOCH) // _MICROSECOND
+    return CALL, intent.id, leaf_of_call(dict(zip(_COLUMNS, row, strict=True)), started_at=started_at)
 
 
 @functools.cache
@@ -129,12 +152,13 @@ class CallRecords:
     async def delete_for_person(self, person_id: str) -> int:
         """Erasure. How many records were deleted; call `CallLog.flush` before, so that none follows."""
         async with self._database.write() as tx:
-            return (await tx.execute(delete(call_record).where(call_record.c.person_id == person_id))).rowcount
+            return await _delete(tx, call_record.c.person_id == person_id, person_id=person_id)
 
     async def delete_before(self, instant: datetime) -> int:
         """Retention. How many records were deleted."""
         async with self._database.write() as tx:
-            return (await tx.execute(delete(call_record).where(call_record.c.started_at < instant))).rowcount
+            before = (instant - _EPOCH) // _MICROSECOND
+            return await _delete(tx, call_record.c.started_at < instant, before=before)
 
     async def _newest(self, wanted: ColumnElement[bool], before: str, limit: int) -> Sequence[CallRecord]:
         query = select(*_without_payloads()).where(wanted)
@@ -143,6 +167,21 @@ class CallRecords:
         query = query.order_by(call_record.c.id.desc()).limit(limit)
         async with self._database.read() as tx:
             return [_record(row) for row in (await tx.execute(query)).mappings()]
+
+
+async def _delete(tx: AsyncConnection, which: ColumnElement[bool], *, person_id: str = "", before: int = 0) -> int:
+    """Deletes, and says so in the log: a record that is missing without a word was deleted by somebody else."""
+    log = await log_repository.lock_head(tx)
+    deleted = (await tx.execute(delete(call_record).where(which))).rowcount
+    record: dict[str, str | int] = {
+        "kind": DELETION,
+        "id": new_id("del"),
+        "person_id": person_id,
+        "before": before,
+        "calls": deleted,
+    }
+    await log_repository.append(tx, log, [(DELETION, str(record["id"]), record)])
+    return deleted
 
 
 def _without_payloads() -> Sequence[ColumnElement[Any]]:
@@ -165,7 +204,11 @@ def _record(row: RowMapping) -> CallRecord:
 
 
 async def insert_event(tx: AsyncConnection, **values: Any) -> None:
-    await tx.execute(insert(trail_event).values(**values))
+    log = await log_repository.lock_head(tx)  # first: so events are numbered in the order of their leaves
+    query = insert(trail_event).values(**values).returning(trail_event.c.seq)
+    seq = (await tx.execute(query)).scalar_one()
+    record = event_record({**values, "seq": seq}, at=(values["at"] - _EPOCH) // _MICROSECOND)
+    await log_repository.append(tx, log, [(EVENT, str(seq), record)])
 
 
 async def find_events(tx: AsyncConnection, scope: Scope, *, before: int, limit: int) -> list[TrailEvent]:

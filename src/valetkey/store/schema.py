@@ -475,6 +475,27 @@ trail_event = Table(
     Index(None, "person_id", "seq"),
 )
 
+trail_leaf = Table(
+    "trail_leaf",  # the log: one leaf for each event and call, in the order they were written
+    main,
+    Column("seq", BigInt, primary_key=True, autoincrement=False),  # from 0: the leaf's place in the tree
+    Column("kind", String(10), nullable=False),  # event | call | deletion
+    Column("reference", String(40), nullable=False),  # `seq` of the event, `id` of the call
+    Column("hash", LargeBinary, nullable=False),
+    Column("record", LargeBinary, nullable=False),  # canonical JSON; no tokens, arguments or results
+    UniqueConstraint("reference", "kind"),
+)
+
+trail_head = Table(
+    "trail_head",  # one row, which every append locks: the log is one, however many processes write
+    main,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("size", BigInt, nullable=False),
+    Column("peaks", LargeBinary, nullable=False),
+    Column("events_before", BigInt, nullable=False),  # events and calls up to these are older than the log
+    Column("calls_before", String(40), nullable=False),
+)
+
 # --- store --------------------------------------------------------------------------------------------------------
 
 lease = Table(

@@ -1,0 +1,61 @@
+"""What of an event or a call goes into the log: a canonical record, which the leaf is the hash of.
+
+Canonical is RFC 8785 for flat objects of texts and whole numbers, so that anybody's encoder gives the same bytes. Of a
+payload, and of an event's detail, only the hash is there: the payload can be erased and the log still verifies.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+CALL, EVENT, DELETION = "call", "event", "deletion"
+Leaf = tuple[str, str, Mapping[str, str | int]]
+"""Kind, reference and record of what is to be appended."""
+_LARGEST = 2**53 - 1  # beyond it, an I-JSON number is not the same everywhere
+
+
+def canonical(record: Mapping[str, str | int]) -> bytes:
+    """The record as canonical JSON. Raises `TypeError` for what is no text or whole number of at most 53 bits."""
+    for value in record.values():
+        kind = type(value)  # not `isinstance`: a bool is an int, and an enum a str
+        if kind is str:
+            continue
+        if kind is not int or abs(int(value)) > _LARGEST:
+            raise TypeError("a record of the log holds texts and whole numbers only")
+    # Keys are ours and ASCII, where code points sort as RFC 8785's UTF-16 units do.
+    return orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+
+
+def call_record(columns: Mapping[str, Any], *, started_at: int) -> dict[str, str | int]:
+    """Of a row of `call_record`; `started_at` in microseconds since 1970."""
+    record = dict(columns)
+    record["kind"] = CALL
+    record["started_at"] = started_at
+    record["request"] = payload_hash(record["request"])
+    record["response"] = payload_hash(record["response"])
+    return record
+
+
+def event_record(columns: Mapping[str, Any], *, at: int) -> dict[str, str | int]:
+    """Of a row of `trail_event`; `at` in microseconds since 1970."""
+    record = dict(columns)
+    record["kind"] = EVENT
+    record["event_seq"] = record.pop("seq")
+    record["at"] = at
+    record["detail"] = detail_hash(record["detail"])
+    return record
+
+
+def payload_hash(sealed: bytes | None) -> str:
+    """SHA-256 in hex of what is stored, that is, of ciphertext; empty for none."""
+    return "" if sealed is None else sha256(sealed).hexdigest()
+
+
+def detail_hash(detail: Any) -> str:
+    """The same for whatever order of keys the database gives back."""
+    return sha256(json.dumps(detail, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

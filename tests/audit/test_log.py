@@ -1,0 +1,135 @@
+"""Each event and each call has its leaf in the log, written in the same transaction, and the head is their root."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tests.audit.conftest import intent
+from tests.conftest import FakeClock
+from valetkey.audit import log_repository
+from valetkey.audit.calls import CallLog
+from valetkey.audit.leaves import canonical, payload_hash
+from valetkey.audit.merkle import leaf_hash, root_of
+from valetkey.audit.model import CallEnding, Everyone, Outcome
+from valetkey.audit.repository import CallRecords, insert_calls
+from valetkey.audit.trail import Trail
+from valetkey.store.database import Database
+from valetkey.store.schema import trail_leaf
+
+
+async def leaves(database: Database) -> list[tuple[str, dict[str, str | int]]]:
+    """Kind and record of every leaf, after seeing that they are numbered, hashed, and under the head."""
+    async with database.write() as tx:
+        rows = (await tx.execute(select(trail_leaf).order_by(trail_leaf.c.seq))).all()
+        head = await log_repository.lock_head(tx)
+    assert [row.seq for row in rows] == list(range(head.size))
+    assert [bytes(row.hash) for row in rows] == [leaf_hash(bytes(row.record)) for row in rows]
+    assert root_of([bytes(row.hash) for row in rows]) == head.root()
+    records = [json.loads(row.record) for row in rows]
+    assert [record["seq"] for record in records] == [row.seq for row in rows]
+    return [(row.kind, record) for row, record in zip(rows, records, strict=True)]
+
+
+async def test_a_call_has_a_leaf_with_the_hashes_of_its_payloads_and_not_what_they_hold(
+    database: Database, log: CallLog, clock: FakeClock
+) -> None:
+    call = log.begin(intent(clock, tool="add_íssue"))
+    call.finish(Outcome.OK, response=b"sealed response")
+    await log.flush()
+
+    ((kind, record),) = await leaves(database)
+    assert (kind, record["id"], record["tool"]) == ("call", call.intent.id, "add_íssue")
+    assert record["request"] == payload_hash(b"sealed request")
+    assert record["response"] == payload_hash(b"sealed response")
+
+
+async def test_an_event_has_a_leaf_with_the_hash_of_its_detail(database: Database, clock: FakeClock) -> None:
+    await Trail(database, clock).write("key.created", actor="system", detail={"secret-ish": "x"})
+
+    ((kind, record),) = await leaves(database)
+    assert (kind, record["event"]) == ("event", "key.created")
+    assert "secret-ish" not in json.dumps(record)
+
+
+async def test_who_writes_at_once_writes_one_log_without_a_gap(
+    database: Database, log: CallLog, clock: FakeClock
+) -> None:
+    trails = [Trail(database, clock) for _ in range(4)]
+
+    async def call_much() -> None:
+        for _ in range(30):
+            log.begin(intent(clock)).finish(Outcome.OK)
+            await log.flush()
+
+    await asyncio.gather(
+        call_much(), *(trail.write(f"e.{number}", actor="system") for number in range(10) for trail in trails)
+    )
+
+    written = await leaves(database)
+    assert len(written) == 70
+    numbers = [int(record["event_seq"]) for kind, record in written if kind == "event"]
+    assert numbers == sorted(numbers)
+
+
+async def test_an_event_that_cannot_be_written_leaves_no_leaf(sqlite_database: Database, clock: FakeClock) -> None:
+    with pytest.raises(TypeError):
+        await Trail(sqlite_database, clock).write(1.5, actor="system")  # type: ignore[arg-type]
+
+    assert await leaves(sqlite_database) == []
+    assert await Trail(sqlite_database, clock).list(Everyone()) == []
+
+
+async def test_a_replay_adds_no_second_leaf(database: Database, clock: FakeClock) -> None:
+    first, again = intent(clock), intent(clock)
+    ending = CallEnding(id=first.id, outcome=Outcome.OK)
+    for calls in ([(first, ending)], [(first, ending), (again, CallEnding(id=again.id, outcome=Outcome.OK))]):
+        async with database.write() as tx:
+            await insert_calls(tx, calls)
+
+    assert [record["id"] for _kind, record in await leaves(database)] == [first.id, again.id]
+
+
+async def test_a_replay_does_not_bring_back_what_was_erased(database: Database, clock: FakeClock) -> None:
+    call = intent(clock)
+    calls = [(call, CallEnding(id=call.id, outcome=Outcome.OK))]
+    async with database.write() as tx:
+        await insert_calls(tx, calls)
+    await CallRecords(database).delete_for_person("per_ada")
+
+    async with database.write() as tx:
+        await insert_calls(tx, calls, again=True)
+
+    assert [kind for kind, _record in await leaves(database)] == ["call", "deletion"]
+    assert await CallRecords(database).list(Everyone()) == []
+
+
+async def test_deleting_calls_is_in_the_log_itself(database: Database, log: CallLog, clock: FakeClock) -> None:
+    log.begin(intent(clock)).finish(Outcome.OK)
+    await log.flush()
+    records = CallRecords(database)
+
+    await records.delete_for_person("per_ada")
+    await records.delete_before(clock.now() + timedelta(days=1))
+
+    (_, (first, erased), (second, expired)) = await leaves(database)
+    assert (first, erased["person_id"], erased["calls"]) == ("deletion", "per_ada", 1)
+    assert (second, expired["person_id"], expired["calls"]) == ("deletion", "", 0)
+
+
+def test_a_canonical_record_is_what_rfc_8785_says() -> None:
+    record: dict[str, str | int] = {"peach": '\u20ac$\u000f\nA\'B"\\"/\x7f', "a": -5, "Z": "é", "_": 2**53 - 1}
+
+    assert canonical(record) == (
+        '{"Z":"é","_":9007199254740991,"a":-5,"peach":"€$\\u000f\\nA\'B\\"\\\\\\"/\x7f"}'.encode()
+    )
+
+
+@pytest.mark.parametrize("value", [1.0, True, None, Outcome.OK, 2**53, ["x"], b"x"])
+def test_nothing_but_texts_and_whole_numbers_becomes_a_record(value: object) -> None:
+    with pytest.raises(TypeError):
+        canonical({"x": value})  # type: ignore[dict-item]
