@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from urllib.parse import unquote_to_bytes
 
 import httptools
@@ -109,8 +109,7 @@ class Front(asyncio.Protocol):
     # --- the connection -----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
         self._server.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks them to shut down, no more
         self._timer = self._loop.call_later(self.house.keep_alive, self._tick)
 
