@@ -203,6 +203,12 @@ def front(request: pytest.FixtureRequest) -> Front:
 
 
 @pytest.fixture
+def anyio_backend(front: Front) -> tuple[str, dict[str, bool]]:
+    """The fast front runs on uvloop, as it does in a hub; the other one on asyncio's own loop."""
+    return ("asyncio", {"use_uvloop": front == "fast"})
+
+
+@pytest.fixture
 async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front: Front) -> AsyncIterator[Hub]:
     database = sqlite_database
     notifications = Notifications(database)

@@ -25,7 +25,7 @@ META = {
 
 
 def call(**params: Any) -> messages.ToolCall:
-    return messages.tool_call(json.dumps({"name": "t", **params}).encode(), modern=True)
+    return messages.tool_call(messages.read_params(json.dumps({"name": "t", **params}).encode()), modern=True)
 
 
 def test_only_our_own_envelope_goes_upstream() -> None:
@@ -47,7 +47,9 @@ def test_only_our_own_envelope_goes_upstream() -> None:
 
 
 def test_unknown_members_of_a_call_pass() -> None:
-    asked = messages.tool_call(b'{"arguments":{"n":1.50},"x":[12345678901234567890],"name":"t"}', modern=True)
+    asked = messages.tool_call(
+        messages.read_params(b'{"arguments":{"n":1.50},"x":[12345678901234567890],"name":"t"}'), modern=True
+    )
 
     sent = messages.call_params(asked.name, asked.arguments, b"", asked.rest)
 
@@ -68,7 +70,7 @@ def test_what_the_person_answered_to_us_does_not_pass() -> None:
 )
 def test_params_that_are_no_call_are_rejected(params: bytes) -> None:
     with pytest.raises(Rejected) as caught:
-        messages.tool_call(params, modern=True)
+        messages.tool_call(messages.read_params(params), modern=True)
 
     assert caught.value.rpc_code == INVALID_PARAMS
 

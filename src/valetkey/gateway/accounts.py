@@ -229,7 +229,9 @@ class Accounts:
             return None
         if len(self._urls) < _PEOPLE:
             self._urls[connector.url] = url  # one object per URL: `net` recognizes it without comparing
-        return Account(connection, connector, Target(url, connection.id, connector.slug))
+        return Account(
+            connection, connector, Target(url, connection.id, connector.slug), f"/connections/{connection.id}"
+        )
 
     def _drop_person(self, person_id: str) -> None:
         self._drops += 1

@@ -10,10 +10,11 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from valetkey.audit.model import Outcome
+from valetkey.directory.model import Tool
 from valetkey.gateway import answers
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.listing import Listings
-from valetkey.gateway.model import Account, Client, Door, Meant, Notify, Said, Ticket
+from valetkey.gateway.model import Account, Client, Door, Meant, Notify, Said
 from valetkey.gateway.recording import Record, Records, outcome_of
 from valetkey.gateway.tickets import Tickets
 from valetkey.identity.model import Principal
@@ -25,7 +26,7 @@ from valetkey.protocol import headers, translate
 from valetkey.protocol.errors import HEADER_MISMATCH
 from valetkey.protocol.messages import ToolCall, call_params
 from valetkey.upstream.client import Upstreams
-from valetkey.upstream.model import Carried, TicketFor
+from valetkey.upstream.model import Carried, Unauthorized
 
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """A list as young as this is believed when it does not have a tool."""
@@ -68,18 +69,6 @@ class Calls:
         self._clock = clock
         self._public_url = public_url
 
-    async def call(
-        self,
-        who: Principal,
-        door: Door,
-        client: Client,
-        asked: ToolCall,
-        sent: Mapping[bytes, bytes],
-        notify: Notify,
-    ) -> Said:
-        """Makes one call and gives its answer in the client's revision: `recorded`, without the record's id."""
-        return (await self.recorded(who, door, client, asked, sent, notify))[1]
-
     async def recorded(
         self,
         who: Principal,
@@ -97,15 +86,16 @@ class Calls:
         meant = self._accounts.meant_now(door, who, asked.name) or await self._find(door, who, asked.name)  # 1. which?
         account = meant.account if meant is not None else None
         request = call_params(meant.name if meant is not None else asked.name, asked.arguments, b"", {})
-        record = await self._records.open(who, door, account, method="tools/call", tool=asked.name, request=request)
+        record = self._records.open_now(
+            who, door, account, method="tools/call", tool=asked.name, request=request
+        ) or await self._records.open(who, door, account, method="tools/call", tool=asked.name, request=request)
         with record:
             try:
                 if meant is None:
                     raise self._nothing_meant(door)
-                await self._decide(meant)  # 2. may they?
-                carried = await self._carry(
-                    who, client, meant, asked, sent, record, notify
-                )  # 3. as whom? 4. carry over
+                permissions = await self._permissions_on(meant.account)
+                self._decide(meant, permissions)  # 2. may they?
+                carried = await self._carry(who, client, meant, asked, sent, record, notify)  # 3. as whom? 4. carry it
             except ValetkeyError as error:
                 return record.id, self._refuse(client, door, meant, asked, record, error)
             return record.id, self._render(client, meant, carried, record)
@@ -133,14 +123,16 @@ class Calls:
 
     # --- 2. may they? -------------------------------------------------------------------------------------------------
 
-    async def _decide(self, meant: Meant) -> None:
+    async def _permissions_on(self, account: Account) -> Mapping[str, Permission]:
+        connection_id = account.connection.id
+        permissions = self._permissions.switched_on_now(connection_id)
+        return permissions if permissions is not None else await self._permissions.switched_on(connection_id)
+
+    def _decide(self, meant: Meant, permissions: Mapping[str, Permission]) -> None:
+        """Raises `Refused`, which names the page where the person can change it."""
         account = meant.account
         if meant.tool is None and not meant.was_listed and account.connector.state != "blocked":
             return  # nothing is known of its tools: the credential will be missing, and that is the answer
-        connection_id = account.connection.id
-        permissions = self._permissions.switched_on_now(connection_id)
-        if permissions is None:
-            permissions = await self._permissions.switched_on(connection_id)
         decision = decide(
             tool=meant.tool,
             permission=permissions.get(meant.name),
@@ -162,28 +154,34 @@ class Calls:
         record: Record,
         notify: Notify,
     ) -> Carried:
-        params = self._params(client, meant, asked, sent)
         call = asked if asked.name == meant.name else msgspec.structs.replace(asked, name=meant.name)
-
-        async def attempt(ticket: Ticket | None, further: TicketFor) -> Carried:
-            if meant.tool is None:  # connected, and yet its tools cannot be seen: nothing was switched on either
-                raise Refused(
-                    "This connection's tools could not be listed.", rule=UNKNOWN_TOOL, path=meant.account.page
-                )
+        target, tickets = meant.account.target, self._tickets.of(meant.account, who.person_id, record)
+        ticket = tickets.now() or await tickets()
+        if meant.tool is None:  # connected, and yet its tools cannot be seen: nothing was switched on either
+            raise Refused("This connection's tools could not be listed.", rule=UNKNOWN_TOOL, path=meant.account.page)
+        params = self._params(client, meant.tool, asked, sent) if headers.ANNOTATION in meant.tool.raw else ()
+        try:
             return await self._upstreams.call(
-                meant.account.target, call, params=params, ticket=ticket, further_tickets=further, relay=notify
+                target, call, params=params, ticket=ticket, further_tickets=tickets, relay=notify
             )
-
-        return await self._tickets.use(meant.account, who.person_id, record, attempt)
+        except Unauthorized as error:
+            ticket = await tickets.renewed(ticket, error)
+        try:
+            return await self._upstreams.call(
+                target, call, params=params, ticket=ticket, further_tickets=tickets, relay=notify
+            )
+        except Unauthorized as error:
+            raise await tickets.given_up() from error
 
     def _params(
-        self, client: Client, meant: Meant, asked: ToolCall, sent: Mapping[bytes, bytes]
+        self, client: Client, tool: Tool, asked: ToolCall, sent: Mapping[bytes, bytes]
     ) -> list[tuple[bytes, bytes]]:
         """The `Mcp-Param-*` headers for the service, made from the arguments; the client's own only have to agree."""
-        if meant.tool is None or headers.ANNOTATION not in meant.tool.raw:
-            return []
-        declared = headers.declared_params(meant.tool.raw) or _NOTHING_DECLARED
-        arguments: dict[str, Any] = json.loads(asked.arguments)
+        declared = headers.declared_params(tool.raw) or _NOTHING_DECLARED
+        try:
+            arguments: dict[str, Any] = json.loads(asked.arguments)
+        except ValueError as error:  # an integer of thousands of digits: fit to pass on, not to be compared
+            raise _Mismatch("The arguments cannot be compared with the headers.", rule="header_mismatch") from error
         if client.is_modern and (wrong := headers.mismatched_param(declared, arguments, sent)):
             raise _Mismatch(wrong, rule="header_mismatch")
         return headers.param_headers(declared, arguments)
@@ -195,22 +193,21 @@ class Calls:
             relayed = translate.error(carried.error, version=client.version)
             record.end(Outcome.PROTOCOL_ERROR, detail=f"error {relayed.code}", response=carried.error)
             return Said(error=relayed.raw, code=relayed.code)
-        service = _service(meant.account)
         result = carried.result
         if len(result) > answers.MAX_RESULT and (size := len(result.decode())) > answers.MAX_RESULT:
             record.end(Outcome.TOO_LARGE, detail=f"{size} characters", response_bytes=len(result))
-            return answers.text(client, answers.too_large(size, service=service))
+            return answers.text(client, answers.too_large(size, service=meant.account.connector.name))
         facts = translate.read_result(result)
         if facts is None:
-            return self._not_mcp(client, service, record, "the result is no object", result)
+            return self._not_mcp(client, meant, record, "the result is no object", result)
         if not facts.is_complete:
-            return self._not_mcp(client, service, record, "it asks for something this hub does not pass on", result)
+            return self._not_mcp(client, meant, record, "it asks for something this hub does not pass on", result)
         record.end(Outcome.TOOL_ERROR if facts.is_tool_error else Outcome.OK, response=result)
         return Said(result=translate.tool_result(result, facts, version=client.version))
 
-    def _not_mcp(self, client: Client, service: str, record: Record, why: str, result: bytes) -> Said:
+    def _not_mcp(self, client: Client, meant: Meant, record: Record, why: str, result: bytes) -> Said:
         record.end(Outcome.PROTOCOL_ERROR, detail=why, response=result)
-        return answers.text(client, f"{service} gave an answer that cannot be passed on: {why}.")
+        return answers.text(client, f"{meant.account.connector.name} gave an answer that cannot be passed on: {why}.")
 
     def _refuse(
         self, client: Client, door: Door, meant: Meant | None, asked: ToolCall, record: Record, error: ValetkeyError
@@ -218,7 +215,7 @@ class Calls:
         """Closes the record and says why the call was not made, or what went wrong with it."""
         rule = error.rule if isinstance(error, Refused) else error.code
         record.end(outcome_of(error), rule=rule, detail=error.message)
-        service = _service(meant.account) if meant is not None else door.connector or "the service"
+        service = meant.account.connector.name if meant is not None else door.connector or "the service"
         match error:
             case _Mismatch():
                 return answers.failure(HEADER_MISMATCH, error.message)
@@ -229,7 +226,3 @@ class Calls:
             case OutboundFailed():
                 return answers.text(client, answers.outbound(error, service=service))
         return answers.text(client, str(error))
-
-
-def _service(account: Account) -> str:
-    return account.connector.name

@@ -44,11 +44,13 @@ from valetkey.protocol.jsonrpc import (
     result_message,
 )
 from valetkey.protocol.messages import (
-    ModernMeta,
+    CAPABILITIES_KEY,
+    PROTOCOL_VERSION_KEY,
+    Params,
     ToolCall,
     capabilities,
     initialize,
-    modern_meta,
+    read_params,
     tool_call,
     tools_result,
 )
@@ -62,6 +64,9 @@ _MODERN_JSON: Final = msgspec.Raw(b'"%b"' % _MODERN)
 _LEGACY: Final = frozenset(version.encode() for version in LEGACY)
 _SUPPORTED: Final = msgspec.json.encode([MODERN])
 _ACCEPTED: Final = Reply(202)
+_CLIENTS: Final = {
+    opens_urls: Client(version=MODERN, is_modern=True, opens_urls=opens_urls) for opens_urls in (False, True)
+}
 
 Stop = Callable[[], None]
 
@@ -115,18 +120,17 @@ class Exchange:
             if head.fields[headers.VERSION] != _MODERN:
                 raise _unsupported(head.fields[headers.VERSION].decode("latin-1"))
             return _ACCEPTED  # the revision defines none over HTTP; to cancel, a client hangs up
-        call = _climb(head, message)
-        client = Client(version=MODERN, is_modern=True, opens_urls=call[1])
-        match message.method:
-            case "tools/call":
-                assert call[0] is not None
-                said = await self._calls.call(who, door, client, call[0], head.params, notify)
-            case "tools/list":
-                said = Said(result=await self._list(who, door, client, message))
-            case "server/discover":
-                said = Said(result=await self._welcome.server(who, door, version=MODERN))
-            case _:
-                said = Said(error=_no_such_method(), code=METHOD_NOT_FOUND)
+        params = read_params(message.params)
+        call = _climb(head, message.method, params)
+        client = _CLIENTS[capabilities(bytes(params.meta[CAPABILITIES_KEY])).opens_urls]
+        if call is not None:
+            _, said = await self._calls.recorded(who, door, client, call, head.params, notify)
+        elif message.method == "tools/list":
+            said = Said(result=await self._list(who, door, client, message))
+        elif message.method == "server/discover":
+            said = Said(result=await self._welcome.server(who, door, version=MODERN))
+        else:
+            said = Said(error=_no_such_method(), code=METHOD_NOT_FOUND)
         if said.error:
             return Reply(modern_status(said.code), raw_error_message(message.id, said.error))
         return Reply(200, result_message(message.id, said.result))
@@ -172,7 +176,7 @@ class Exchange:
     async def _initialize(self, who: Principal, door: Door, message: Request) -> Reply:
         asked = initialize(message.params)
         version = negotiate(asked.version)
-        opens_urls = version == LEGACY[0] and capabilities(asked.capabilities).opens_urls
+        opens_urls = version == LEGACY[0] and capabilities(bytes(asked.capabilities)).opens_urls
         session = new_session(who.person_id, version=version, opens_urls=opens_urls)
         result = await self._welcome.server(who, door, version=version)
         return Reply(200, result_message(message.id, result), ((headers.SESSION, session),))
@@ -180,11 +184,11 @@ class Exchange:
     async def _call_legacy(
         self, who: Principal, door: Door, client: Client, session: bytes, message: Request, notify: Notify, stop: Stop
     ) -> Said:
-        asked = tool_call(message.params, modern=False)
+        asked = tool_call(read_params(message.params), modern=False)
         key = (who.person_id, session, message.id)
         self._open[key] = stop
         try:
-            return await self._calls.call(who, door, client, asked, {}, notify)
+            return (await self._calls.recorded(who, door, client, asked, {}, notify))[1]
         finally:
             if self._open.get(key) is stop:
                 del self._open[key]
@@ -226,42 +230,44 @@ def _legacy_client(who: Principal, head: Head, message: Message) -> Client | Non
 
 
 def _has_envelope(message: Request) -> bool:
-    meta = modern_meta(message.params)
-    return meta is not None and bool(meta.version)
+    try:
+        return PROTOCOL_VERSION_KEY in read_params(message.params).meta
+    except Rejected:
+        return False
 
 
-def _climb(head: Head, message: Request) -> tuple[ToolCall | None, bool]:
+def _climb(head: Head, method: str, params: Params) -> ToolCall | None:
     """The ladder of a modern request (streamable HTTP: request metadata); the first rung that is missing rejects.
 
-    Gives the call, if it is one, and whether the client opens URLs.
+    Gives the call, if it is one.
     """
-    meta = modern_meta(message.params)
-    if meta is None or not meta.version or not meta.capabilities:
+    fields, meta = head.fields, params.meta
+    said = meta.get(PROTOCOL_VERSION_KEY)
+    if said is None or CAPABILITIES_KEY not in meta:
         raise Rejected(
-            "params._meta must have io.modelcontextprotocol/protocolVersion and …/clientCapabilities.",
+            f"params._meta must have {PROTOCOL_VERSION_KEY} and {CAPABILITIES_KEY}.",
             rpc_code=INVALID_PARAMS,
             field="params._meta",
         )
-    fields = head.fields
-    version = MODERN if meta.version == _MODERN_JSON else _string(meta)
-    if fields[headers.VERSION].decode("latin-1") != version:
+    version = MODERN if said == _MODERN_JSON else _string(said)
+    if fields[headers.VERSION] != (_MODERN if version is MODERN else version.encode()):
         raise _mismatch("MCP-Protocol-Version does not match params._meta.")
-    if fields.get(headers.METHOD, b"").decode("latin-1") != message.method:
+    if fields.get(headers.METHOD) != method.encode():
         raise _mismatch("Mcp-Method does not match the method.")
     call = None
-    if message.method == "tools/call":
-        call = tool_call(message.params, modern=True)
+    if method == "tools/call":
+        call = tool_call(params, modern=True)
         named = fields.get(headers.NAME)
         if named is None or (named != call.name.encode() and headers.decode_value(named) != call.name):
             raise _mismatch("Mcp-Name does not match params.name.")
     if version != MODERN:
         raise _unsupported(version)
-    return call, capabilities(meta.capabilities).opens_urls
+    return call
 
 
-def _string(meta: ModernMeta) -> str:
+def _string(raw: msgspec.Raw) -> str:
     try:
-        return msgspec.json.decode(meta.version, type=str)
+        return msgspec.json.decode(raw, type=str)
     except msgspec.MsgspecError as error:
         raise Rejected("The protocol version is not a string.", rpc_code=INVALID_PARAMS) from error
 

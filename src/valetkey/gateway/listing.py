@@ -10,7 +10,7 @@ from typing import Any, Final
 from valetkey.audit.model import Outcome
 from valetkey.directory.model import Snapshot, Tool
 from valetkey.gateway.accounts import Accounts
-from valetkey.gateway.model import Account, Client, Door, Ticket
+from valetkey.gateway.model import Account, Client, Door
 from valetkey.gateway.recording import Record, Records, outcome_of
 from valetkey.gateway.tickets import Tickets
 from valetkey.identity.model import Principal
@@ -19,7 +19,7 @@ from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, TooMa
 from valetkey.protocol import headers, translate
 from valetkey.protocol.messages import tools_result
 from valetkey.upstream.client import Upstreams
-from valetkey.upstream.model import Listing, TicketFor
+from valetkey.upstream.model import Listing, Unauthorized
 
 PATIENCE: Final = 2.0
 """Seconds that the list of everything waits for one connector."""
@@ -131,10 +131,16 @@ class Listings:
         return await self._snapshots.put(account.connection.id, listing.tools, listing.server, listing.fresh_seconds)
 
     async def _list(self, who: Principal, account: Account, record: Record) -> Listing:
-        async def attempt(ticket: Ticket | None, further: TicketFor) -> Listing:
-            return await self._upstreams.list_tools(account.target, ticket=ticket, further_tickets=further)
-
-        return await self._tickets.use(account, who.person_id, record, attempt)
+        tickets = self._tickets.of(account, who.person_id, record)
+        ticket = tickets.now() or await tickets()
+        try:
+            return await self._upstreams.list_tools(account.target, ticket=ticket, further_tickets=tickets)
+        except Unauthorized as error:
+            ticket = await tickets.renewed(ticket, error)
+        try:
+            return await self._upstreams.list_tools(account.target, ticket=ticket, further_tickets=tickets)
+        except Unauthorized as error:
+            raise await tickets.given_up() from error
 
     def _ended(self, connection_id: str, task: asyncio.Task[Snapshot]) -> None:
         self._under_way.pop(connection_id, None)

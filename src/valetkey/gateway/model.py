@@ -70,16 +70,15 @@ class Said(msgspec.Struct, frozen=True, gc=False):
 
 
 class Account(msgspec.Struct, frozen=True, gc=False):
-    """A connection with its connector, and where requests for it go."""
+    """A connection with its connector, and where requests for it go.
+
+    `page` is where the person sees this connection and switches its tools on, as a path of this hub.
+    """
 
     connection: Connection
     connector: Connector
     target: Target
-
-    @property
-    def page(self) -> str:
-        """The page where the person sees this connection and switches its tools on."""
-        return f"/connections/{self.connection.id}"
+    page: str
 
 
 class Meant(msgspec.Struct, frozen=True, gc=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -102,6 +103,14 @@ class Records:
         self._keys = keys
         self._clock = clock
 
+    def open_now(
+        self, who: Principal, door: Door, account: Account | None, *, method: str, tool: str, request: bytes
+    ) -> Record | None:
+        """As `open`, when the person's key of the day is at hand; `None` means *use `open`*."""
+        now = self._clock.now()
+        key = self._keys.key_now(who.person_id, now.date().isoformat())
+        return self._begin(who, door, account, method, tool, request, now, key) if key is not None else None
+
     async def open(
         self, who: Principal, door: Door, account: Account | None, *, method: str, tool: str, request: bytes
     ) -> Record:
@@ -110,15 +119,24 @@ class Records:
         Raises `NotRecorded` when it cannot be written, or not be sealed: nothing is kept in clear instead.
         """
         now = self._clock.now()
-        day = now.date().isoformat()
-        call_id = new_id("call")
         try:
-            key = self._keys.key_now(who.person_id, day)
-            if key is None:
-                key = await self._keys.key(who.person_id, who.organization_id, day)
-            sealed = key.seal(request, about=f"{call_id}:request") if request else None
+            key = await self._keys.key(who.person_id, who.organization_id, now.date().isoformat())
         except VaultFailed as error:
             raise NotRecorded("The call's record could not be sealed.") from error
+        return self._begin(who, door, account, method, tool, request, now, key)
+
+    def _begin(
+        self,
+        who: Principal,
+        door: Door,
+        account: Account | None,
+        method: str,
+        tool: str,
+        request: bytes,
+        now: datetime,
+        key: DayKey,
+    ) -> Record:
+        call_id = new_id("call")
         intent = CallIntent(
             id=call_id,
             started_at=now,
@@ -130,8 +148,8 @@ class Records:
             label=account.connection.label if account is not None else door.label,
             method=method,
             tool=tool if len(tool) <= _TOOL else printable(tool, limit=_TOOL - 1),
-            day=day,
+            day=key.day,
             request_bytes=len(request),
-            request=sealed,
+            request=key.seal(request, about=f"{call_id}:request") if request else None,
         )
         return Record(self._log.begin(intent), key)

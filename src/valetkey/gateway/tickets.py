@@ -1,18 +1,66 @@
-"""Doing something upstream with the person's own credential, and once more after a refresh when it was refused."""
+"""The person's own credential for one call: the ticket at hand, further ones, and one more try after a refusal."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import msgspec
 
 from valetkey.gateway.model import Account, Connections, Credentials, Ticket
 from valetkey.gateway.recording import Record
 from valetkey.kernel.errors import NotConnected, NotFound
-from valetkey.upstream.model import TicketFor, Unauthorized
+from valetkey.upstream.model import Unauthorized
 
-T = TypeVar("T")
-Attempt = Callable[[Ticket | None, TicketFor], Awaitable[T]]
-"""Does it with a ticket at hand, and a way to get more where it takes several requests."""
+
+class CallTickets(msgspec.Struct, frozen=True, gc=False):
+    """Gives tickets for one call, each for one request; called, it is `upstream`'s `TicketFor`."""
+
+    credentials: Credentials
+    connections: Connections
+    account: Account
+    person_id: str
+    record: Record
+
+    def now(self) -> Ticket | None:
+        """A ticket from memory; `None` means *call me*."""
+        ticket = self.credentials.ticket_now(
+            self.account.connection.id, person_id=self.person_id, call_id=self.record.id
+        )
+        if ticket is not None:
+            self.record.origin = self.account.connector.origin
+        return ticket
+
+    async def __call__(self) -> Ticket | None:
+        """A ticket; `None` when the service wants no credential. Raises `NotConnected`."""
+        ticket = await self.credentials.ticket(
+            self.account.connection.id, person_id=self.person_id, call_id=self.record.id
+        )
+        if ticket is not None:
+            self.record.origin = self.account.connector.origin
+        return ticket
+
+    async def renewed(self, refused: Ticket | None, error: Unauthorized) -> Ticket | None:
+        """A ticket for one more try after a 401 (CON-24), which came before anything was done.
+
+        Raises `NotConnected` when there is no newer credential to be had.
+        """
+        if refused is None or not await self.credentials.refused(self.account.connection.id, refused.generation):
+            raise self._reconnect() from error
+        return await self()
+
+    async def given_up(self) -> NotConnected:
+        """The renewed credential was refused too: marked, so that nobody tries before the person has reconnected."""
+        try:
+            as_it_is_now = await self.connections.get(self.person_id, self.account.connection.id)
+        except NotFound:
+            return self._reconnect()
+        await self.connections.mark_reconnect(as_it_is_now, "The service does not accept a renewed sign-in either.")
+        return self._reconnect()
+
+    def _reconnect(self) -> NotConnected:
+        return NotConnected(
+            f"{self.account.connector.name} does not accept the connected account any more.",
+            path=self.account.page,
+            reason="reconnect",
+        )
 
 
 class Tickets:
@@ -22,42 +70,6 @@ class Tickets:
         self._credentials = credentials
         self._connections = connections
 
-    async def use(self, account: Account, person_id: str, record: Record, attempt: Attempt[T]) -> T:
-        """What `attempt` gives. A 401 means a refresh and one more attempt (CON-24): it was rejected before it ran.
-
-        Raises `NotConnected` when there is no credential, or when a fresh one is refused too; then the connection is
-        marked, so that nobody tries again before the person has reconnected.
-        """
-        connection_id = account.connection.id
-
-        async def further() -> Ticket | None:
-            return await self._credentials.ticket(connection_id, person_id=person_id, call_id=record.id)
-
-        ticket = self._credentials.ticket_now(connection_id, person_id=person_id, call_id=record.id) or await further()
-        if ticket is not None:
-            record.origin = account.connector.origin
-        try:
-            return await attempt(ticket, further)
-        except Unauthorized as error:
-            if ticket is None or not await self._credentials.refused(connection_id, ticket.generation):
-                raise _reconnect(account) from error
-        try:
-            return await attempt(await further(), further)
-        except Unauthorized as error:
-            await self._mark(account, person_id)
-            raise _reconnect(account) from error
-
-    async def _mark(self, account: Account, person_id: str) -> None:
-        try:
-            as_it_is_now = await self._connections.get(person_id, account.connection.id)
-        except NotFound:
-            return
-        await self._connections.mark_reconnect(as_it_is_now, "The service does not accept a renewed sign-in either.")
-
-
-def _reconnect(account: Account) -> NotConnected:
-    return NotConnected(
-        f"{account.connector.name} does not accept the connected account any more.",
-        path=account.page,
-        reason="reconnect",
-    )
+    def of(self, account: Account, person_id: str, record: Record) -> CallTickets:
+        """The tickets for one call of this person's."""
+        return CallTickets(self._credentials, self._connections, account, person_id, record)

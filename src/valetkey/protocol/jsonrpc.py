@@ -93,23 +93,26 @@ def read(body: bytes) -> Message:
         return read(mended)
     if envelope.jsonrpc != "2.0":
         raise Rejected("The message does not say jsonrpc 2.0.", rpc_code=INVALID_REQUEST)
-    return _message(envelope)
+    if envelope.method and not envelope.result and not envelope.error:
+        return _asking(bytes(envelope.id), envelope.method, bytes(envelope.params))
+    return _answering(envelope)
 
 
-def _message(envelope: _Envelope) -> Message:
+def _asking(id: bytes, method: str, params: bytes) -> Request | Notification:
+    if params and params[:1] != b"{":
+        raise Rejected("The params are not an object.", rpc_code=INVALID_REQUEST, id=_safe_id(id))
+    if not id:
+        return Notification(method, params)
+    if id[0] not in _ID_STARTS or len(id) > MAX_ID:
+        raise Rejected("The id is neither a string nor a number.", rpc_code=INVALID_REQUEST)
+    return Request(id, method, params)
+
+
+def _answering(envelope: _Envelope) -> Response:
     id, result, error = bytes(envelope.id), bytes(envelope.result), bytes(envelope.error)
     if envelope.method:
         # One reader would take it for a request, another for a response: neither gets it.
-        if result or error:
-            raise Rejected("The message is a request and a response at once.", rpc_code=INVALID_REQUEST)
-        params = bytes(envelope.params)
-        if params and params[:1] != b"{":
-            raise Rejected("The params are not an object.", rpc_code=INVALID_REQUEST, id=_safe_id(id))
-        if not id:
-            return Notification(envelope.method, params)
-        if id[0] not in _ID_STARTS or len(id) > MAX_ID:
-            raise Rejected("The id is neither a string nor a number.", rpc_code=INVALID_REQUEST)
-        return Request(id, envelope.method, params)
+        raise Rejected("The message is a request and a response at once.", rpc_code=INVALID_REQUEST)
     if bool(result) == bool(error) or (not id and result):
         raise Rejected("The message is neither a request nor a response.", rpc_code=INVALID_REQUEST, id=_safe_id(id))
     return Response(id or _NULL, result, error)

@@ -5,6 +5,7 @@ Readers take scanned JSON and keep what they do not know as raw slices; writers 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -40,14 +41,6 @@ class Capabilities(msgspec.Struct, frozen=True, gc=False):
         return self.elicitation is not None and bytes(self.elicitation.url) not in (b"", b"null")
 
 
-class ModernMeta(msgspec.Struct, frozen=True, gc=False):
-    """The envelope of a modern request (`params._meta`), as far as we read it. Raw JSON; empty when absent."""
-
-    version: msgspec.Raw = msgspec.field(default=_NOTHING, name=PROTOCOL_VERSION_KEY)
-    capabilities: msgspec.Raw = msgspec.field(default=_NOTHING, name=CAPABILITIES_KEY)
-    log_level: msgspec.Raw = msgspec.field(default=_NOTHING, name=LOG_LEVEL_KEY)
-
-
 class ToolCall(msgspec.Struct, frozen=True, gc=False):
     """`tools/call`: which tool, with which arguments (a raw JSON object).
 
@@ -65,63 +58,63 @@ class ToolCall(msgspec.Struct, frozen=True, gc=False):
 
 
 _decode_capabilities = msgspec.json.Decoder(Capabilities).decode
-_decode_meta = msgspec.json.Decoder(ModernMeta).decode
 _decode_string = msgspec.json.Decoder(str).decode
 NO_CAPABILITIES: Final = Capabilities()
 
 
-class _ParamsWithMeta(msgspec.Struct, gc=False):
-    meta: msgspec.Raw = msgspec.field(default=_NOTHING, name="_meta")
+_NO_MEMBERS: Final[Mapping[str, msgspec.Raw]] = {}
+_USUAL: Final = frozenset({"name", "arguments", "_meta"})
+_NOT_PASSED: Final = _USUAL | {"inputResponses", "requestState"}
 
 
-_decode_params = msgspec.json.Decoder(_ParamsWithMeta).decode
+class Params(msgspec.Struct, frozen=True, gc=False):
+    """The `params` of a request by member, raw; `meta` are the members of their `_meta`."""
+
+    members: Mapping[str, msgspec.Raw]
+    meta: Mapping[str, msgspec.Raw]
 
 
-def modern_meta(params: bytes) -> ModernMeta | None:
-    """The modern envelope in `params`, or `None` when there is no `_meta` object."""
+def read_params(raw: bytes) -> Params:
+    """The `params` of a request (a raw object, or nothing). Raises `Rejected` (-32602) when `_meta` is no object."""
+    found = members(raw) if raw else _NO_MEMBERS
+    meta = found.get("_meta")
+    if meta is None:
+        return Params(found, _NO_MEMBERS)
     try:
-        meta = _decode_params(params).meta if params else b""
-        return _decode_meta(meta) if meta else None
-    except msgspec.MsgspecError:
-        return None
+        return Params(found, members(bytes(meta)))
+    except Rejected as error:
+        raise Rejected("params._meta must be an object.", rpc_code=INVALID_PARAMS, field="params._meta") from error
 
 
-def capabilities(raw: bytes | msgspec.Raw) -> Capabilities:
-    """Client capabilities from raw JSON; what is malformed was not declared."""
+@functools.lru_cache(maxsize=512)
+def capabilities(raw: bytes) -> Capabilities:
+    """Client capabilities from raw JSON; what is malformed was not declared. A client says the same every time."""
     try:
         return _decode_capabilities(raw)
     except msgspec.MsgspecError:
         return NO_CAPABILITIES
 
 
-def tool_call(params: bytes, *, modern: bool) -> ToolCall:
-    """The `params` of `tools/call`. Raises `Rejected` (-32602) when they are not.
+def tool_call(params: Params, *, modern: bool) -> ToolCall:
+    """The call in the `params` of `tools/call`. Raises `Rejected` (-32602) when there is none.
 
     A modern client gets log messages only if it asks for them with the call; an older one takes what comes.
     """
-    found = members(params) if params else {}
+    found, meta = params.members, params.meta
     try:
-        name = _decode_string(found.pop("name", b"null"))
+        name = _decode_string(found.get("name", b"null"))
     except msgspec.MsgspecError as error:
         raise Rejected("params.name must be a string.", rpc_code=INVALID_PARAMS, field="params.name") from error
-    arguments = bytes(found.pop("arguments", b"{}"))
+    arguments = bytes(found.get("arguments", b"{}"))
     if arguments[:1] != b"{":
         raise Rejected("params.arguments must be an object.", rpc_code=INVALID_PARAMS, field="params.arguments")
-    raw_meta = found.pop("_meta", None)
-    if raw_meta is not None and bytes(raw_meta)[:1] != b"{":
-        raise Rejected("params._meta must be an object.", rpc_code=INVALID_PARAMS, field="params._meta")
-    answers = found.pop("inputResponses", None)
-    found.pop("requestState", None)  # ours carries none: a retried call is recognized by what it calls
-    meta: dict[str, msgspec.Raw] = members(bytes(raw_meta)) if raw_meta is not None else {}
-    return ToolCall(
-        name=name,
-        arguments=arguments,
-        meta=meta,
-        rest=found,
-        progress_token=bytes(meta.get("progressToken", b"")),
-        wants_log=not modern or LOG_LEVEL_KEY in meta,
-        declined=answers is not None and _is_declined(bytes(answers)),
-    )
+    rest, declined = _NO_MEMBERS, False
+    if not found.keys() <= _USUAL:
+        # State and answers are about our own question: a retried call is recognized by what it calls.
+        rest = {key: value for key, value in found.items() if key not in _NOT_PASSED}
+        declined = "inputResponses" in found and _is_declined(bytes(found["inputResponses"]))
+    token = bytes(meta["progressToken"]) if "progressToken" in meta else b""
+    return ToolCall(name, arguments, meta, rest, token, not modern or LOG_LEVEL_KEY in meta, declined)
 
 
 class _Response(msgspec.Struct, gc=False):
@@ -171,17 +164,27 @@ def upstream_meta(meta: Mapping[str, msgspec.Raw], *, token: int | None, client_
     The client's own protocol keys never cross (its version, its name, its capabilities are about the other leg), its
     progress token is replaced by ours. Trace context and vendor keys pass. Empty when there is nothing to say.
     """
-    parts: list[tuple[str, bytes | msgspec.Raw]] = [
-        (key, value) for key, value in meta.items() if key != "progressToken" and not key.startswith(_OWN_KEYS)
-    ]
+    theirs = [key for key in meta if not key.startswith(_OWN_KEYS) and key != "progressToken"]
+    log_level = meta.get(LOG_LEVEL_KEY, b"") if modern else b""
+    if not theirs and token is None and not log_level:
+        return _envelope(client_info) if modern else b""
+    parts: list[tuple[str, bytes | msgspec.Raw]] = [(key, meta[key]) for key in theirs]
     if token is not None:
         parts.append(("progressToken", b"%d" % token))
-    if modern:
-        if LOG_LEVEL_KEY in meta:
-            parts.append((LOG_LEVEL_KEY, meta[LOG_LEVEL_KEY]))
-        parts += [(PROTOCOL_VERSION_KEY, b'"%b"' % MODERN.encode()), (CLIENT_INFO_KEY, client_info)]
-        parts.append((CAPABILITIES_KEY, b"{}"))  # we relay no request of a server yet, so we declare nothing
-    return object_of(parts) if parts else b""
+    if log_level:
+        parts.append((LOG_LEVEL_KEY, log_level))
+    own = _envelope(client_info) if modern else b"{}"
+    if not parts:
+        return own
+    return object_of(parts)[:-1] + (b"," + own[1:] if modern else b"}")
+
+
+@functools.cache
+def _envelope(client_info: bytes) -> bytes:
+    """The protocol's own keys. We relay no request of a server yet, so we declare no capability."""
+    return object_of(
+        [(PROTOCOL_VERSION_KEY, b'"%b"' % MODERN.encode()), (CLIENT_INFO_KEY, client_info), (CAPABILITIES_KEY, b"{}")]
+    )
 
 
 def call_params(name: str, arguments: bytes, meta: bytes, rest: Mapping[str, msgspec.Raw]) -> bytes:

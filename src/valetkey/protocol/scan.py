@@ -12,12 +12,16 @@ import re
 from json import JSONDecodeError, JSONDecoder
 from typing import Final, NoReturn
 
+import msgspec
+
 from valetkey.kernel.errors import BadInput
 
 MAX_DEPTH: Final = 64
 MAX_CONTAINERS: Final = 100_000
 """Objects and arrays in one text. Each costs a call below; a million of them would stop the loop for a second."""
 
+_SMALL: Final = 4096
+"""Bytes up to which reading it all costs less than looking at each object."""
 _WHITESPACE: Final = " \t\n\r"
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _BRACKETS: Final = bytes.maketrans(b"[]", b"{}")
@@ -26,6 +30,9 @@ _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _SURROGATE: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
 )
+
+_decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 class BadJson(BadInput):
@@ -37,9 +44,11 @@ class BadJson(BadInput):
 def scan(body: bytes, *, max_depth: int = MAX_DEPTH) -> None:
     """Raises `BadJson` unless `body` is JSON within the bounds above.
 
-    Measured: 1.7 µs for a small result, 4 µs for a modern `tools/call`, 0.7 ms for a list of 100 tools (135 kB).
+    Measured: 1.3 µs for a small result, 2 µs for a modern `tools/call`, 0.7 ms for a list of 100 tools (135 kB).
     """
     containers = body.count(b"{") + body.count(b"[")
+    if containers <= max_depth and len(body) <= _SMALL and b"\\" not in body and _is_plain(body):
+        return
     if containers > MAX_CONTAINERS:
         raise BadJson("The JSON has too many objects and arrays.")
     try:
@@ -55,6 +64,18 @@ def scan(body: bytes, *, max_depth: int = MAX_DEPTH) -> None:
         raise BadJson("There is something after the JSON value.")
     if containers > max_depth and not _is_within(body, max_depth):
         raise BadJson("The JSON is nested too deeply.")
+
+
+def _is_plain(body: bytes) -> bool:
+    """Whether small JSON without escapes is fine: quicker, and never wrong when it says yes.
+
+    Reading and writing it again loses the pairs that a later one of the same key replaces, and their quotes with them.
+    Without a backslash every quote begins or ends a string, so nothing can make up for the quotes that are lost.
+    """
+    try:
+        return _encode(_decode(body)).count(b'"') == body.count(b'"')
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False  # let the other way say what is wrong with it, if anything is
 
 
 def mend_surrogates(body: bytes) -> bytes:

@@ -6,6 +6,8 @@ import asyncio
 import itertools
 from typing import Final
 
+import msgspec
+
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import OutboundFailed, VaultFailed
 from valetkey.kernel.secret import Credential
@@ -15,12 +17,12 @@ from valetkey.protocol.messages import ToolCall, server_facts
 from valetkey.protocol.translate import progress
 from valetkey.protocol.versions import Era
 from valetkey.store.database import Database
-from valetkey.upstream import modern
+from valetkey.upstream import legacy, modern
 from valetkey.upstream.eras import Eras
 from valetkey.upstream.legacy import LegacySessions, Session, SessionLost
 from valetkey.upstream.model import Carried, EraChanged, HttpFailed, Listing, Relay, Target, TicketFor, Verdict
 from valetkey.upstream.pages import read_all
-from valetkey.upstream.streamable_http import CALL_LIMITS, Calls, Headers, Heard
+from valetkey.upstream.streamable_http import CALL_LIMITS, Calls, Headers, Heard, ask
 
 MAX_DECLINES: Final = 8
 """Questions of a server within one call that get an answer; a server that asks on and on is not heard."""
@@ -111,21 +113,19 @@ class Upstreams:
         return now
 
     async def _carry(
-        self,
-        verdict: Verdict,
-        target: Target,
-        call: ToolCall,
-        params: Headers,
-        tickets: TicketFor,
-        relay: Relay,
+        self, verdict: Verdict, target: Target, call: ToolCall, params: Headers, tickets: TicketFor, relay: Relay
     ) -> Carried:
         if verdict.era is Era.MODERN:
-            request_id = next(self._ids)
-            heed = _Heed(self, target, call, request_id, relay, tickets, session=None)
-            heard = await modern.call_tool(
-                self._calls, target, request_id, call, params, ticket=await tickets(), limits=self.limits, heed=heed
-            )
-            return Carried(Era.MODERN, heard.response.result, heard.response.error)
+            request = modern.call_tool(next(self._ids), call, params)
+            heed = _Heed(self, target, call, request.id, relay, tickets, None)
+            try:
+                heard = await ask(self._calls, target, request, ticket=await tickets(), limits=self.limits, heed=heed)
+            except HttpFailed as error:
+                if modern.is_rejection(error):
+                    raise EraChanged(error.message, status=error.status) from error
+                raise
+            response = modern.accepted(heard).response
+            return Carried(Era.MODERN, response.result, response.error)
         session = self._legacy.now(target.connection_id) or await self._open_session(target, tickets)
         try:
             return await self._carry_legacy(target, session, call, tickets, relay)
@@ -137,16 +137,19 @@ class Upstreams:
     async def _carry_legacy(
         self, target: Target, session: Session, call: ToolCall, tickets: TicketFor, relay: Relay
     ) -> Carried:
-        request_id = next(self._ids)
-        heed = _Heed(self, target, call, request_id, relay, tickets, session=session)
+        request = legacy.call_tool(session, next(self._ids), call)
+        heed = _Heed(self, target, call, request.id, relay, tickets, session)
         try:
-            heard = await self._legacy.call_tool(
-                target, session, request_id, call, tickets, limits=self.limits, heed=heed
-            )
-        except asyncio.CancelledError:
-            self._say_farewell(target, session, request_id, tickets)
+            heard = await ask(self._calls, target, request, ticket=await tickets(), limits=self.limits, heed=heed)
+        except HttpFailed as error:
+            if legacy.is_lost(error, session):
+                raise SessionLost(error.message) from error
             raise
-        return Carried(Era.LEGACY, heard.response.result, heard.response.error)
+        except asyncio.CancelledError:
+            self._say_farewell(target, session, request.id, tickets)
+            raise
+        response = legacy.accepted(heard, session).response
+        return Carried(Era.LEGACY, response.result, response.error)
 
     async def _open_session(self, target: Target, tickets: TicketFor) -> Session:
         session = await self._legacy.get(target, tickets)
@@ -165,20 +168,33 @@ class Upstreams:
 
     async def _list_modern(self, target: Target, tickets: TicketFor) -> Listing:
         async def page_at(cursor: bytes) -> Heard:
-            return await modern.list_page(
-                self._calls, target, next(self._ids), cursor, ticket=await tickets(), limits=ASK
-            )
+            request = modern.list_tools(next(self._ids), cursor)
+            try:
+                heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
+            except HttpFailed as error:
+                if modern.is_rejection(error):
+                    raise EraChanged(error.message, status=error.status) from error
+                raise
+            return modern.accepted(heard)
 
         return await read_all(page_at, await self._modern_server(target, tickets))
 
     async def _list_legacy(self, target: Target, session: Session, tickets: TicketFor) -> Listing:
         async def page_at(cursor: bytes) -> Heard:
-            return await self._legacy.list_page(target, session, next(self._ids), cursor, tickets, limits=ASK)
+            request = legacy.list_tools(session, next(self._ids), cursor)
+            try:
+                heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
+            except HttpFailed as error:
+                if legacy.is_lost(error, session):
+                    raise SessionLost(error.message) from error
+                raise
+            return legacy.accepted(heard, session)
 
         return await read_all(page_at, session.server)
 
     async def _modern_server(self, target: Target, tickets: TicketFor) -> bytes:
-        heard = await modern.discover(self._calls, target, next(self._ids), ticket=await tickets(), limits=ASK)
+        request = modern.discover(next(self._ids))
+        heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
         facts = server_facts(heard.response.result) if heard.response.result else None
         return facts.summary() if facts is not None else b"{}"
 
@@ -203,40 +219,27 @@ class Upstreams:
             return
 
 
-class _Heed:
+class _Heed(msgspec.Struct, gc=False):
     """What comes on the stream of a call before its response: relayed, declined, or passed over."""
 
-    __slots__ = ("_call", "_declines", "_relay", "_request_id", "_session", "_target", "_tickets", "_upstreams")
-
-    def __init__(
-        self,
-        upstreams: Upstreams,
-        target: Target,
-        call: ToolCall,
-        request_id: int,
-        relay: Relay,
-        tickets: TicketFor,
-        *,
-        session: Session | None,
-    ) -> None:
-        self._upstreams = upstreams
-        self._target = target
-        self._call = call
-        self._request_id = request_id
-        self._relay = relay
-        self._tickets = tickets
-        self._session = session
-        self._declines = 0
+    upstreams: Upstreams
+    target: Target
+    call: ToolCall
+    request_id: int
+    relay: Relay
+    tickets: TicketFor
+    session: Session | None
+    declines: int = 0
 
     async def __call__(self, message: Notification | Request) -> None:
         if isinstance(message, Request):
-            self._declines += 1
+            self.declines += 1
             # A modern server must not ask at all: it gets no answer.
-            if self._session is not None and self._declines <= MAX_DECLINES:
-                await self._upstreams.decline(self._target, self._session, message, self._tickets)
+            if self.session is not None and self.declines <= MAX_DECLINES:
+                await self.upstreams.decline(self.target, self.session, message, self.tickets)
         elif message.method == "notifications/progress":
-            ours, theirs = self._request_id, self._call.progress_token
+            ours, theirs = self.request_id, self.call.progress_token
             if (params := progress(message.params, ours=ours, theirs=theirs)) is not None:
-                await self._relay(notification_message(message.method, params))
-        elif message.method == "notifications/message" and self._call.wants_log:
-            await self._relay(notification_message(message.method, message.params))
+                await self.relay(notification_message(message.method, params))
+        elif message.method == "notifications/message" and self.call.wants_log:
+            await self.relay(notification_message(message.method, message.params))

@@ -28,7 +28,7 @@ from valetkey.protocol.versions import LEGACY, MODERN, Era
 from valetkey.store.database import Database
 from valetkey.upstream import modern, repository
 from valetkey.upstream.model import HttpFailed, Target, TicketFor, Verdict
-from valetkey.upstream.streamable_http import Calls
+from valetkey.upstream.streamable_http import Calls, ask
 
 MODERN_VERDICT: Final = Verdict(Era.MODERN, MODERN)
 _ASK_LEGACY_AGAIN: Final = timedelta(days=1)
@@ -71,7 +71,8 @@ class Eras:
     async def probe(self, target: Target, tickets: TicketFor) -> Verdict:
         """Asks the server. A modern verdict is kept at once, a legacy one when the handshake worked (`keep`)."""
         try:
-            heard = await modern.discover(self._calls, target, next(self._ids), ticket=await tickets(), limits=ASK)
+            request = modern.discover(next(self._ids))
+            heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
         except HttpFailed as error:
             if error.status in (401, 403, 429) or error.status >= 500:
                 raise

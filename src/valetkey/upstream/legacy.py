@@ -15,7 +15,7 @@ import msgspec
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import OutboundFailed
-from valetkey.net.limits import ASK, Limits
+from valetkey.net.limits import ASK
 from valetkey.net.model import BadAnswer
 from valetkey.protocol import headers
 from valetkey.protocol.errors import METHOD_NOT_FOUND, Rejected
@@ -44,7 +44,7 @@ from valetkey.upstream.streamable_http import (
     Calls,
     Headers,
     Heard,
-    Heed,
+    Outgoing,
     ask,
     tell,
 )
@@ -117,10 +117,9 @@ class LegacySessions:
     async def _initialize(self, target: Target, tickets: TicketFor) -> Session:
         request_id = next(self._ids)
         body = request_message(request_id, "initialize", initialize_params(LEGACY[0], CLIENT_INFO))
+        request = Outgoing(request_id, body, _COMMON)
         try:
-            heard = await ask(
-                self._calls, target, request_id, body, _COMMON, ticket=await tickets(), limits=ASK, heed=None
-            )
+            heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
         except HttpFailed as error:
             if error.status in (400, 404, 405):
                 raise EraChanged(
@@ -139,30 +138,6 @@ class LegacySessions:
         await tell(self._calls, target, done, session.headers, ticket=await tickets(), limits=ASK)
         return session
 
-    async def call_tool(
-        self,
-        target: Target,
-        session: Session,
-        request_id: int,
-        call: ToolCall,
-        tickets: TicketFor,
-        *,
-        limits: Limits,
-        heed: Heed,
-    ) -> Heard:
-        """`tools/call` within `session`. Raises `SessionLost`."""
-        token = request_id if call.progress_token else None
-        meta = upstream_meta(call.meta, token=token, client_info=CLIENT_INFO, modern=False)
-        body = request_message(request_id, "tools/call", call_params(call.name, call.arguments, meta, call.rest))
-        return await self._ask(target, session, request_id, body, tickets, limits=limits, heed=heed)
-
-    async def list_page(
-        self, target: Target, session: Session, request_id: int, cursor: bytes, tickets: TicketFor, *, limits: Limits
-    ) -> Heard:
-        """One page of `tools/list` within `session`. Raises `SessionLost`."""
-        body = request_message(request_id, "tools/list", list_params(cursor, b""))
-        return await self._ask(target, session, request_id, body, tickets, limits=limits, heed=None)
-
     async def cancel(self, target: Target, session: Session, request_id: int, tickets: TicketFor) -> None:
         """Tells the server that nobody waits for the request any more: closing the stream would not (2025-11-25)."""
         body = notification_message("notifications/cancelled", b'{"requestId":%d}' % request_id)
@@ -179,35 +154,30 @@ class LegacySessions:
             body = error_message(request.id, METHOD_NOT_FOUND, "This client offers no such method.")
         await tell(self._calls, target, body, session.headers, ticket=await tickets(), limits=ASK)
 
-    async def _ask(
-        self,
-        target: Target,
-        session: Session,
-        request_id: int,
-        body: bytes,
-        tickets: TicketFor,
-        *,
-        limits: Limits,
-        heed: Heed | None,
-    ) -> Heard:
-        try:
-            heard = await ask(
-                self._calls,
-                target,
-                request_id,
-                body,
-                session.headers,
-                ticket=await tickets(),
-                limits=limits,
-                heed=heed,
-            )
-        except HttpFailed as error:
-            if session.id and error.status == 404:
-                raise SessionLost(f"{target.url.host} lost the session.") from error
-            raise
-        if session.id and _says_session_lost(heard):
-            raise SessionLost(f"{target.url.host} lost the session.")
-        return heard
+
+def call_tool(session: Session, request_id: int, call: ToolCall) -> Outgoing:
+    """`tools/call` within `session`."""
+    token = request_id if call.progress_token else None
+    meta = upstream_meta(call.meta, token=token, client_info=CLIENT_INFO, modern=False)
+    body = request_message(request_id, "tools/call", call_params(call.name, call.arguments, meta, call.rest))
+    return Outgoing(request_id, body, session.headers)
+
+
+def list_tools(session: Session, request_id: int, cursor: bytes) -> Outgoing:
+    """One page of `tools/list` within `session`."""
+    return Outgoing(request_id, request_message(request_id, "tools/list", list_params(cursor, b"")), session.headers)
+
+
+def is_lost(error: HttpFailed, session: Session) -> bool:
+    """Whether an HTTP failure says that the server does not know the session (any more)."""
+    return bool(session.id) and error.status == 404
+
+
+def accepted(heard: Heard, session: Session) -> Heard:
+    """What was heard, unless it says that there is no such session: raises `SessionLost`."""
+    if heard.status in (400, 404) and session.id and _says_session_lost(heard):
+        raise SessionLost("The server lost the session.")
+    return heard
 
 
 def _headers(session_id: bytes, version: str) -> Headers:
@@ -222,8 +192,6 @@ def _headers(session_id: bytes, version: str) -> Headers:
 def _says_session_lost(heard: Heard) -> bool:
     if heard.status == 404:
         return True
-    if heard.status != 400:
-        return False
     try:
         # The example servers of the TypeScript SDK, and all that copied them, say 400 where the protocol says 404.
         said = read_error(heard.response.error)

@@ -49,6 +49,14 @@ class Calls(Protocol):
     ) -> Answer: ...
 
 
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
+    """A request of ours, ready to be sent."""
+
+    id: int
+    body: bytes
+    headers: Headers
+
+
 class Heard(msgspec.Struct, frozen=True, gc=False):
     """The response to our request, the HTTP status it came under, and the session it belongs to (legacy)."""
 
@@ -60,9 +68,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
 async def ask(
     calls: Calls,
     target: Target,
-    request_id: int,
-    body: bytes,
-    request_headers: Headers,
+    request: Outgoing,
     *,
     ticket: Credential | None,
     limits: Limits,
@@ -73,18 +79,18 @@ async def ask(
     Raises `Unauthorized`, `Forbidden403`, `HttpFailed`, and what `net` raises. An error object in a 4xx is a response.
     """
     answer = await calls.post(
-        target.url, request_headers, body, credential=ticket, pool=target.connection_id, limits=limits
+        target.url, request.headers, request.body, credential=ticket, pool=target.connection_id, limits=limits
     )
     status = answer.status
     if answer.stream is not None:
-        return await _ask_stream(answer, answer.stream, request_id, heed)
+        return await _ask_stream(answer, answer.stream, request.id, heed)
     if status in (401, 403):
         raise _refused(answer, target)
     if answer.content_type != b"application/json":
         if status >= 300:
             raise failed(target, status)
         raise BadAnswer(f"{target.url.host} answered with neither JSON nor an event stream.")
-    response = _response(answer.body, request_id, status)
+    response = _response(answer.body, request.id, status)
     if response is None:
         raise failed(target, status)
     return Heard(response, status, answer.headers.get(headers.SESSION, b""))
