@@ -19,7 +19,6 @@ from typing import Self, TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from valetkey.audit import repository
 from valetkey.audit.journal import Journal, Segment, is_damaged, left_behind, read_frames, sync_directory
@@ -205,7 +204,7 @@ class CallLog:
             async with self._database.write() as tx:
                 calls = [(call.intent, ending) for call, ending, _ in batch]
                 await repository.insert_calls(tx, calls, again=self._may_be_there)
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 – the record itself: a writer that ended would end every call
             self._may_be_there = True  # the commit may have been what failed, and may have worked all the same
             structlog.get_logger(__name__).error("call records wait in the journal", reason=type(error).__name__)
             return False
