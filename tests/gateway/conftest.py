@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -74,6 +74,10 @@ class RenewableCredentials:
         return await self._real.refused(connection_id, ticket_generation)
 
 
+async def _not_stoppable() -> None:
+    raise AssertionError
+
+
 @dataclass
 class Hub:
     """The rooms, and short ways to say what a test is about."""
@@ -96,6 +100,7 @@ class Hub:
     upstreams: Upstreams
     gateway: Gateway
     port: int = 0
+    stop: Callable[[], Coroutine[Any, Any, None]] = _not_stoppable
     _added: dict[str, Connector] = field(default_factory=dict)
 
     async def person(self, login: str) -> Person:
@@ -258,6 +263,7 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         organization_id=organization.id, tokens=tokens, connections=room.connections, connectors=connectors,
         snapshots=snapshots, permissions=permissions, vault=vault, credentials=credentials, room=room,
         day_keys=day_keys, call_log=call_log, upstreams=upstreams, gateway=gateway, port=port,
+        stop=lambda: server.shutdown(sockets=sockets),
     )  # fmt: skip
     await server.shutdown(sockets=sockets)
     await gateway.stop()
