@@ -25,7 +25,7 @@ from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import NotConnected
 from valetkey.kernel.secret import Credential
 from valetkey.net.url import parse_url
-from valetkey.protocol.messages import tool_call
+from valetkey.protocol.messages import read_params, tool_call
 from valetkey.store.database import Database
 from valetkey.upstream.model import Target, Unauthorized
 from valetkey.vault.model import Use
@@ -181,7 +181,7 @@ async def _whoami(hub: Hub, connection: Connection) -> str:
     connector = await hub.connectors.by_id(connection.connector_id)
     carried = await hub.upstreams.call(
         Target(parse_url(connector.url), connection.id, connector.slug),
-        tool_call(b'{"name":"whoami","arguments":{}}', modern=True),
+        tool_call(read_params(b'{"name":"whoami","arguments":{}}'), modern=True),
         params=(),
         ticket=await ticket(),
         further_tickets=ticket,
