@@ -111,6 +111,7 @@ async def test_progress_is_relayed_under_the_clients_own_token(hub: Hub, service
     assert got.is_stream
     assert [message.get("method", "response") for message in got.messages] == ["notifications/progress", "response"]
     assert got.messages[0]["params"] == {"progressToken": "mine", "progress": 0.5, "vendor": "kept"}
+    assert got.result["content"] == []
     assert got.headers["x-accel-buffering"] == "no"
     assert service.calls[0].message["params"]["_meta"]["progressToken"] != "mine"
 

@@ -80,8 +80,9 @@ async def test_200_interleaved_calls_each_carry_their_own_persons_token(hub: Hub
     for seen in service.calls:
         number = seen.message["params"]["arguments"]["n"]
         assert seen.token == f"{clients[number % len(clients)][0]}s-canary"
-    sessions = [(seen.header("mcp-session-id"), seen.token) for seen in service.seen if seen.header("mcp-session-id")]
-    assert len({token for _, token in sessions}) == len(set(sessions))
+    used = {(seen.header("mcp-session-id"), seen.token) for seen in service.seen if seen.header("mcp-session-id")}
+    assert len({session for session, _ in used}) == len({token for _, token in used}) == len(used)
+    assert len(used) == (3 if service.era == "legacy" else 0)
 
 
 async def test_what_is_taken_away_at_the_service_is_gone_with_the_next_call(hub: Hub, service: Service) -> None:
