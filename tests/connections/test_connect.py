@@ -42,7 +42,9 @@ async def test_before_anyone_is_sent_anywhere_the_facts_are_told(
     attempt = await hub.room.connecting.begin(ada, connector)
 
     facts = attempt.facts
-    assert (facts.connector_host, facts.issuer, facts.token_host) == ("127.0.0.1", server.issuer, "127.0.0.1")
+    # On one machine only the port tells a service from its authorization server.
+    assert (facts.connector_host, facts.issuer) == (service.url.split("/")[2], server.issuer)
+    assert facts.token_host == facts.issuer_host == server.issuer.removeprefix("http://")
     assert facts.scopes == ("notes:read", "notes:write", "offline_access")
     assert (facts.scope_origin, facts.client_source) == (ScopeOrigin.CONNECTOR, "dcr")
     assert facts.callback == f"{PUBLIC_URL}/oauth/callback/{issuer_hash(server.issuer)}"
