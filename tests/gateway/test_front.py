@@ -73,6 +73,27 @@ async def test_requests_sent_at_once_are_answered_in_order(hub: Hub, modern: Ser
     assert [each.messages[0]["id"] for each in got] == [message["id"] for message in many]
 
 
+async def test_a_thousand_refused_requests_sent_at_once_are_each_refused(hub: Hub) -> None:
+    request = b"POST /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+
+    got = await talk(hub, request * 1500, answers=1500)
+
+    assert {each.status for each in got} == {421}
+
+
+async def test_a_body_beyond_the_limit_is_refused_also_before_it_is_known_who_sends_it(
+    hub: Hub, modern: Service
+) -> None:
+    client = await connected(hub, modern)
+    head = "".join(f"{name}: {value}\r\n" for name, value in client.headers(client.request("tools/list", {})))
+    size = 4 * 1024 * 1024 + 1
+    chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (size, b" " * size)
+
+    [got] = await talk(hub, f"POST {client.path} HTTP/1.1\r\n{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk)
+
+    assert got.status == 413
+
+
 async def test_each_request_of_a_connection_is_let_in_by_itself(hub: Hub, modern: Service) -> None:
     """The token of the request before opens nothing for the next one."""
     client = await connected(hub, modern)

@@ -12,16 +12,15 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
-from urllib.parse import unquote_to_bytes
 
-import httptools
 import structlog
 
-from valetkey.gateway.authenticate import MAX_BODY, Gate, read_head, refusal, too_large
-from valetkey.gateway.endpoint import KEEP_ALIVE_SECONDS, accepts_stream
+from valetkey.gateway.authenticate import Gate, refusal
+from valetkey.gateway.endpoint import KEEP_ALIVE_SECONDS
 from valetkey.gateway.exchange import CANCELLED, Exchange, speaks_modern
 from valetkey.gateway.http_answer import Dated, stream_head
-from valetkey.gateway.model import Admitted, Head, Reply
+from valetkey.gateway.http_request import Incoming, Requests, closes
+from valetkey.gateway.model import Reply
 from valetkey.protocol.errors import INTERNAL_ERROR
 from valetkey.protocol.jsonrpc import error_message
 from valetkey.protocol.sse import COMMENT, event
@@ -32,31 +31,9 @@ if TYPE_CHECKING:
 _OURS: Final = re.compile(rb"[A-Z]{1,10} /(?:mcp[ ?]|c/)")
 _NOT_YET: Final = 24
 """Bytes after which the beginning of a request must have shown what it is."""
-_MAX_HEAD: Final = 64 * 1024
-_MAX_DROPPED: Final = 8 * 1024 * 1024
-"""Bytes of a refused body that are read and dropped, so that the refusal is not lost in a reset connection."""
 _MAX_WAITING: Final = 16
 """Requests sent before the answer to the first one; beyond that we stop reading."""
 _IDLE_TICKS: Final = 5
-_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class _Request:
-    """One request while it is read."""
-
-    __slots__ = (
-        "body", "entered", "entering", "expects", "head", "is_answered", "keep", "pairs", "size", "takes_stream", "url",
-    )  # fmt: skip
-
-    def __init__(self) -> None:
-        self.url = b""
-        self.pairs: list[tuple[bytes, bytes]] = []
-        self.head: Head | None = None
-        self.entered: Admitted | Reply | None = None
-        self.entering: asyncio.Task[Admitted | Reply] | None = None
-        self.body: list[bytes] = []
-        self.size = 0
-        self.keep = self.takes_stream = self.is_answered = self.expects = False
 
 
 @dataclass(slots=True)
@@ -78,32 +55,27 @@ class House:
         return McpFront
 
 
-class Front(asyncio.Protocol):
+class Front(Requests):
     """One connection. `handed` are the arguments uvicorn makes its own protocols with."""
 
     house: ClassVar[House]
 
     __slots__ = (
-        "_beginning", "_drained", "_exchange", "_gate", "_handed", "_head_size", "_is_lost", "_is_stopping",
-        "_loop", "_parser", "_quiet", "_reading", "_running", "_server", "_started", "_stopped", "_task", "_timer",
-        "_transport", "_waiting",
+        "_beginning", "_drained", "_exchange", "_handed", "_is_stopping", "_quiet", "_running", "_server", "_started",
+        "_stopped", "_task", "_timer", "_waiting",
     )  # fmt: skip
 
     def __init__(self, **handed: Any) -> None:
-        self._gate = self.house.gate
+        super().__init__(self.house.gate)
         self._exchange = self.house.exchange
         self._handed = handed
         self._server: ServerState = handed["server_state"]
-        self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpRequestParser(self)
         self._beginning = b""
-        self._reading: _Request | None = None
-        self._waiting: deque[_Request] = deque()
-        self._running: _Request | None = None
+        self._waiting: deque[Incoming] = deque()
+        self._running: Incoming | None = None
         self._task: asyncio.Task[None] | None = None
-        self._head_size = 0
         self._quiet = 0
-        self._started = self._stopped = self._is_lost = self._is_stopping = False
+        self._started = self._stopped = self._is_stopping = False
         self._drained: asyncio.Future[None] | None = None
 
     # --- the connection -----------------------------------------------------------------------------------------------
@@ -167,15 +139,8 @@ class Front(asyncio.Protocol):
                 else:
                     self._hand_over(data)
                 return
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._give_up(refusal(400, "This is not an HTTP request."))
-            return
-        if self._reading is not None and self._reading.head is None:
-            self._head_size += len(data)
-            if self._head_size > _MAX_HEAD:
-                self._give_up(refusal(431, "The head of the request is too long."))
+        if (refused := self.feed(data)) is not None:
+            self._give_up(refused)
 
     def _hand_over(self, data: bytes) -> None:
         from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -187,70 +152,12 @@ class Front(asyncio.Protocol):
         inner.connection_made(self._transport)
         inner.data_received(data)
 
-    def on_message_begin(self) -> None:
-        self._reading = _Request()
-        self._head_size = 0
-
-    def on_url(self, url: bytes) -> None:
-        assert self._reading is not None
-        self._reading.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        assert self._reading is not None
-        self._reading.pairs.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        request = self._reading
-        assert request is not None
-        path = request.url.partition(b"?")[0]
-        if b"%" in path:
-            path = unquote_to_bytes(path)
-        head = read_head(self._parser.get_method().decode(), path.decode("latin-1"), request.pairs)
-        request.head = head
-        request.takes_stream = accepts_stream(head) and self._parser.get_http_version() == "1.1"
-        request.expects = (b"expect", b"100-continue") in request.pairs
-        request.entered = self._gate.enter_now(head)
-        if request.entered is None:
-            # Nobody we remember: found out while the body comes, so that a refusal need not wait for its end.
-            request.entering = self._loop.create_task(self._gate.enter(head))
-            request.entering.add_done_callback(lambda done: self._entered(request, done))
-        elif isinstance(request.entered, Reply):
-            self._answer_early(request, request.entered)
-        elif request.expects:
-            self._transport.write(_CONTINUE)
-
-    def _entered(self, request: _Request, done: asyncio.Task[Admitted | Reply]) -> None:
-        if done.cancelled() or done.exception() is not None or request is not self._reading:
-            return  # its end has been read: whoever serves it sees the same
-        request.entered = done.result()
-        if isinstance(request.entered, Reply):
-            self._answer_early(request, request.entered)
-        elif request.expects:
-            self._transport.write(_CONTINUE)
-
-    def _answer_early(self, request: _Request, reply: Reply) -> None:
-        """Tells whoever waits for a word before the body, or is about to send too much; the body is dropped."""
-        if (request.expects or _closes(reply)) and self._running is None and not self._is_lost:
+    def answer_early(self, request: Incoming, reply: Reply) -> None:
+        if self._running is None and not self._is_lost:
             request.is_answered = True
             self._transport.write(self.house.dated.answer(reply, self._server.default_headers, keep=False))
 
-    def on_body(self, body: bytes) -> None:
-        request = self._reading
-        assert request is not None
-        request.size += len(body)
-        if isinstance(request.entered, Reply):
-            if request.size > _MAX_DROPPED:
-                self._transport.abort()
-        elif request.size > MAX_BODY:
-            request.entered = too_large()
-            request.body.clear()
-        else:
-            request.body.append(body)
-
-    def on_message_complete(self) -> None:
-        request, self._reading = self._reading, None
-        assert request is not None
-        request.keep = self._parser.should_keep_alive()
+    def received(self, request: Incoming) -> None:
         self._server.total_requests += 1
         if request.is_answered:
             self._transport.close()
@@ -263,7 +170,9 @@ class Front(asyncio.Protocol):
 
     # --- answering ----------------------------------------------------------------------------------------------------
 
-    def _run(self, request: _Request) -> None:
+    def _run(self, request: Incoming) -> None:
+        if self._is_lost:
+            return
         self._running = request
         self._started = self._stopped = False
         if isinstance(request.entered, Reply):
@@ -272,7 +181,7 @@ class Front(asyncio.Protocol):
         self._task = task = self._loop.create_task(self._serve(request))
         self._server.tasks.add(task)
 
-    async def _serve(self, request: _Request) -> None:
+    async def _serve(self, request: Incoming) -> None:
         head = request.head
         assert head is not None
         try:
@@ -323,7 +232,7 @@ class Front(asyncio.Protocol):
         request, self._running = self._running, None
         if self._is_lost or request is None:
             return
-        keep = request.keep and not self._is_stopping and not _closes(reply)
+        keep = request.keep and not self._is_stopping and not closes(reply)
         if self._started:
             last = event(reply.body)
             self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last))
@@ -334,13 +243,10 @@ class Front(asyncio.Protocol):
         elif self._waiting:
             if len(self._waiting) == _MAX_WAITING:
                 self._transport.resume_reading()
-            self._run(self._waiting.popleft())
+            self._running = following = self._waiting.popleft()
+            self._loop.call_soon(self._run, following)  # not here: a thousand refusals would be as many frames deep
 
     def _give_up(self, reply: Reply) -> None:
         if self._running is None:
             self._transport.write(self.house.dated.answer(reply, self._server.default_headers, keep=False))
         self._transport.close()
-
-
-def _closes(reply: Reply) -> bool:
-    return bool(reply.headers) and (b"connection", b"close") in reply.headers
