@@ -24,7 +24,7 @@ SOURCE = HERE / "src/valetkey"
 GUARDIANS: dict[str, tuple[str, ...]] = {
     # What is imported: by which files alone. A folder stands for all in it; `demo` is the outside world.
     "ssl httpx2 httpcore2 http.client urllib.request aiohttp": ("net/", "demo/", "cli/hub_client.py"),
-    "httptools": ("net/", "gateway/front.py", "gateway/http_request.py"),  # the parser of answers, and that of requests on the call path
+    "httptools": ("net/", "gateway/http_request.py"),  # the parser of answers, and that of requests on the call path
     # Out: net, and the command line to the hub on this host. In: the listeners, which are opened before the app.
     "socket": ("net/", "demo/", "cli/hub_client.py", "cli/start_checks.py", "app.py", "api/control_socket.py"),
     "cryptography": ("vault/", "audit/trail.py"),
