@@ -496,6 +496,32 @@ trail_head = Table(
     Column("calls_before", String(40), nullable=False),
 )
 
+trail_checkpoint = Table(
+    "trail_checkpoint",  # what was signed: the size and root of the log, for whoever keeps it elsewhere
+    main,
+    Column("number", BigInt, primary_key=True, autoincrement=False),  # from 1, without a gap
+    Column("at", Instant, nullable=False),
+    Column("size", BigInt, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),  # the signed note itself
+    Column("verifier_key", String(300), nullable=False),  # public
+    Column("watch", String(40), nullable=False),  # whose evolving key made `mac`; empty for none
+    Column("step", BigInt, nullable=False),  # of that key, from 1
+    Column("mac", LargeBinary, nullable=False),
+)
+
+trail_sink = Table(
+    "trail_sink",  # how far each sink has the checkpoints
+    main,
+    Column("name", String(300), primary_key=True),
+    Column("delivered", BigInt, nullable=False),  # number of the last checkpoint it took
+    Column("delivered_at", Instant),
+    Column("failing_since", Instant),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("next_at", Instant),  # not tried again before
+    Column("reason", String(300), nullable=False),
+)
+
 # --- store --------------------------------------------------------------------------------------------------------
 
 lease = Table(
