@@ -110,7 +110,7 @@ class Hub:
 
     def browser(self, who: Person) -> BrowserSession:
         now = self.clock.now()
-        return BrowserSession(new_id("ses"), who, "password", "csrf", "Firefox", now, now, now, now)
+        return BrowserSession(new_id("ses"), who, "password", "csrf", "Firefox", now, now, now, now, now, False)
 
     async def connector(self, who: Person, url: str, *, kind: str = "oauth", **auth: Any) -> Connector:
         return await self.connectors.add_custom(who, name="Notes", url=url, auth_kind=kind, auth=auth)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.identity.rooms import Rooms
-from valetkey.identity.model import Role
+from valetkey.identity.model import BrowserSession, Person, Role
 from valetkey.kernel.errors import NotFound
 from valetkey.kernel.secret import Secret
+from valetkey.store.schema import passkey
 
 HOUR = 3600.0
+MINUTE = 60.0
 
 
 async def test_a_session_is_found_by_its_cookie_and_by_nothing_else(rooms: Rooms) -> None:
@@ -77,6 +79,90 @@ async def test_only_somebody_who_was_just_there_is_fresh_and_a_link_proves_nothi
     assert not quick_rooms.sessions.is_fresh(by_link)
     quick_rooms.clock.advance(301)
     assert not quick_rooms.sessions.is_fresh(by_passkey)
+
+
+async def test_a_password_does_not_prove_who_is_there_once_there_is_a_passkey(quick_rooms: Rooms) -> None:
+    """Else a phished password would be enough to put in a passkey of one's own."""
+    ada = await quick_rooms.person()
+    cookie = await quick_rooms.sessions.begin(ada, "password", "")
+    alone = await found(quick_rooms, cookie)
+    await give_a_passkey(quick_rooms, ada)
+    quick_rooms.clock.advance(61)
+
+    beside = await found(quick_rooms, cookie)
+    by_passkey = await found(quick_rooms, await quick_rooms.sessions.begin(ada, "passkey", ""))
+
+    assert quick_rooms.sessions.is_fresh(alone)
+    assert not quick_rooms.sessions.is_fresh(beside)
+    assert quick_rooms.sessions.is_fresh(by_passkey)
+
+
+async def test_thirty_idle_minutes_rest_the_powers_of_a_role_and_coming_back_does_not_wake_them(rooms: Rooms) -> None:
+    cookie = await rooms.sessions.begin(await rooms.person(), "password", "Firefox")
+
+    for _ in range(5):
+        rooms.clock.advance(29 * MINUTE)
+        assert rooms.sessions.has_powers(await found(rooms, cookie))
+    rooms.clock.advance(30 * MINUTE)
+    for _ in range(3):
+        assert not rooms.sessions.has_powers(await found(rooms, cookie))
+        rooms.clock.advance(2 * MINUTE)
+
+
+async def test_eight_hours_rest_the_powers_of_a_role_however_busy(quick_rooms: Rooms) -> None:
+    cookie = await quick_rooms.sessions.begin(await quick_rooms.person(), "password", "Firefox")
+
+    for _ in range(8 * 3 - 1):
+        quick_rooms.clock.advance(20 * MINUTE)
+        assert quick_rooms.sessions.has_powers(await found(quick_rooms, cookie))
+    quick_rooms.clock.advance(20 * MINUTE)
+
+    assert not quick_rooms.sessions.has_powers(await found(quick_rooms, cookie))
+
+
+async def test_a_session_begun_by_a_link_has_no_powers(quick_rooms: Rooms) -> None:
+    ada = await quick_rooms.person()
+
+    assert not quick_rooms.sessions.has_powers(
+        await found(quick_rooms, await quick_rooms.sessions.begin(ada, "link", ""))
+    )
+
+
+async def test_another_role_wants_a_new_session_before_it_can_be_used(rooms: Rooms) -> None:
+    """Session ids rotate with privileges: one that was seen while it was worth little must not become worth more."""
+    await rooms.person()
+    bob = await rooms.person("bob", Role.MEMBER)
+    cookie = await rooms.sessions.begin(bob, "password", "Firefox")
+    await found(rooms, cookie)
+
+    await rooms.people.set_role(bob.id, Role.ADMIN)
+
+    session = await found(rooms, cookie)
+    assert session.person.role is Role.ADMIN
+    assert not rooms.sessions.has_powers(session)
+    again = await rooms.sessions.begin(bob, "password", "Firefox", replacing=cookie)
+    assert rooms.sessions.has_powers(await found(rooms, again))
+    assert await rooms.sessions.find(cookie) is None
+
+
+async def found(rooms: Rooms, cookie: Secret) -> BrowserSession:
+    session = await rooms.sessions.find(cookie)
+    assert session is not None
+    return session
+
+
+async def give_a_passkey(rooms: Rooms, person: Person) -> None:
+    row = {
+        "id": "pk_1",
+        "person_id": person.id,
+        "credential_id": b"1",
+        "public_key": b"1",
+        "sign_count": 0,
+        "name": "Key",
+        "created_at": rooms.clock.now(),
+    }
+    async with rooms.database.write() as tx:
+        await tx.execute(passkey.insert().values(row))
 
 
 async def test_a_session_is_ended_at_once_where_others_remembered_it(rooms: Rooms) -> None:

@@ -65,7 +65,10 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """A signed-in browser. `method` tells how: a session begun by a link approves nothing."""
+    """A signed-in browser. `method` tells how: a session begun by a link approves nothing.
+
+    `powers_seen_at` is when it was last used while its administrative powers lasted, and stands still from then on.
+    """
 
     id: str
     person: Person
@@ -75,7 +78,10 @@ class BrowserSession:
     created_at: datetime
     authenticated_at: datetime
     last_seen_at: datetime
+    powers_seen_at: datetime
     expires_at: datetime
+    has_passkey: bool
+    """Whether the person has one, on whatever device: then nothing less proves that they are there."""
 
 
 @dataclass(frozen=True, slots=True)

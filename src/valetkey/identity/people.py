@@ -105,6 +105,8 @@ class People:
             if role is not Role.OWNER and owners == [person_id]:
                 raise Conflict("The last owner stays one.", hint="Make somebody else an owner first.")
             await repository.set_role(tx, person_id, role)
+            # A privilege comes with a new session id (security.md 5.1): what is open now has to sign in for it.
+            await session_repository.rest_powers(tx, person_id)
         await self._tell("person.role_set", found, by, {"before": str(found.role), "role": str(role)})
 
     async def has_credential(self, person_id: str) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, insert, or_, select, update
+from sqlalchemy import Row, Select, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.identity.model import BrowserSession, Role
 from valetkey.identity.model import Person as PersonValue
-from valetkey.store.schema import browser_session, membership, person
+from valetkey.store.schema import browser_session, membership, passkey, person
 
 
 def _sessions() -> Select[Any]:
@@ -23,6 +23,7 @@ def _sessions() -> Select[Any]:
             person.c.created_at.label("person_created_at"),
             membership.c.organization_id,
             membership.c.role,
+            exists().where(passkey.c.person_id == browser_session.c.person_id).label("has_passkey"),
         )
         .join(person, person.c.id == browser_session.c.person_id)
         .join(membership, membership.c.person_id == person.c.id)
@@ -48,7 +49,9 @@ def _as_session(row: Row[Any]) -> BrowserSession:
         created_at=row.created_at,
         authenticated_at=row.authenticated_at,
         last_seen_at=row.last_seen_at,
+        powers_seen_at=row.powers_seen_at,
         expires_at=row.expires_at,
+        has_passkey=bool(row.has_passkey),
     )
 
 
@@ -64,6 +67,7 @@ async def add(tx: AsyncConnection, digest: str, new: BrowserSession) -> None:
             created_at=new.created_at,
             authenticated_at=new.authenticated_at,
             last_seen_at=new.last_seen_at,
+            powers_seen_at=new.powers_seen_at,
             expires_at=new.expires_at,
         )
     )
@@ -87,8 +91,19 @@ async def list_of(tx: AsyncConnection, person_id: str, now: datetime, seen_after
     return [_as_session(row) for row in rows]
 
 
-async def touch(tx: AsyncConnection, session_id: str, now: datetime) -> None:
-    await tx.execute(update(browser_session).where(browser_session.c.id == session_id).values(last_seen_at=now))
+async def touch(tx: AsyncConnection, session_id: str, now: datetime, *, powers_seen_after: datetime) -> None:
+    """Seen now; and its powers too, unless they have come to rest: what was idle too long is not revived by use."""
+    touched = update(browser_session).where(browser_session.c.id == session_id)
+    await tx.execute(touched.values(last_seen_at=now))
+    awake = browser_session.c.powers_seen_at > powers_seen_after
+    await tx.execute(touched.where(awake).values(powers_seen_at=now))
+
+
+async def rest_powers(tx: AsyncConnection, person_id: str) -> None:
+    """Lets the administrative powers of all sessions of a person rest, as if they had been away for long."""
+    long_ago = datetime(1970, 1, 1, tzinfo=UTC)
+    theirs = browser_session.c.person_id == person_id
+    await tx.execute(update(browser_session).where(theirs).values(powers_seen_at=long_ago))
 
 
 async def end(tx: AsyncConnection, session_id: str) -> str | None:

@@ -1,6 +1,12 @@
 """Browser sessions: an opaque cookie value, stored as a hash, that ends by itself (security.md 5.1).
 
-Idle for 12 hours or seven days old, whichever is first. What needs a person who was just there asks `is_fresh`.
+Three clocks run in one session, so that an owner's shorter limits do not sign them out of their own things:
+
+- it ends when idle for 12 hours or seven days old, whichever is first;
+- what a role gives beyond one's own things rests after 30 idle minutes or eight hours (`has_powers`);
+- what changes who can get in needs a person who was there in the last five minutes (`is_fresh`).
+
+Signing in again wakes both, in a new session under a new id.
 """
 
 from __future__ import annotations
@@ -20,6 +26,8 @@ from valetkey.store.notify import Notifications
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
+POWERS_IDLE = timedelta(minutes=30)
+POWERS_LONGEST = timedelta(hours=8)
 _FRESH = timedelta(minutes=5)
 _SEEN_EVERY = timedelta(minutes=1)
 _LONGEST_COOKIE = 100
@@ -52,7 +60,9 @@ class Sessions:
             created_at=now,
             authenticated_at=now,
             last_seen_at=now,
+            powers_seen_at=now,
             expires_at=now + LONGEST,
+            has_passkey=method == "passkey",
         )
         async with self._database.write() as tx:
             if replacing:
@@ -77,7 +87,7 @@ class Sessions:
             return None
         if now - session.last_seen_at >= _SEEN_EVERY:
             async with self._database.write() as tx:
-                await repository.touch(tx, session.id, now)
+                await repository.touch(tx, session.id, now, powers_seen_after=now - POWERS_IDLE)
                 session = await repository.find(tx, digest)
             if session is None:
                 return None
@@ -85,8 +95,21 @@ class Sessions:
         return session
 
     def is_fresh(self, session: BrowserSession) -> bool:
-        """Whether the person proved who they are in the last five minutes; a link proves nothing of the kind."""
-        return session.method != "link" and self._clock.now() - session.authenticated_at <= _FRESH
+        """Whether the person proved who they are in the last five minutes, by the best means they have.
+
+        A link proves nothing of the kind, and a password no more once there is a passkey: it can be phished.
+        """
+        proven = session.method == "passkey" or (session.method == "password" and not session.has_passkey)
+        return proven and self._clock.now() - session.authenticated_at <= _FRESH
+
+    def has_powers(self, session: BrowserSession) -> bool:
+        """Whether the session may still do what its person's role gives them beyond their own things."""
+        now = self._clock.now()
+        return (
+            session.method != "link"
+            and now - session.powers_seen_at < POWERS_IDLE
+            and now - session.authenticated_at < POWERS_LONGEST
+        )
 
     async def end(self, session_id: str) -> None:
         """Signs this session out. Ending an ended one is fine."""

@@ -142,6 +142,7 @@ browser_session = Table(
     Column("created_at", Instant, nullable=False),
     Column("authenticated_at", Instant, nullable=False),
     Column("last_seen_at", Instant, nullable=False),
+    Column("powers_seen_at", Instant, nullable=False),  # the last use while administrative powers lasted
     Column("expires_at", Instant, nullable=False),
 )
 

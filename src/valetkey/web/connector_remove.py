@@ -9,6 +9,7 @@ from valetkey.identity.model import Person
 from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import Forbidden
 from valetkey.web.accounts import read_accounts
+from valetkey.web.powers import check_may
 from valetkey.web.visit import Visit
 
 
@@ -21,6 +22,8 @@ async def submit(visit: Visit) -> Response:
     connector = await visit.services.connectors.get(visit.path("connector"), visit.person)
     if not may_change(visit.person, connector):
         raise Forbidden("This service was added by somebody else.")
+    if connector.added_by != visit.person.id:
+        check_may(visit, Act.MANAGE_CONNECTORS)
     for one in await read_accounts(visit):
         if one.connector.id == connector.id and not one.is_live:  # an entry that was begun and never connected
             await visit.services.connections.remove(visit.person.id, one.connection.id)

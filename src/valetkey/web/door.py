@@ -23,6 +23,7 @@ from valetkey.web.form import Form, read_form
 from valetkey.web.headers import harden
 from valetkey.web.hosts import is_loopback
 from valetkey.web.pages import Pages
+from valetkey.web.powers import PowersRest
 from valetkey.web.return_path import local_path, with_return
 from valetkey.web.services import Services
 from valetkey.web.session_cookie import Cookies
@@ -82,6 +83,8 @@ class Door:
                 return self._finish(turned_away)
             form = await self._check_sender(request, page, session)  # 5. did they mean to?
             answer = await self._act(request, page, session, form)  # 6. do it
+        except PowersRest:
+            answer = self._to_confirm(request, pages)
         except ValetkeyError as error:
             is_script = request.method in pages and pages[request.method].script
             answer = _for_script(error) if is_script else self.problem(request, error, session)
@@ -113,6 +116,13 @@ class Door:
         if session is not None:
             return Response(status_code=303, headers={"location": with_return("/welcome", to)})
         return Response(status_code=303, headers={"location": with_return("/signin", to)})
+
+    def _to_confirm(self, request: Request, pages: Mapping[str, Page]) -> Response:
+        """Sends the browser to prove who is there, and then to this page; what a form held is asked for again."""
+        path = request.scope["path"]
+        if "GET" not in pages:
+            path = "/" + path.split("/")[1]
+        return Response(status_code=303, headers={"location": with_return("/signin/again", local_path(path))})
 
     def problem(self, request: Request, error: ValetkeyError, session: BrowserSession | None = None) -> Response:
         """The page for an error."""

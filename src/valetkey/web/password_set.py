@@ -32,7 +32,8 @@ async def submit(visit: Visit) -> Response:
     # Whoever else was signed in, perhaps with the old password, is out; this browser gets a session of a new kind.
     await visit.services.sessions.end_others(visit.session)
     response = after_sign_in(visit, to)
-    await replace_session(visit, response, visit.person, "password")
+    # Choosing a password proves no more than what let the person choose it.
+    await replace_session(visit, response, visit.person, "password" if by_link else visit.session.method)
     return response
 
 

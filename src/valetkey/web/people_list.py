@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from valetkey.identity.model import Role
 from valetkey.identity.roles import Act, may
-from valetkey.kernel.errors import NotFound
+from valetkey.web.powers import check_may
 from valetkey.web.visit import Visit
 
 _WORDS = {
@@ -18,12 +18,6 @@ _WORDS = {
     Role.OWNER: "Owner – everything, owners too",
 }
 _NOTHING = {"login": "", "display_name": "", "role": "member"}
-
-
-def check_may(visit: Visit, act: Act) -> None:
-    """Raises `NotFound` for a person whose role does not reach here: they need not know that the page exists."""
-    if not may(visit.person.role, act):
-        raise NotFound("There is no such page.")
 
 
 def roles_to_give(visit: Visit) -> tuple[Role, ...]:

@@ -6,8 +6,8 @@ from starlette.responses import Response
 
 from valetkey.identity.roles import Act
 from valetkey.kernel.errors import Conflict
-from valetkey.web.people_list import check_may
 from valetkey.web.person_invite import managed_person
+from valetkey.web.powers import check_may
 from valetkey.web.sign_in_again import ask_again
 from valetkey.web.visit import Visit
 

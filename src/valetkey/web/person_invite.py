@@ -7,7 +7,8 @@ from starlette.responses import Response
 from valetkey.identity.model import LinkPurpose, Person, Role
 from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import BadInput, Conflict, NotFound
-from valetkey.web.people_list import check_may, people_page, roles_to_give
+from valetkey.web.people_list import people_page, roles_to_give
+from valetkey.web.powers import check_may
 from valetkey.web.sign_in_again import ask_again
 from valetkey.web.sign_in_link import link_path
 from valetkey.web.visit import Visit

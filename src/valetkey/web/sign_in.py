@@ -56,4 +56,5 @@ def after_sign_in(visit: Visit, to: str) -> Response:
 def _page(visit: Visit, *, to: str, login: str = "", error: NotSignedIn | TooMany | None = None) -> Response:
     errors = {"": error.message, "hint": error.hint} if error else {}
     status = 200 if error is None else 429 if isinstance(error, TooMany) else 422
-    return visit.page("sign_in.html", status=status, to=to, login=login, errors=errors, again=False)
+    return visit.page("sign_in.html", status=status, to=to, login=login, errors=errors, again=False,
+                      with_passkey=True, with_password=True)  # fmt: skip

@@ -23,6 +23,9 @@ async def show(visit: Visit) -> Response:
 
 async def submit(visit: Visit) -> Response:
     to = local_path(visit.form.one("to", limit=8000))
+    if visit.session.has_passkey:
+        # A password that was phished must not be enough to put in another passkey, or a token.
+        return _page(visit, to=to, errors={"": "You have a passkey.", "hint": "Please confirm with it."})
     try:
         person = await visit.services.passwords.check(visit.person.login, visit.form.secret("password"), visit.network)
     except NotSignedIn:
@@ -33,4 +36,12 @@ async def submit(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, *, to: str, errors: dict[str, str] | None = None) -> Response:
-    return visit.page("sign_in.html", status=422 if errors else 200, to=to, errors=errors or {}, again=True)
+    return visit.page(
+        "sign_in.html",
+        status=422 if errors else 200,
+        to=to,
+        errors=errors or {},
+        again=True,
+        with_passkey=visit.session.has_passkey,
+        with_password=not visit.session.has_passkey,
+    )

@@ -1,0 +1,24 @@
+"""What a role gives beyond one's own things, and only while its person is about (security.md 5.1)."""
+
+from __future__ import annotations
+
+from valetkey.identity.roles import Act, may
+from valetkey.kernel.errors import NotFound, NotSignedIn
+from valetkey.web.visit import Visit
+
+
+class PowersRest(NotSignedIn):
+    """The session is alive, its administrative powers are not: the person is asked who they are, and goes on."""
+
+    code = "powers_rest"
+
+
+def check_may(visit: Visit, act: Act) -> None:
+    """Raises `NotFound` for a person whose role does not reach here: they need not know that the page exists.
+
+    Raises `PowersRest` when it does, but they were away for half an hour or signed in eight hours ago.
+    """
+    if not may(visit.person.role, act):
+        raise NotFound("There is no such page.")
+    if not visit.services.sessions.has_powers(visit.session):
+        raise PowersRest("Please confirm that it is you.")
