@@ -195,12 +195,6 @@ def call_params(name: str, arguments: bytes, meta: bytes, rest: Mapping[str, msg
     return b'{"name":%b,"arguments":%b%b}' % (_encode(name), arguments, tail)
 
 
-def list_params(cursor: bytes, meta: bytes) -> bytes:
-    """`params` of `tools/list`. `cursor` is raw JSON (an empty string is a cursor), empty for the first page."""
-    parts: list[tuple[str, bytes | msgspec.Raw]] = [("cursor", cursor)] if cursor else []
-    return object_of([*parts, ("_meta", meta)] if meta else parts)
-
-
 def initialize_params(version: str, client_info: bytes) -> bytes:
     """`params` of our `initialize`: no capability, since we relay no request of a server yet."""
     return b'{"protocolVersion":"%b","capabilities":{},"clientInfo":%b}' % (version.encode(), client_info)

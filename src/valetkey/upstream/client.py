@@ -1,4 +1,4 @@
-"""Carrying a call over to a connector's server, and listing its tools, whichever era it is of."""
+"""Carrying requests over to a connector's server, and listing its tools, whichever era it is of."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from valetkey.kernel.secret import Credential
 from valetkey.net.limits import ASK, Limits
 from valetkey.protocol.jsonrpc import Notification, Request, notification_message
 from valetkey.protocol.messages import ToolCall, server_facts
+from valetkey.protocol.onward import Onward, page_onward, tool_call_onward
 from valetkey.protocol.translate import progress
 from valetkey.protocol.versions import Era
 from valetkey.store.database import Database
@@ -22,7 +23,7 @@ from valetkey.upstream.eras import Eras
 from valetkey.upstream.legacy import LegacySessions, Session, SessionLost
 from valetkey.upstream.model import Carried, EraChanged, HttpFailed, Listing, Relay, Target, TicketFor, Verdict
 from valetkey.upstream.pages import read_all
-from valetkey.upstream.streamable_http import CALL_LIMITS, Calls, Headers, Heard, ask
+from valetkey.upstream.streamable_http import CALL_LIMITS, Calls, Headers, ask
 
 MAX_DECLINES: Final = 8
 """Questions of a server within one call that get an answer; a server that asks on and on is not heard."""
@@ -69,29 +70,36 @@ class Upstreams:
         further_tickets: TicketFor,
         relay: Relay,
     ) -> Carried:
-        """Carries one tool call over. `params` are the `Mcp-Param-*` headers a modern server wants.
+        """Carries one tool call over. `params` are the `Mcp-Param-*` headers a modern server wants. Raises as `ask`."""
+        errand = _Errand(target, tool_call_onward(call), params, _Tickets(ticket, further_tickets), relay, self.limits)
+        return await self._ask(errand)
 
-        `relay` gets progress and log messages, fit for the client, while the call is under way. Raises `Unauthorized`,
-        `Forbidden403`, `HttpFailed` and what `net` raises. A lost session or a changed era is repaired once, silently:
-        the server rejected the request before doing anything.
+    async def ask(
+        self,
+        target: Target,
+        onward: Onward,
+        *,
+        ticket: Credential | None,
+        further_tickets: TicketFor,
+        relay: Relay,
+        limits: Limits,
+    ) -> Carried:
+        """Carries any request of a client over, in the server's era.
+
+        `relay` gets progress and log messages, fit for the client, while the request is under way. Raises
+        `Unauthorized`, `Forbidden403`, `HttpFailed` and what `net` raises. A lost session or a changed era is repaired
+        once, silently: the server rejected the request before doing anything.
         """
-        tickets = _Tickets(ticket, further_tickets)
-        verdict = self._eras.now(target.url.text) or await self._eras.get(target, tickets)
-        try:
-            return await self._carry(verdict, target, call, params, tickets, relay)
-        except EraChanged as changed:
-            verdict = await self._changed_from(verdict, changed, target, tickets)
-        return await self._carry(verdict, target, call, params, tickets, relay)
+        return await self._ask(_Errand(target, onward, (), _Tickets(ticket, further_tickets), relay, limits))
 
     async def list_tools(self, target: Target, *, ticket: Credential | None, further_tickets: TicketFor) -> Listing:
-        """All tools of the connector, whole: at most 50 pages, 2,000 tools, 8 MiB. Raises as `call`."""
+        """All tools of the connector, whole: at most 50 pages, 2,000 tools, 8 MiB. Raises as `ask`."""
         tickets = _Tickets(ticket, further_tickets)
-        verdict = await self._eras.get(target, tickets)
-        try:
-            return await self._list(verdict, target, tickets)
-        except EraChanged as changed:
-            verdict = await self._changed_from(verdict, changed, target, tickets)
-        return await self._list(verdict, target, tickets)
+
+        async def page_at(cursor: bytes) -> Carried:
+            return await self._ask(_Errand(target, page_onward("tools/list", cursor), (), tickets, _unheard, ASK))
+
+        return await read_all(page_at, lambda: self._server(target, tickets))
 
     async def close(self, connection_id: str) -> None:
         """Forgets the connection's session. Its sockets are closed by `net`, which owns them."""
@@ -112,14 +120,22 @@ class Upstreams:
         self._legacy.forget(target.connection_id)
         return now
 
-    async def _carry(
-        self, verdict: Verdict, target: Target, call: ToolCall, params: Headers, tickets: TicketFor, relay: Relay
-    ) -> Carried:
+    async def _ask(self, errand: _Errand) -> Carried:
+        target, tickets = errand.target, errand.tickets
+        verdict = self._eras.now(target.url.text) or await self._eras.get(target, tickets)
+        try:
+            return await self._carry(verdict, errand)
+        except EraChanged as changed:
+            verdict = await self._changed_from(verdict, changed, target, tickets)
+        return await self._carry(verdict, errand)
+
+    async def _carry(self, verdict: Verdict, errand: _Errand) -> Carried:
+        target, tickets = errand.target, errand.tickets
         if verdict.era is Era.MODERN:
-            request = modern.call_tool(next(self._ids), call, params)
-            heed = _Heed(self, target, call, request.id, relay, tickets, None)
+            request = modern.passed_on(next(self._ids), errand.onward, errand.headers)
+            heed = _Heed(self, errand, request.id, None)
             try:
-                heard = await ask(self._calls, target, request, ticket=await tickets(), limits=self.limits, heed=heed)
+                heard = await ask(self._calls, target, request, ticket=await tickets(), limits=errand.limits, heed=heed)
             except HttpFailed as error:
                 if modern.is_rejection(error):
                     raise EraChanged(error.message, status=error.status) from error
@@ -128,19 +144,17 @@ class Upstreams:
             return Carried(Era.MODERN, response.result, response.error)
         session = self._legacy.now(target.connection_id) or await self._open_session(target, tickets)
         try:
-            return await self._carry_legacy(target, session, call, tickets, relay)
+            return await self._carry_legacy(session, errand)
         except SessionLost:
             self._legacy.forget(target.connection_id, session)
-        session = await self._open_session(target, tickets)
-        return await self._carry_legacy(target, session, call, tickets, relay)
+        return await self._carry_legacy(await self._open_session(target, tickets), errand)
 
-    async def _carry_legacy(
-        self, target: Target, session: Session, call: ToolCall, tickets: TicketFor, relay: Relay
-    ) -> Carried:
-        request = legacy.call_tool(session, next(self._ids), call)
-        heed = _Heed(self, target, call, request.id, relay, tickets, session)
+    async def _carry_legacy(self, session: Session, errand: _Errand) -> Carried:
+        target, tickets = errand.target, errand.tickets
+        request = legacy.passed_on(session, next(self._ids), errand.onward)
+        heed = _Heed(self, errand, request.id, session)
         try:
-            heard = await ask(self._calls, target, request, ticket=await tickets(), limits=self.limits, heed=heed)
+            heard = await ask(self._calls, target, request, ticket=await tickets(), limits=errand.limits, heed=heed)
         except HttpFailed as error:
             if legacy.is_lost(error, session):
                 raise SessionLost(error.message) from error
@@ -156,43 +170,11 @@ class Upstreams:
         await self._eras.keep(target, Verdict(Era.LEGACY, session.version))
         return session
 
-    async def _list(self, verdict: Verdict, target: Target, tickets: TicketFor) -> Listing:
-        if verdict.era is Era.MODERN:
-            return await self._list_modern(target, tickets)
-        session = self._legacy.now(target.connection_id) or await self._open_session(target, tickets)
-        try:
-            return await self._list_legacy(target, session, tickets)
-        except SessionLost:
-            self._legacy.forget(target.connection_id, session)
-        return await self._list_legacy(target, await self._open_session(target, tickets), tickets)
-
-    async def _list_modern(self, target: Target, tickets: TicketFor) -> Listing:
-        async def page_at(cursor: bytes) -> Heard:
-            request = modern.list_tools(next(self._ids), cursor)
-            try:
-                heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
-            except HttpFailed as error:
-                if modern.is_rejection(error):
-                    raise EraChanged(error.message, status=error.status) from error
-                raise
-            return modern.accepted(heard)
-
-        return await read_all(page_at, await self._modern_server(target, tickets))
-
-    async def _list_legacy(self, target: Target, session: Session, tickets: TicketFor) -> Listing:
-        async def page_at(cursor: bytes) -> Heard:
-            request = legacy.list_tools(session, next(self._ids), cursor)
-            try:
-                heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
-            except HttpFailed as error:
-                if legacy.is_lost(error, session):
-                    raise SessionLost(error.message) from error
-                raise
-            return legacy.accepted(heard, session)
-
-        return await read_all(page_at, session.server)
-
-    async def _modern_server(self, target: Target, tickets: TicketFor) -> bytes:
+    async def _server(self, target: Target, tickets: TicketFor) -> bytes:
+        """What the server says of itself: at its handshake, or now."""
+        verdict = await self._eras.get(target, tickets)
+        if verdict.era is Era.LEGACY:
+            return (self._legacy.now(target.connection_id) or await self._open_session(target, tickets)).server
         request = modern.discover(next(self._ids))
         heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
         facts = server_facts(heard.response.result) if heard.response.result else None
@@ -219,27 +201,40 @@ class Upstreams:
             return
 
 
+class _Errand(msgspec.Struct, frozen=True, gc=False):
+    """One request of a client: where to, what, with which further headers and tickets, and who hears meanwhile."""
+
+    target: Target
+    onward: Onward
+    headers: Headers
+    tickets: TicketFor
+    relay: Relay
+    limits: Limits
+
+
+async def _unheard(_message: bytes) -> None:
+    """Progress of a request that nobody follows."""
+
+
 class _Heed(msgspec.Struct, gc=False):
-    """What comes on the stream of a call before its response: relayed, declined, or passed over."""
+    """What comes on the stream of a request before its response: relayed, declined, or passed over."""
 
     upstreams: Upstreams
-    target: Target
-    call: ToolCall
+    errand: _Errand
     request_id: int
-    relay: Relay
-    tickets: TicketFor
     session: Session | None
     declines: int = 0
 
     async def __call__(self, message: Notification | Request) -> None:
+        errand = self.errand
         if isinstance(message, Request):
             self.declines += 1
             # A modern server must not ask at all: it gets no answer.
             if self.session is not None and self.declines <= MAX_DECLINES:
-                await self.upstreams.decline(self.target, self.session, message, self.tickets)
+                await self.upstreams.decline(errand.target, self.session, message, errand.tickets)
         elif message.method == "notifications/progress":
-            ours, theirs = self.request_id, self.call.progress_token
+            ours, theirs = self.request_id, errand.onward.progress_token
             if (params := progress(message.params, ours=ours, theirs=theirs)) is not None:
-                await self.relay(notification_message(message.method, params))
-        elif message.method == "notifications/message" and self.call.wants_log:
-            await self.relay(notification_message(message.method, message.params))
+                await errand.relay(notification_message(message.method, params))
+        elif message.method == "notifications/message" and errand.onward.wants_log:
+            await errand.relay(notification_message(message.method, message.params))

@@ -27,14 +27,8 @@ from valetkey.protocol.jsonrpc import (
     request_message,
     result_message,
 )
-from valetkey.protocol.messages import (
-    ToolCall,
-    call_params,
-    initialize_params,
-    list_params,
-    server_facts,
-    upstream_meta,
-)
+from valetkey.protocol.messages import initialize_params, server_facts, upstream_meta
+from valetkey.protocol.onward import Onward
 from valetkey.protocol.versions import LEGACY
 from valetkey.upstream.model import EraChanged, HttpFailed, Target, TicketFor
 from valetkey.upstream.streamable_http import (
@@ -155,17 +149,12 @@ class LegacySessions:
         await tell(self._calls, target, body, session.headers, ticket=await tickets(), limits=ASK)
 
 
-def call_tool(session: Session, request_id: int, call: ToolCall) -> Outgoing:
-    """`tools/call` within `session`."""
-    token = request_id if call.progress_token else None
-    meta = upstream_meta(call.meta, token=token, client_info=CLIENT_INFO, modern=False)
-    body = request_message(request_id, "tools/call", call_params(call.name, call.arguments, meta, call.rest))
+def passed_on(session: Session, request_id: int, onward: Onward) -> Outgoing:
+    """A client's request within `session`."""
+    token = request_id if onward.progress_token else None
+    meta = upstream_meta(onward.meta, token=token, client_info=CLIENT_INFO, modern=False)
+    body = request_message(request_id, onward.method, onward.params_with(meta))
     return Outgoing(request_id, body, session.headers)
-
-
-def list_tools(session: Session, request_id: int, cursor: bytes) -> Outgoing:
-    """One page of `tools/list` within `session`."""
-    return Outgoing(request_id, request_message(request_id, "tools/list", list_params(cursor, b"")), session.headers)
 
 
 def is_lost(error: HttpFailed, session: Session) -> bool:

@@ -7,14 +7,14 @@ from typing import Final
 from valetkey.protocol import headers
 from valetkey.protocol.errors import UNSUPPORTED_VERSION, Rejected
 from valetkey.protocol.jsonrpc import read_error, request_message
-from valetkey.protocol.messages import ToolCall, call_params, list_params, upstream_meta
+from valetkey.protocol.messages import upstream_meta
+from valetkey.protocol.onward import Onward
 from valetkey.protocol.versions import MODERN
 from valetkey.upstream.model import EraChanged, HttpFailed
 from valetkey.upstream.streamable_http import ACCEPT, CLIENT_INFO, JSON, Headers, Heard, Outgoing
 
 _COMMON: Final = (ACCEPT, JSON, (headers.VERSION, MODERN.encode()))
 _CALL: Final = (*_COMMON, (headers.METHOD, b"tools/call"))
-_LIST: Final = (*_COMMON, (headers.METHOD, b"tools/list"))
 _DISCOVER: Final = (*_COMMON, (headers.METHOD, b"server/discover"))
 _PLAIN_META: Final = upstream_meta({}, token=None, client_info=CLIENT_INFO, modern=True)
 
@@ -31,17 +31,15 @@ def discover(request_id: int) -> Outgoing:
     )
 
 
-def call_tool(request_id: int, call: ToolCall, params: Headers) -> Outgoing:
-    """`tools/call`; `params` are its `Mcp-Param-*` headers."""
-    token = request_id if call.progress_token else None
-    meta = upstream_meta(call.meta, token=token, client_info=CLIENT_INFO, modern=True)
-    body = request_message(request_id, "tools/call", call_params(call.name, call.arguments, meta, call.rest))
-    return Outgoing(request_id, body, (*_CALL, (headers.NAME, headers.encode_value(call.name)), *params))
-
-
-def list_tools(request_id: int, cursor: bytes) -> Outgoing:
-    """One page of `tools/list`."""
-    return Outgoing(request_id, request_message(request_id, "tools/list", list_params(cursor, _PLAIN_META)), _LIST)
+def passed_on(request_id: int, onward: Onward, more: Headers) -> Outgoing:
+    """A client's request; `more` are headers beyond those that every request has (`Mcp-Param-*`)."""
+    token = request_id if onward.progress_token else None
+    meta = upstream_meta(onward.meta, token=token, client_info=CLIENT_INFO, modern=True)
+    body = request_message(request_id, onward.method, onward.params_with(meta))
+    common = _CALL if onward.method == "tools/call" else (*_COMMON, (headers.METHOD, onward.method.encode()))
+    if onward.named:
+        return Outgoing(request_id, body, (*common, (headers.NAME, headers.encode_value(onward.named)), *more))
+    return Outgoing(request_id, body, (*common, *more))
 
 
 def is_rejection(error: HttpFailed) -> bool:

@@ -11,20 +11,19 @@ from valetkey.net.model import BadAnswer, TooLarge
 from valetkey.protocol.errors import METHOD_NOT_FOUND, Rejected
 from valetkey.protocol.jsonrpc import read_error
 from valetkey.protocol.messages import ToolPage, tool_page
-from valetkey.upstream.model import Listing
-from valetkey.upstream.streamable_http import Heard
+from valetkey.upstream.model import Carried, Listing
 
 MAX_PAGES: Final = 50
 MAX_TOOLS: Final = 2000
 MAX_BYTES: Final = 8 * MIB
 MAX_FRESH_SECONDS: Final = 3600.0
 
-PageAt = Callable[[bytes], Awaitable[Heard]]
+PageAt = Callable[[bytes], Awaitable[Carried]]
 """Asks for the page at a cursor (raw JSON; empty for the first page)."""
 
 
-async def read_all(page_at: PageAt, server: bytes) -> Listing:
-    """All tools, in the server's order. `server` goes into the listing as it is.
+async def read_all(page_at: PageAt, server: Callable[[], Awaitable[bytes]]) -> Listing:
+    """All tools, in the server's order. `server` is asked at the end, and its answer goes into the listing as it is.
 
     Raises `TooLarge` beyond a bound, `BadAnswer` for pages that go round in a circle or are none.
     """
@@ -40,7 +39,7 @@ async def read_all(page_at: PageAt, server: bytes) -> Listing:
         fresh = min(fresh, page.ttl_ms / 1000)
         cursor = bytes(page.cursor)
         if cursor in (b"", b"null"):
-            return Listing(tuple(tools), server, max(fresh, 0.0))
+            return Listing(tuple(tools), await server(), max(fresh, 0.0))
         if len(tools) > MAX_TOOLS or size > MAX_BYTES or len(seen) >= MAX_PAGES:
             raise TooLarge("The service lists more tools than this hub takes.")
         if cursor in seen:
@@ -48,16 +47,16 @@ async def read_all(page_at: PageAt, server: bytes) -> Listing:
         seen.add(cursor)
 
 
-def _page(heard: Heard) -> ToolPage:
-    if heard.response.error:
+def _page(carried: Carried) -> ToolPage:
+    if carried.error:
         try:
-            said = read_error(heard.response.error)
+            said = read_error(carried.error)
         except Rejected as error:
             raise BadAnswer("The service answered with something that is no error.") from error
         if said.code == METHOD_NOT_FOUND:
             return ToolPage(())  # a server of prompts or resources only
         raise BadAnswer(f"The service does not list its tools: {printable(said.message)}")
-    page = tool_page(heard.response.result)
+    page = tool_page(carried.result)
     if page is None:
         raise BadAnswer("The service's list of tools is none.")
     return page
