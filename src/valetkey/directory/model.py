@@ -76,3 +76,50 @@ class Snapshot:
 
     def tool(self, name: str) -> Tool | None:
         return next((tool for tool in self.tools if tool.name == name), None)
+
+
+class ToolAccess(StrEnum):
+    """How a list of many tools is offered (PERM-11)."""
+
+    AUTO = "auto"
+    """Whole while it is short, by search when it is long."""
+    ALL = "all"
+    SEARCH = "search"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a profile takes of one connection: the `tools` named, or with `whole` all, later ones included."""
+
+    connection_id: str
+    whole: bool
+    tools: frozenset[str] = frozenset()
+
+    def has(self, tool: str) -> bool:
+        return self.whole or tool in self.tools
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person's named choice of connections and tools. It narrows what they may do, and never widens it."""
+
+    id: str
+    person_id: str
+    name: str
+    title: str
+    access: ToolAccess
+    choices: Mapping[str, Choice]
+    created_at: datetime
+    changed_at: datetime
+
+    @property
+    def path(self) -> str:
+        """Its endpoint, a path of this hub."""
+        return f"/p/{self.name}/mcp"
+
+    def covers(self, connection_id: str) -> bool:
+        return connection_id in self.choices
+
+    def has(self, connection_id: str, tool: str) -> bool:
+        choice = self.choices.get(connection_id)
+        return choice is not None and choice.has(tool)

@@ -277,6 +277,29 @@ upstream_era = Table(
     Column("seen_at", Instant, nullable=False),
 )
 
+profile = Table(
+    "profile",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False),
+    Column("name", String(24), nullable=False),
+    Column("title", String(100), nullable=False),
+    Column("access", String(8), nullable=False),  # auto | all | search
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("person_id", "name"),
+)
+
+profile_choice = Table(
+    "profile_choice",
+    main,
+    Column("profile_id", ForeignKey("profile.id", ondelete="cascade"), nullable=False),
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False, index=True),
+    Column("whole", Boolean, nullable=False),  # all its tools, later ones included
+    Column("tools", Json, nullable=False),  # else the names of those that are in it
+    PrimaryKeyConstraint("profile_id", "connection_id"),
+)
+
 # --- policy -------------------------------------------------------------------------------------------------------
 
 tool_permission = Table(
