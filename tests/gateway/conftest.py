@@ -34,6 +34,7 @@ from valetkey.identity.model import Person, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.tokens import Tokens
+from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.secret import Secret
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.outbound import open_outbound
@@ -72,6 +73,9 @@ class RenewableCredentials:
         if self.renew is not None:
             return await self.renew(connection_id)
         return await self._real.refused(connection_id, ticket_generation)
+
+    async def forbidden(self, connection_id: str, challenge: str) -> OutboundFailed | None:
+        return await self._real.forbidden(connection_id, challenge)
 
 
 async def _not_stoppable() -> None:

@@ -362,3 +362,22 @@ async def _until_recorded(hub: Hub, person: Person) -> None:
     async with asyncio.timeout(5):
         while not await hub.records(person):
             await asyncio.sleep(0.005)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_call_that_needs_more_than_was_granted_leads_to_the_page_and_works_after(
+    hub: Hub, modern: Service, version: str
+) -> None:
+    """CON-17: a person who grants more there finds the same call working."""
+    ada = await hub.person("ada")
+    connection = await hub.connect(ada, modern, "adas-token")
+    client = await hub.client(ada, modern, version=version, capabilities={"elicitation": {"url": {}}})
+    challenge = 'Bearer error="insufficient_scope", scope="notes:admin"'
+    modern.on_call = always(Answer(b"", 403, [("www-authenticate", challenge)]))
+
+    got = await client.call("echo")
+
+    assert b"notes:admin" in got.raw
+    assert f"/connections/{connection.id}".encode() in got.raw
+    assert b"elicitation" in got.raw.lower()
+    assert await one_outcome(hub, ada) is Outcome.HTTP_ERROR

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from tests.web.service import ISSUER, MCP_URL, TOOLS
 from tests.web.world import Browser, World, leads_to
 from valetkey.connections.model import State
+from valetkey.connections.step_up import StepUp
 from valetkey.store.schema import connector as connector_table
 
 ADD = {"url": MCP_URL, "name": "Notes", "sign_in": "oauth"}
@@ -601,3 +602,29 @@ async def test_an_attempt_that_took_too_long_is_over(world: World) -> None:
 
     assert page.status_code == 404
     assert "took too long" in page.text
+
+
+async def test_the_pages_say_what_a_refused_call_needed_and_which_scopes_are_new(world: World) -> None:
+    """CON-17."""
+    browser, ada = await world.signed_in("ada")
+    await review(world, browser)
+    page = await browser.open(world.service.approve(leads_to(await browser.accept_review(without=("notes:write",)))))
+    path = page.url.path
+    [connection] = await world.services.connections.list(ada.id)
+    connector = await world.services.connectors.by_id(connection.connector_id)
+    challenge = 'Bearer error="insufficient_scope", scope="notes:<b>admin"'
+    step_up = StepUp(world.database, clock=world.clock, trace=world.services.trace)
+    await step_up.refused(connection, connector, challenge)
+
+    shown = (await browser.open(path)).text
+    asked = (await browser.submit(f"{path}/reconnect")).text
+
+    assert "A call needed more than was granted" in shown
+    assert "notes:&lt;b&gt;admin" in shown
+    rows = dict(re.findall(r'name="scope" value="([^"]+)".*?</span>(.*?)</label>', asked))
+    assert {scope: re.sub("<[^>]+>", "", badge) for scope, badge in rows.items()} == {
+        "notes:read": "granted before",
+        "offline_access": "granted before",
+        "notes:&lt;b&gt;admin": "new: a refused call needed it",
+        "notes:write": "new",
+    }

@@ -15,6 +15,7 @@ from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection, StepFailed, issuer_hash
 from valetkey.connections.refresh import Refreshing
 from valetkey.connections.repository import Seen, StoredAttempt
+from valetkey.connections.step_up import StepUp
 from valetkey.connections.token_endpoint import TokenEndpoint, tokens_of, words_of
 from valetkey.connections.trace import Steps, Trace, scrubbed
 from valetkey.directory.model import Connector
@@ -66,6 +67,7 @@ class Callback:
         identities: ClientIdentities,
         tokens: TokenEndpoint,
         refreshing: Refreshing,
+        step_up: StepUp,
         trace: Trace,
         parse: ParseUrl,
     ) -> None:
@@ -76,6 +78,7 @@ class Callback:
         self._identities = identities
         self._tokens = tokens
         self._refreshing = refreshing
+        self._step_up = step_up
         self._trace = trace
         self._parse = parse
 
@@ -227,6 +230,8 @@ class Callback:
             await self._vault.shred(seen.id)
             raise await changed_meanwhile(back.steps)
         self._refreshing.learn(connected.id, tokens.usable_for)
+        if set(back.plan.shown.challenged) <= set(back.plan.asked_scope.split()):
+            await self._step_up.agreed(connected.id)
         await back.steps.note("connected", "", reason=f"granted: {connected.granted_scope or '(not stated)'}")
         return connected
 

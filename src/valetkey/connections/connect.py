@@ -23,6 +23,7 @@ from valetkey.connections.discover import Discovery
 from valetkey.connections.facts import Plan, make_plan, read_plan
 from valetkey.connections.model import Attempt, Connection
 from valetkey.connections.repository import StoredAttempt
+from valetkey.connections.step_up import StepUp, Wanted
 from valetkey.connections.trace import Trace
 from valetkey.connections.unsigned import Unsigned
 from valetkey.directory.model import Connector
@@ -56,6 +57,7 @@ class Connecting:
         identities: ClientIdentities,
         callback: Callback,
         unsigned: Unsigned,
+        step_up: StepUp,
         trace: Trace,
         parse: ParseUrl,
     ) -> None:
@@ -68,6 +70,7 @@ class Connecting:
         self._identities = identities
         self._callback = callback
         self._unsigned = unsigned
+        self._step_up = step_up
         self._trace = trace
         self._parse = parse
 
@@ -90,6 +93,7 @@ class Connecting:
             raise BadInput("This connector takes a key, which you enter here.", field="auth_kind")
         found = await self._discovery.find(connector, steps)  # 2.
         source = await self._identities.source(connector, found.server, steps) if found.server else ""
+        wanted = await self._step_up.wanted(connection.id)
         plan = make_plan(  # 3.
             connector,
             connection,
@@ -98,6 +102,7 @@ class Connecting:
             parse=self._parse,
             client_source=source,
             callback=self._identities.callback(found.server.issuer) if found.server else "",
+            challenged=wanted.scopes if wanted else (),
         )
         now = self._clock.now()
         stored = StoredAttempt(
@@ -117,6 +122,10 @@ class Connecting:
     async def attempt(self, attempt_id: str, session: BrowserSession) -> Attempt:
         """The attempt, for its review page. Raises `NotFound`, for another person's or browser's too."""
         return _shown(*await self._own(attempt_id, session))
+
+    async def wanted(self, connection: Connection) -> Wanted | None:
+        """The scopes that refused calls of this connection needed, for its page; `None` when none was refused so."""
+        return await self._step_up.wanted(connection.id)
 
     async def hold_client_secret(self, attempt_id: str, session: BrowserSession, secret: Secret) -> None:
         """Seals the secret of the client id typed for this connector, for the server on the review page and no other.

@@ -15,6 +15,7 @@ from valetkey.connections.methods import header, none, oauth
 from valetkey.connections.model import Connection, State, TemporarilyUnavailable
 from valetkey.connections.refresh import Outcome, Refreshing
 from valetkey.connections.repository import Seen
+from valetkey.connections.step_up import MoreNeeded, StepUp
 from valetkey.directory.connectors import TOPIC as CONNECTORS_TOPIC
 from valetkey.directory.model import Connector
 from valetkey.kernel.clock import Clock
@@ -53,6 +54,7 @@ class Credentials:
         connectors: ConnectorBook,
         connections: Connections,
         refreshing: Refreshing,
+        step_up: StepUp,
     ) -> None:
         self._database = database
         self._vault = vault
@@ -60,6 +62,7 @@ class Credentials:
         self._connectors = connectors
         self._connections = connections
         self._refreshing = refreshing
+        self._step_up = step_up
         self._ready: OrderedDict[str, dict[str, _Ready]] = OrderedDict()
         self._drops = 0
         notifications.subscribe(TOPIC, self._changed)
@@ -123,6 +126,18 @@ class Credentials:
                 "The sign-in could not be renewed just now.", hint="It is kept; try again in a minute."
             )
         return outcome is Outcome.FRESH
+
+    async def forbidden(self, connection_id: str, challenge: str) -> MoreNeeded | None:
+        """The service answered 403 with this `WWW-Authenticate` value.
+
+        What to say instead when more can be granted, or was to no avail (CON-17); `None` for any other 403, which is
+        the end of that call. The connection stays as it is: other calls go on.
+        """
+        async with self._database.read() as tx:
+            connection = await repository.find_connection(tx, connection_id)
+        if connection is None or connection.state is not State.CONNECTED:
+            return None
+        return await self._step_up.refused(connection, await self._connectors.by_id(connection.connector_id), challenge)
 
     # --- within -----------------------------------------------------------------------------------------------------
 

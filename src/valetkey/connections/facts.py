@@ -19,8 +19,9 @@ from valetkey.directory.model import Connector
 from valetkey.net.model import Url
 from valetkey.net.url import is_address
 from valetkey.oauth.discovery import as_document, read_as_document
+from valetkey.oauth.document import split_scope
 from valetkey.oauth.model import AuthorizationServer, ParseUrl, ScopeOrigin
-from valetkey.oauth.scopes import ScopeChoice, beyond, choose
+from valetkey.oauth.scopes import ScopeChoice, beyond, choose, together
 
 # Second-level names under which strangers register side by side; only to say "another domain", never to allow anything.
 _SHARED_SECOND_LEVEL = frozenset({"ac", "co", "com", "edu", "gov", "gob", "ne", "net", "nom", "or", "org"})
@@ -53,7 +54,7 @@ class Plan:
 def read_plan(document: Mapping[str, Any], *, parse: ParseUrl) -> Plan:
     """The plan that `Plan.document` wrote; the server's metadata is checked again."""
     shown = dict(document["shown"])
-    for name in ("scopes", "tools", "warnings"):
+    for name in ("scopes", "tools", "warnings", "granted_before", "challenged"):
         shown[name] = tuple(shown[name])
     shown["scope_origin"] = ScopeOrigin(shown["scope_origin"])
     facts = ConnectFacts(**shown)
@@ -84,10 +85,15 @@ def make_plan(
     parse: ParseUrl,
     client_source: str,
     callback: str,
+    challenged: tuple[str, ...] = (),
 ) -> Plan:
     """The facts, with a warning for each thing a careful person would want to be told."""
     server = found.server
     choice = ScopeChoice((), ScopeOrigin.NONE)
+    granted: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    if connection.state is State.RECONNECT and connection.requested_scope:
+        extra = beyond(connection.granted_scope, connection.requested_scope.split())
     if server is not None:
         choice = choose(
             pin=str(connector.auth.get("scope", "")),
@@ -96,9 +102,9 @@ def make_plan(
             authorization_server=server.scopes,
             fallback=not connector.auth.get("no_scope_fallback", False),
         )
-    extra: tuple[str, ...] = ()
-    if connection.state is State.RECONNECT and connection.requested_scope:
-        extra = beyond(connection.granted_scope, connection.requested_scope.split())
+        if connection.issuer == server.issuer:  # another server's scopes may mean something else
+            granted = tuple(scope for scope in split_scope(connection.granted_scope) if scope not in extra)
+        choice = together(choice, granted=granted, challenged=challenged)
     issuer_host = parse(server.issuer).host if server else ""
     shown = ConnectFacts(
         connector_url=connector.url,
@@ -115,6 +121,8 @@ def make_plan(
         method="oauth" if server else "none",
         resource=found.resource,
         callback=callback,
+        granted_before=tuple(scope for scope in choice.scopes if scope in granted),
+        challenged=tuple(scope for scope in choice.scopes if scope in challenged),
     )
     plan = Plan(shown=shown, server=server, accepted_beyond=extra, connector_version=connector.version)
     return replace(plan, shown=replace(shown, hash=_hash(plan.document())))

@@ -82,6 +82,10 @@ class ConnectFacts:
     """What the token will be for, as the service names itself."""
     callback: str = ""
     """Where the service will send the person back to; for whoever registers us there by hand."""
+    granted_before: tuple[str, ...] = ()
+    """Those of `scopes` that the connection has already."""
+    challenged: tuple[str, ...] = ()
+    """Those of `scopes` that the service named when it refused a call (CON-17)."""
 
 
 @dataclass(frozen=True, slots=True)

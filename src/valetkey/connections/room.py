@@ -17,6 +17,7 @@ from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.model import Connection
 from valetkey.connections.refresh import Refreshing
 from valetkey.connections.servers import Servers
+from valetkey.connections.step_up import StepUp
 from valetkey.connections.token_endpoint import TokenEndpoint
 from valetkey.connections.trace import Trace
 from valetkey.connections.unsigned import Unsigned
@@ -80,6 +81,7 @@ def open_room(
     connection; what `on_ended` raises keeps it *disconnecting* until the next start.
     """
     trace = Trace(database, clock=clock)
+    step_up = StepUp(database, clock=clock, trace=trace)
     servers = Servers(database, web=web, parse=parse, clock=clock)
     identities = ClientIdentities(
         database,
@@ -115,7 +117,7 @@ def open_room(
         refreshing=refreshing,
         trail=trail,
         trace=trace,
-        on_ended=on_ended,
+        on_ended=[step_up.forget, *on_ended],
         keyring_backups_kept=keyring_backups_kept,
     )
     connections = Connections(
@@ -137,6 +139,7 @@ def open_room(
         identities=identities,
         tokens=tokens,
         refreshing=refreshing,
+        step_up=step_up,
         trace=trace,
         parse=parse,
     )
@@ -158,6 +161,7 @@ def open_room(
         identities=identities,
         callback=callback,
         unsigned=unsigned,
+        step_up=step_up,
         trace=trace,
         parse=parse,
     )
@@ -169,6 +173,7 @@ def open_room(
         connectors=connectors,
         connections=connections,
         refreshing=refreshing,
+        step_up=step_up,
     )
     return Room(
         connections=connections,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from valetkey.connections.model import TemporarilyUnavailable
+from valetkey.connections.step_up import MoreNeeded
 from valetkey.gateway.model import Client, Said
 from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.ids import new_id
@@ -62,9 +63,9 @@ def too_large(size: int, *, service: str) -> str:
 def outbound(error: OutboundFailed, *, service: str) -> str:
     """What happened on the way to the service, without its words and without its address."""
     match error:
+        case MoreNeeded():
+            return error.message
         case Forbidden403():
-            if "insufficient_scope" in error.challenge:
-                return f"{service} refused this call: the connection was not granted the permissions it needs."
             return f"{service} refused this call (HTTP 403): the connected account may not do this there."
         case HttpFailed(status=429):
             return f"{service} says there were too many requests (HTTP 429). Try again later."

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from valetkey.audit.model import Outcome
+from valetkey.connections.step_up import MoreNeeded
 from valetkey.directory.model import Tool
 from valetkey.gateway import answers
 from valetkey.gateway.accounts import Accounts
@@ -26,7 +27,7 @@ from valetkey.protocol import headers, translate
 from valetkey.protocol.errors import HEADER_MISMATCH
 from valetkey.protocol.messages import ToolCall, call_params
 from valetkey.upstream.client import Upstreams
-from valetkey.upstream.model import Carried, Unauthorized
+from valetkey.upstream.model import Carried, Forbidden403, Unauthorized
 
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """A list as young as this is believed when it does not have a tool."""
@@ -96,6 +97,10 @@ class Calls:
                 permissions = await self._permissions_on(meant.account)
                 self._decide(meant, permissions)  # 2. may they?
                 carried = await self._carry(who, client, meant, asked, sent, record, notify)  # 3. as whom? 4. carry it
+            except Forbidden403 as error:
+                assert meant is not None  # somebody answered
+                more = await self._tickets.of(meant.account, who.person_id, record).forbidden(error)
+                return record.id, self._refuse(client, door, meant, asked, record, more)
             except ValetkeyError as error:
                 return record.id, self._refuse(client, door, meant, asked, record, error)
             return record.id, self._render(client, meant, carried, record)
@@ -223,6 +228,8 @@ class Calls:
                 return answers.unknown_tool(asked.name)
             case NotConnected():
                 return answers.visit(client, error.message, self._public_url + error.path, declined=asked.declined)
+            case MoreNeeded(path=path) if path:
+                return answers.visit(client, error.message, self._public_url + path, declined=asked.declined)
             case OutboundFailed():
                 return answers.text(client, answers.outbound(error, service=service))
         return answers.text(client, str(error))

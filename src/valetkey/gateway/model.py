@@ -10,6 +10,7 @@ import msgspec
 from valetkey.connections.model import Connection
 from valetkey.directory.model import Connector, Tool
 from valetkey.identity.model import Principal
+from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.secret import Credential
 from valetkey.upstream.model import Target
 
@@ -105,6 +106,8 @@ class Credentials(Protocol):
     async def ticket(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket | None: ...
 
     async def refused(self, connection_id: str, ticket_generation: int) -> bool: ...
+
+    async def forbidden(self, connection_id: str, challenge: str) -> OutboundFailed | None: ...
 
 
 class Connections(Protocol):

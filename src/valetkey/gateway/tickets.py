@@ -6,8 +6,8 @@ import msgspec
 
 from valetkey.gateway.model import Account, Connections, Credentials, Ticket
 from valetkey.gateway.recording import Record
-from valetkey.kernel.errors import NotConnected, NotFound
-from valetkey.upstream.model import Unauthorized
+from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed
+from valetkey.upstream.model import Forbidden403, Unauthorized
 
 
 class CallTickets(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +54,10 @@ class CallTickets(msgspec.Struct, frozen=True, gc=False):
             return self._reconnect()
         await self.connections.mark_reconnect(as_it_is_now, "The service does not accept a renewed sign-in either.")
         return self._reconnect()
+
+    async def forbidden(self, error: Forbidden403) -> OutboundFailed:
+        """What a 403 means: more can be granted (CON-17), or nothing that reconnecting would cure."""
+        return await self.credentials.forbidden(self.account.connection.id, error.challenge) or error
 
     def _reconnect(self) -> NotConnected:
         return NotConnected(

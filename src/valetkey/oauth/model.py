@@ -50,6 +50,7 @@ class ScopeOrigin(StrEnum):
     CONNECTOR = "connector"  # its protected resource metadata lists them
     AUTHORIZATION_SERVER = "authorization_server"  # fallback: may be broader than needed
     PINNED = "pinned"
+    BEFORE = "before"  # nobody names any now; these were granted before, or named when a call was refused
     NONE = "none"
 
 

@@ -49,6 +49,18 @@ def choose(
     return ScopeChoice((), ScopeOrigin.NONE)
 
 
+def together(choice: ScopeChoice, *, granted: Iterable[str], challenged: Iterable[str]) -> ScopeChoice:
+    """The choice for connecting again: what was granted stays, what a refused call needed comes in (SEP-2350).
+
+    A pin is final; and where nobody names scopes and no call was refused, the server goes on deciding by itself.
+    """
+    challenged = tuple(challenged)
+    if choice.origin is ScopeOrigin.PINNED or (choice.origin is ScopeOrigin.NONE and not challenged):
+        return choice
+    scopes = tuple(dict.fromkeys((*granted, *challenged, *choice.scopes)))
+    return ScopeChoice(scopes, ScopeOrigin.BEFORE if choice.origin is ScopeOrigin.NONE else choice.origin)
+
+
 def beyond(granted: str, allowed: Iterable[str]) -> tuple[str, ...]:
     """The scopes in `granted` that are not in `allowed` and would let us do more than was agreed to."""
     known = _HARMLESS | set(allowed)

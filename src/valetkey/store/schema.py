@@ -364,6 +364,15 @@ connect_attempt = Table(
     Column("expires_at", Instant, nullable=False),
 )
 
+scope_challenge = Table(
+    "scope_challenge",  # what a service named when it refused a call of a connection for want of scopes
+    main,
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("consents", Integer, nullable=False),  # how often the person has agreed to them since
+    Column("at", Instant, nullable=False),
+)
+
 authorization_server = Table(
     "authorization_server",  # what an issuer's metadata said, and who we are there
     main,

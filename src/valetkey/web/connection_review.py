@@ -41,6 +41,7 @@ _ORIGINS = {
         "The service named none; these are all that its sign-in page offers.", broad=True
     ),
     ScopeOrigin.PINNED: OriginWords("These were fixed for this connector in this hub."),
+    ScopeOrigin.BEFORE: OriginWords("You granted these before, or a call that was refused needed them."),
     ScopeOrigin.NONE: OriginWords("Nobody named any scopes."),
 }
 

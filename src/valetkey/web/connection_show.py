@@ -22,6 +22,7 @@ async def show(visit: Visit) -> Response:
     page_count = max(1, -(-len(tools) // TOOLS_PER_PAGE))
     page = min(max(1, _number(visit.query("page"))), page_count)
     granted, requested = connection.granted_scope.split(), connection.requested_scope.split()
+    wanted = await visit.services.connecting.wanted(connection)
     calls = await visit.services.calls.list_for_connection(connection.id, OfPerson(visit.person.id), limit=_CALLS)
     return visit.page(
         "connection_show.html",
@@ -32,6 +33,7 @@ async def show(visit: Visit) -> Response:
         granted=granted,
         fewer=[scope for scope in requested if scope not in granted] if granted else [],
         more_granted=[scope for scope in granted if scope not in requested] if requested else [],
+        wanted=wanted,
         tools=tools[(page - 1) * TOOLS_PER_PAGE : page * TOOLS_PER_PAGE],
         tool_count=len(tools),
         on_count=sum(tool.is_on for tool in tools),
