@@ -25,6 +25,7 @@ from tests.conformance.hub import Account, Hub, NotConnected
 from valetkey.demo.story.browser import NotThere
 
 MODERN: Final = "2026-07-28"
+URL_ELICITATION_REQUIRED: Final = -32042
 MOST_CONSENTS = 3
 """How often a person would follow "connect again" for one call before they give up."""
 PLAY_SECONDS = 60
@@ -101,16 +102,26 @@ class Driver:
 
     async def _call(self, client: Client, account: Account, name: str, arguments: dict[str, Any]) -> str:
         for _ in range(MOST_CONSENTS):
-            result = await client.call_tool(name, arguments)
-            words = " ".join(block.text for block in result.content if isinstance(block, types.TextContent))
-            # What a person would take for a reason to connect again, whether the hub gives a link or not.
-            if not (result.is_error and (f"{self.hub.url}/connections/" in words or "permissions it needs" in words)):
+            words, failed = await _said(client, name, arguments)
+            # What a person would take for a reason to connect again.
+            if not (failed and f"{self.hub.url}/connections/" in words):
                 break
             try:
                 account = await self._connect_again(account)
             except (NotConnected, NotThere) as problem:
                 return f"{words} → {problem}"
         return words[:300]
+
+
+async def _said(client: Client, name: str, arguments: dict[str, Any]) -> tuple[str, bool]:
+    """What a call gave in words, and whether it failed. A link may come as an error of 2025-11-25 (SEP-1036)."""
+    try:
+        result = await client.call_tool(name, arguments)
+    except MCPError as error:
+        if error.code != URL_ELICITATION_REQUIRED:
+            raise
+        return json.dumps(error.data), True
+    return " ".join(block.text for block in result.content if isinstance(block, types.TextContent)), result.is_error
 
 
 def _calls(tools: list[types.Tool]) -> list[tuple[str, dict[str, Any]]]:
