@@ -21,6 +21,7 @@ from valetkey.gateway.welcome import Welcome
 from valetkey.identity.model import Principal
 from valetkey.kernel.errors import NotFound, NotRecorded
 from valetkey.protocol import headers
+from valetkey.protocol.asks import EVERYTHING, Asks, declared
 from valetkey.protocol.errors import (
     HEADER_MISMATCH,
     INTERNAL_ERROR,
@@ -48,7 +49,6 @@ from valetkey.protocol.messages import (
     PROTOCOL_VERSION_KEY,
     Params,
     ToolCall,
-    capabilities,
     initialize,
     read_params,
     tool_call,
@@ -64,9 +64,9 @@ _MODERN_JSON: Final = msgspec.Raw(b'"%b"' % _MODERN)
 _LEGACY: Final = frozenset(version.encode() for version in LEGACY)
 _SUPPORTED: Final = msgspec.json.encode([MODERN])
 _ACCEPTED: Final = Reply(202)
-_CLIENTS: Final = {
-    opens_urls: Client(version=MODERN, is_modern=True, opens_urls=opens_urls) for opens_urls in (False, True)
-}
+_CLIENTS: Final = tuple(
+    Client(MODERN, is_modern=True, opens_urls=Asks.URLS in asks, asks=asks) for asks in map(Asks, range(EVERYTHING + 1))
+)
 
 Stop = Callable[[], None]
 
@@ -122,7 +122,7 @@ class Exchange:
             return _ACCEPTED  # the revision defines none over HTTP; to cancel, a client hangs up
         params = read_params(message.params)
         call = _climb(head, message.method, params)
-        client = _CLIENTS[capabilities(bytes(params.meta[CAPABILITIES_KEY])).opens_urls]
+        client = _CLIENTS[declared(bytes(params.meta[CAPABILITIES_KEY]), version=MODERN)]
         if call is not None:
             _, said = await self._calls.recorded(who, door, client, call, head.params, notify)
         elif message.method == "tools/list":
@@ -176,8 +176,8 @@ class Exchange:
     async def _initialize(self, who: Principal, door: Door, message: Request) -> Reply:
         asked = initialize(message.params)
         version = negotiate(asked.version)
-        opens_urls = version == LEGACY[0] and capabilities(bytes(asked.capabilities)).opens_urls
-        session = new_session(who.person_id, version=version, opens_urls=opens_urls)
+        asks = declared(bytes(asked.capabilities), version=version)
+        session = new_session(who.person_id, version=version, asks=asks)
         result = await self._welcome.server(who, door, version=version)
         return Reply(200, result_message(message.id, result), ((headers.SESSION, session),))
 
@@ -226,7 +226,7 @@ def _legacy_client(who: Principal, head: Head, message: Message) -> Client | Non
     client = find_session(session, who.person_id)
     if client is None or header is None or client.version == version:
         return client
-    return Client(version=version, is_modern=False, opens_urls=client.opens_urls)
+    return msgspec.structs.replace(client, version=version)
 
 
 def _has_envelope(message: Request) -> bool:

@@ -12,6 +12,7 @@ from valetkey.directory.model import Connector, Tool
 from valetkey.identity.model import Principal
 from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.secret import Credential
+from valetkey.protocol.asks import Asks
 from valetkey.upstream.model import Target
 
 Notify = Callable[[bytes], Awaitable[None]]
@@ -55,11 +56,16 @@ class Admitted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Client(msgspec.Struct, frozen=True, gc=False):
-    """How the client of a request talks: its revision, and whether it can send its user to a URL."""
+    """How the client of a request talks: its revision, and whether it can send its user to a URL.
+
+    `asks` is what a service may ask it within this request; `session` the legacy session the request belongs to.
+    """
 
     version: str
     is_modern: bool
     opens_urls: bool
+    asks: Asks = Asks.NOTHING
+    session: bytes = b""
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):

@@ -13,17 +13,17 @@ import secrets
 from typing import Final
 
 from valetkey.gateway.model import Client
+from valetkey.protocol.asks import EVERYTHING, Asks
 from valetkey.protocol.versions import LEGACY
 
 _PREFIX: Final = b"vks_"
 _RANDOM: Final = 12
 _PROOF: Final = 16
-_OPENS_URLS: Final = 1
 
 
-def new_session(person_id: str, *, version: str, opens_urls: bool) -> bytes:
-    """A session id for this person's client, in visible ASCII."""
-    facts = bytes((LEGACY.index(version), _OPENS_URLS if opens_urls else 0)) + secrets.token_bytes(_RANDOM)
+def new_session(person_id: str, *, version: str, asks: Asks) -> bytes:
+    """A session id for this person's client, in visible ASCII; `asks` is what the client declared that it answers."""
+    facts = bytes((LEGACY.index(version), asks)) + secrets.token_bytes(_RANDOM)
     return _PREFIX + base64.urlsafe_b64encode(facts + _proof(person_id, facts))  # 30 bytes: no padding
 
 
@@ -38,7 +38,8 @@ def find_session(session_id: bytes, person_id: str) -> Client | None:
     facts, proof = raw[:-_PROOF], raw[-_PROOF:]
     if len(facts) != _RANDOM + 2 or proof != _proof(person_id, facts) or facts[0] >= len(LEGACY):
         return None
-    return Client(version=LEGACY[facts[0]], is_modern=False, opens_urls=bool(facts[1] & _OPENS_URLS))
+    asks = Asks(facts[1] & EVERYTHING)
+    return Client(LEGACY[facts[0]], is_modern=False, opens_urls=Asks.URLS in asks, asks=asks, session=session_id)
 
 
 def _proof(person_id: str, facts: bytes) -> bytes:

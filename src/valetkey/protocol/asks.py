@@ -103,7 +103,9 @@ def declaration(asks: Asks) -> bytes:
     made: dict[str, dict[str, dict[str, str]]] = {}
     if asks & (Asks.FORMS | Asks.URLS):
         # A server of before 2025-11-25 knows no modes: `{}` is what it expects, and means forms.
-        modes = {name: {} for name, flag in (("form", Asks.FORMS), ("url", Asks.URLS)) if asks & flag}
+        modes: dict[str, dict[str, str]] = {
+            name: {} for name, flag in (("form", Asks.FORMS), ("url", Asks.URLS)) if asks & flag
+        }
         made["elicitation"] = {} if asks & (Asks.FORMS | Asks.URLS) == Asks.FORMS else modes
     if asks & Asks.SAMPLING:
         parts = (("tools", Asks.SAMPLING_TOOLS), ("context", Asks.SAMPLING_CONTEXT))

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from valetkey.protocol.asks import NOT_ANSWERED, Answered, answered
 from valetkey.protocol.errors import INVALID_PARAMS, Rejected
 from valetkey.protocol.jsonrpc import members
 from valetkey.protocol.versions import LEGACY, MODERN
@@ -26,26 +27,12 @@ _NOTHING: Final = msgspec.Raw(b"")
 _encode = msgspec.json.encode
 
 
-class _Urls(msgspec.Struct, gc=False):
-    url: msgspec.Raw = _NOTHING
-
-
-class Capabilities(msgspec.Struct, frozen=True, gc=False):
-    """What of a client's capabilities we act on. Everything else is not ours to relay yet."""
-
-    elicitation: _Urls | None = None
-
-    @property
-    def opens_urls(self) -> bool:
-        """Whether the client can send its user to a URL (SEP-1036)."""
-        return self.elicitation is not None and bytes(self.elicitation.url) not in (b"", b"null")
-
-
 class ToolCall(msgspec.Struct, frozen=True, gc=False):
     """`tools/call`: which tool, with which arguments (a raw JSON object).
 
     `meta` and `rest` are the other members, raw; `progress_token` is raw JSON, empty when no progress is wanted.
-    `declined` says that the client's user already said no to what this same call asked for before.
+    `declined` says that the client's user already said no to what this same call asked for before; `answered` has what
+    a retried call brings (modern clients only).
     """
 
     name: str
@@ -55,11 +42,10 @@ class ToolCall(msgspec.Struct, frozen=True, gc=False):
     progress_token: bytes = b""
     wants_log: bool = False
     declined: bool = False
+    answered: Answered = NOT_ANSWERED
 
 
-_decode_capabilities = msgspec.json.Decoder(Capabilities).decode
 _decode_string = msgspec.json.Decoder(str).decode
-NO_CAPABILITIES: Final = Capabilities()
 
 
 _NO_MEMBERS: Final[Mapping[str, msgspec.Raw]] = {}
@@ -86,15 +72,6 @@ def read_params(raw: bytes) -> Params:
         raise Rejected("params._meta must be an object.", rpc_code=INVALID_PARAMS, field="params._meta") from error
 
 
-@functools.lru_cache(maxsize=512)
-def capabilities(raw: bytes) -> Capabilities:
-    """Client capabilities from raw JSON; what is malformed was not declared. A client says the same every time."""
-    try:
-        return _decode_capabilities(raw)
-    except msgspec.MsgspecError:
-        return NO_CAPABILITIES
-
-
 def tool_call(params: Params, *, modern: bool) -> ToolCall:
     """The call in the `params` of `tools/call`. Raises `Rejected` (-32602) when there is none.
 
@@ -108,13 +85,14 @@ def tool_call(params: Params, *, modern: bool) -> ToolCall:
     arguments = bytes(found.get("arguments", b"{}"))
     if arguments[:1] != b"{":
         raise Rejected("params.arguments must be an object.", rpc_code=INVALID_PARAMS, field="params.arguments")
-    rest, declined = _NO_MEMBERS, False
+    rest, declined, brought = _NO_MEMBERS, False, NOT_ANSWERED
     if not found.keys() <= _USUAL:
         # State and answers are about our own question: a retried call is recognized by what it calls.
         rest = {key: value for key, value in found.items() if key not in _NOT_PASSED}
         declined = "inputResponses" in found and _is_declined(bytes(found["inputResponses"]))
+        brought = answered(found) if modern else NOT_ANSWERED
     token = bytes(meta["progressToken"]) if "progressToken" in meta else b""
-    return ToolCall(name, arguments, meta, rest, token, not modern or LOG_LEVEL_KEY in meta, declined)
+    return ToolCall(name, arguments, meta, rest, token, not modern or LOG_LEVEL_KEY in meta, declined, brought)
 
 
 class _Response(msgspec.Struct, gc=False):
@@ -158,33 +136,40 @@ def object_of(parts: Iterable[tuple[str, bytes | msgspec.Raw]]) -> bytes:
 # --- what we send upstream ----------------------------------------------------------------------------------------
 
 
-def upstream_meta(meta: Mapping[str, msgspec.Raw], *, token: int | None, client_info: bytes, modern: bool) -> bytes:
+def upstream_meta(
+    meta: Mapping[str, msgspec.Raw],
+    *,
+    token: int | None,
+    client_info: bytes,
+    modern: bool,
+    capabilities: bytes = b"{}",
+) -> bytes:
     """`_meta` for a request of ours: our own envelope, and what the client sent beside the protocol's keys.
 
     The client's own protocol keys never cross (its version, its name, its capabilities are about the other leg), its
-    progress token is replaced by ours. Trace context and vendor keys pass. Empty when there is nothing to say.
+    progress token is replaced by ours. Trace context and vendor keys pass. `capabilities` is what the client of this
+    request can be asked through us, raw. Empty when there is nothing to say.
     """
     theirs = [key for key in meta if not key.startswith(_OWN_KEYS) and key != "progressToken"]
     log_level = meta.get(LOG_LEVEL_KEY, b"") if modern else b""
     if not theirs and token is None and not log_level:
-        return _envelope(client_info) if modern else b""
+        return _envelope(client_info, capabilities) if modern else b""
     parts: list[tuple[str, bytes | msgspec.Raw]] = [(key, meta[key]) for key in theirs]
     if token is not None:
         parts.append(("progressToken", b"%d" % token))
     if log_level:
         parts.append((LOG_LEVEL_KEY, log_level))
-    own = _envelope(client_info) if modern else b"{}"
+    own = _envelope(client_info, capabilities) if modern else b"{}"
     if not parts:
         return own
     return object_of(parts)[:-1] + (b"," + own[1:] if modern else b"}")
 
 
 @functools.cache
-def _envelope(client_info: bytes) -> bytes:
-    """The protocol's own keys. We relay no request of a server yet, so we declare no capability."""
-    return object_of(
-        [(PROTOCOL_VERSION_KEY, b'"%b"' % MODERN.encode()), (CLIENT_INFO_KEY, client_info), (CAPABILITIES_KEY, b"{}")]
-    )
+def _envelope(client_info: bytes, capabilities: bytes) -> bytes:
+    """The protocol's own keys."""
+    parts = [(PROTOCOL_VERSION_KEY, b'"%b"' % MODERN.encode()), (CLIENT_INFO_KEY, client_info)]
+    return object_of([*parts, (CAPABILITIES_KEY, capabilities)])
 
 
 def call_params(name: str, arguments: bytes, meta: bytes, rest: Mapping[str, msgspec.Raw]) -> bytes:
@@ -195,9 +180,10 @@ def call_params(name: str, arguments: bytes, meta: bytes, rest: Mapping[str, msg
     return b'{"name":%b,"arguments":%b%b}' % (_encode(name), arguments, tail)
 
 
-def initialize_params(version: str, client_info: bytes) -> bytes:
-    """`params` of our `initialize`: no capability, since we relay no request of a server yet."""
-    return b'{"protocolVersion":"%b","capabilities":{},"clientInfo":%b}' % (version.encode(), client_info)
+def initialize_params(version: str, client_info: bytes, capabilities: bytes) -> bytes:
+    """`params` of our `initialize`; `capabilities` are those of the clients this session is for, raw."""
+    parts = (version.encode(), capabilities, client_info)
+    return b'{"protocolVersion":"%b","capabilities":%b,"clientInfo":%b}' % parts
 
 
 # --- what we read from upstream -----------------------------------------------------------------------------------

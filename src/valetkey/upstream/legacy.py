@@ -110,7 +110,7 @@ class LegacySessions:
 
     async def _initialize(self, target: Target, tickets: TicketFor) -> Session:
         request_id = next(self._ids)
-        body = request_message(request_id, "initialize", initialize_params(LEGACY[0], CLIENT_INFO))
+        body = request_message(request_id, "initialize", initialize_params(LEGACY[0], CLIENT_INFO, b"{}"))
         request = Outgoing(request_id, body, _COMMON)
         try:
             heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
