@@ -47,6 +47,7 @@ REVEALED: dict[str, str] = {
     # Each file in which a Secret is opened, and why it must be. This is our list of risks.
     # A service's credential, on its way into the vault or to the one endpoint it is for:
     "vault/sealing.py": "to encrypt it",
+    "vault/signing.py": "our key at an issuer, to sign who we are",
     "vault/broker.py": "defines `reveal_for_exchange`, the way out besides tickets, for named uses only",
     "connections/callback.py": "the code verifier, for the exchange it was made for",
     "connections/client_identity.py": "our client secret at an issuer",

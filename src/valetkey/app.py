@@ -300,6 +300,7 @@ def _site_map(gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp
             *gateway.routes(),  # /mcp, /c/<connector>/mcp, /c/<connector>/<label>/mcp
             *authserver.routes(),  # /.well-known/…, /oauth/authorize, token, register, revoke
             client_document_route(room.identities.document),  # /oauth/client/<issuer>.json
+            client_document_route(room.identities.key_set, path="/oauth/client/{issuer}.jwks"),
             Mount("/api/v1", app=api),
             *site.routes(),  # the pages
         ]

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
 TOOLS: list[dict[str, Any]] = [
     {"name": "list_notes", "description": "Lists.", "inputSchema": {}, "annotations": {"readOnlyHint": True}},
     {"name": "delete_note", "description": "Deletes.", "inputSchema": {}},
@@ -164,6 +167,9 @@ class AuthServer(Place):
         self.revoked: list[tuple[str, str]] = []
         self.takes_documents = False
         self.documents: dict[str, list[str]] = {}
+        self.keys: dict[str, dict[str, Any]] = {}  # of clients that sign who they are, by their ids
+        self.statements: dict[str, dict[str, Any]] = {}  # what they signed, by its jti
+        self.algorithms = ["RS256", "ES256"]
         self.offers_registration = True
         self.offers_revocation = True
         self.promises_iss = True
@@ -194,6 +200,7 @@ class AuthServer(Place):
             "response_types_supported": ["code"],
             "code_challenge_methods_supported": ["S256"],
             "token_endpoint_auth_methods_supported": self.auths,
+            "token_endpoint_auth_signing_alg_values_supported": self.algorithms,
             "scopes_supported": self.scopes,
             "client_id_metadata_document_supported": self.takes_documents,
             "authorization_response_iss_parameter_supported": self.promises_iss,
@@ -243,6 +250,10 @@ class AuthServer(Place):
         client_id, secret = f"client-{secrets.token_hex(4)}", f"CANARY-secret:{secrets.token_hex(8)}/+="
         auth = wish["token_endpoint_auth_method"]
         self.clients[client_id] = Known(auth, wish["redirect_uris"], "" if auth == "none" else secret)
+        if auth == "private_key_jwt":
+            self.clients[client_id].secret = ""
+            [self.keys[client_id]] = wish["jwks"]["keys"]
+            return Answer(201, {**wish, "client_id": client_id})
         given = {"client_secret": secret, "client_secret_expires_at": 0} if auth != "none" else {}
         return Answer(201, {**wish, "client_id": client_id, **given})
 
@@ -252,14 +263,30 @@ class AuthServer(Place):
         if header.startswith("Basic "):
             pair = base64.b64decode(header.removeprefix("Basic ")).decode().split(":")
             client_id, secret, auth = unquote_plus(pair[0]), unquote_plus(pair[1]), "client_secret_basic"
+        elif "client_assertion" in form:
+            return self._signed(form)
         elif "client_secret" in form:
             client_id, secret, auth = form["client_id"], form["client_secret"], "client_secret_post"
         else:
             client_id, secret, auth = form.get("client_id", ""), "", "none"
         if client_id in self.documents:
-            return client_id if auth == "none" else None
+            return client_id if auth == "none" and client_id not in self.keys and "none" in (self.auths or ()) else None
         known = self.clients.get(client_id)
         return client_id if known is not None and (known.auth, known.secret) == (auth, secret) else None
+
+    def _signed(self, form: dict[str, str]) -> str | None:
+        """The client whose key signed the statement: for this server, this minute, and once (RFC 7523 3)."""
+        key = self.keys.get(form["client_id"])
+        if key is None or form["client_assertion_type"] != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer":
+            return None
+        statement = jwt.decode(form["client_assertion"], ECKey.import_key(key), algorithms=["ES256"])
+        claims = statement.claims
+        if statement.header["kid"] != key["kid"] or claims["jti"] in self.statements:
+            return None
+        if (claims["iss"], claims["sub"], claims["aud"]) != (*[form["client_id"]] * 2, self.issuer):
+            return None
+        self.statements[claims["jti"]] = claims
+        return form["client_id"]
 
     def _token(self, asked: Asked) -> Answer:
         form = asked.form

@@ -16,7 +16,7 @@ from valetkey.connections.model import State, StepFailed, issuer_hash
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import NotFound
 from valetkey.kernel.secret import Secret
-from valetkey.store.schema import client_identity
+from valetkey.store.schema import client_identity, secret
 
 
 def _client_id(url: str) -> str:
@@ -63,7 +63,7 @@ async def test_each_server_gets_its_own_client_and_callback(
         ]
 
 
-@pytest.mark.parametrize("auth", ["client_secret_basic", "client_secret_post", "none"])
+@pytest.mark.parametrize("auth", ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"])
 async def test_a_server_that_takes_one_way_of_authenticating_is_spoken_to_in_it(
     hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, auth: str
 ) -> None:
@@ -127,7 +127,7 @@ async def test_with_our_document_a_connection_lives_and_is_revoked_without_any_s
     hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
 ) -> None:
     server.takes_documents = True
-    document = hub.room.identities.document(issuer_hash(server.issuer))
+    document = await hub.room.identities.document(issuer_hash(server.issuer))
     server.documents[document["client_id"]] = document["redirect_uris"]
 
     connection = await hub.connect(ada, await hub.connector(ada.person, service.url), server)
@@ -142,7 +142,7 @@ async def test_with_our_document_a_connection_lives_and_is_revoked_without_any_s
 async def test_a_document_served_from_elsewhere_names_that_address(open_hub: OpenHub) -> None:
     hub = open_hub(document_url="https://static.example.com/clients/{issuer}.json")
 
-    document = hub.room.identities.document("0123456789abcdef")
+    document = await hub.room.identities.document("0123456789abcdef")
 
     assert document["client_id"] == "https://static.example.com/clients/0123456789abcdef.json"
     assert document["redirect_uris"] == [f"{PUBLIC_URL}/oauth/callback/0123456789abcdef"]
@@ -151,7 +151,7 @@ async def test_a_document_served_from_elsewhere_names_that_address(open_hub: Ope
 @pytest.mark.parametrize("name", ["", "0123456789abcde", "0123456789ABCDEF", "../../../etc/pass", "0123456789abcdef\n"])
 async def test_a_document_of_no_issuer_is_not_there(open_hub: OpenHub, name: str) -> None:
     with pytest.raises(NotFound):
-        open_hub().room.identities.document(name)
+        await open_hub().room.identities.document(name)
 
 
 async def test_a_typed_client_id_comes_first_and_its_secret_goes_to_that_server_alone(
@@ -243,3 +243,98 @@ async def test_a_registration_that_does_not_work_is_told_as_one(
     assert (caught.value.kind, caught.value.stage) == (kind, "registration")
     async with hub.main.read() as tx:
         assert (await tx.execute(select(client_identity))).first() is None
+
+
+# --- private_key_jwt (CON-25) -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("auths", [["private_key_jwt"], ["private_key_jwt", "none"]])
+async def test_by_our_document_we_sign_who_we_are_from_the_first_request_to_the_last(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, auths: list[str]
+) -> None:
+    """The server fetches the document when it is first told of it, takes the key from it, and no statement twice."""
+    server.takes_documents, server.auths = True, auths
+    connector = await hub.connector(ada.person, service.url)
+    attempt, url = await hub.go(ada, connector)
+    document = await hub.room.identities.document(issuer_hash(server.issuer))
+    server.documents[document["client_id"]] = document["redirect_uris"]
+    server.keys[document["client_id"]] = document["jwks"]["keys"][0]
+
+    connection = await hub.come_back(ada, attempt, server.consent(url))
+    hub.clock.advance(3600)
+    renewed = await hub.bearer(connection)
+    receipt = await hub.room.disconnecting.disconnect(ada.person.id, connection.id, by="person:ada")
+
+    assert document["token_endpoint_auth_method"] == "private_key_jwt"
+    assert "d" not in document["jwks"]["keys"][0]
+    assert server.posts("/register") == []
+    assert renewed != ""
+    assert (receipt.revocation, len(server.revoked)) == ("confirmed", 2)
+    assert len(server.statements) == 4  # exchange, refresh, and two revocations
+    for claims in server.statements.values():
+        assert (claims["iss"], claims["sub"], claims["aud"]) == (*[document["client_id"]] * 2, server.issuer)
+        assert claims["exp"] - claims["iat"] <= 60
+
+
+async def test_a_copy_of_our_document_elsewhere_is_not_expected_to_learn_of_a_key(
+    open_hub: OpenHub, service: Service, server: AuthServer
+) -> None:
+    hub = open_hub(document_url="https://static.example.com/clients/{issuer}.json")
+    await hub.vault.start("dep_test")
+    server.takes_documents, server.auths = True, ["private_key_jwt", "none"]
+    ada = hub.browser(await hub.person("ada"))
+
+    await hub.go(ada, await hub.connector(ada.person, service.url))
+
+    document = await hub.room.identities.document(issuer_hash(server.issuer))
+    assert document["token_endpoint_auth_method"] == "none"
+
+
+async def test_a_client_registered_by_hand_signs_where_nothing_else_is_taken(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    """Whoever registers us there points to our key; before they have, the error says where it is."""
+    server.auths = ["private_key_jwt"]
+    connector = await hub.connector(ada.person, service.url, client_id="by-hand")
+    attempt, url = await hub.go(ada, connector)
+    server.documents["by-hand"] = [attempt.facts.callback]
+
+    with pytest.raises(StepFailed) as caught:
+        await hub.come_back(ada, attempt, server.consent(url))
+    short_name = issuer_hash(server.issuer)
+    [server.keys["by-hand"]] = (await hub.room.identities.key_set(short_name))["keys"]
+    connection = await hub.connect(ada, connector, server)
+
+    assert f"{PUBLIC_URL}/oauth/client/{short_name}.jwks" in caught.value.hint
+    assert connection.state is State.CONNECTED
+
+
+async def test_two_processes_publish_one_key_and_both_can_sign_with_it(
+    open_hub: OpenHub, service: Service, server: AuthServer
+) -> None:
+    hubs = [open_hub(), open_hub()]
+    await hubs[0].vault.start("dep_test")
+    server.takes_documents, server.auths = True, ["private_key_jwt"]
+    ada = hubs[0].browser(await hubs[0].person("ada"))
+    connector = await hubs[0].connector(ada.person, service.url)
+
+    attempts = await asyncio.gather(*(hub.go(ada, connector) for hub in hubs))
+    document = await hubs[0].room.identities.document(issuer_hash(server.issuer))
+    server.documents[document["client_id"]] = document["redirect_uris"]
+    [server.keys[document["client_id"]]] = document["jwks"]["keys"]
+    for hub, (attempt, url) in zip(hubs, attempts, strict=True):
+        assert (await hub.come_back(ada, attempt, server.consent(url))).state is State.CONNECTED
+
+    async with hubs[0].main.read() as tx:
+        sealed = (await tx.execute(select(secret.c.subject).where(secret.c.purpose == "signing_key"))).all()
+    assert [row.subject for row in sealed] == [f"key:{document['jwks']['keys'][0]['kid']}"]
+
+
+async def test_an_algorithm_we_do_not_sign_with_is_not_tried(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    server.auths, server.algorithms = ["private_key_jwt", "none"], ["RS256"]
+
+    await hub.go(ada, await hub.connector(ada.person, service.url))
+
+    assert json.loads(server.posts("/register")[0].body)["token_endpoint_auth_method"] == "none"

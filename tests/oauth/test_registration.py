@@ -18,7 +18,7 @@ CALLBACK = "https://hub.example.com/oauth/callback/0123456789abcdef"
 
 def test_we_ask_to_be_a_web_client_with_one_callback_that_may_refresh() -> None:
     body = registration_request(
-        name="Valetkey", home="https://hub.example.com", redirect_uri=CALLBACK, auth="client_secret_basic"
+        name="Valetkey", home="https://hub.example.com", redirect_uri=CALLBACK, auth="client_secret_basic", key=None
     )
 
     asked = json.loads(body)
@@ -31,7 +31,7 @@ def test_we_ask_to_be_a_web_client_with_one_callback_that_may_refresh() -> None:
 
 def test_a_hub_on_a_persons_own_machine_is_a_native_client() -> None:
     body = registration_request(
-        name="Valetkey", home="http://localhost:8484", redirect_uri="http://localhost:8484/cb", auth="none"
+        name="Valetkey", home="http://localhost:8484", redirect_uri="http://localhost:8484/cb", auth="none", key=None
     )
 
     assert json.loads(body)["application_type"] == "native"
@@ -44,15 +44,16 @@ def test_a_hub_on_a_persons_own_machine_is_a_native_client() -> None:
         (("none",), "none"),
         (("none", "client_secret_post"), "client_secret_post"),
         (("private_key_jwt", "client_secret_basic", "none"), "client_secret_basic"),
+        (("none", "private_key_jwt"), "private_key_jwt"),
     ],
 )
 def test_we_would_rather_prove_who_we_are(offered: tuple[str, ...], chosen: ClientAuth) -> None:
-    assert preferred_auth(offered) == chosen
+    assert preferred_auth(offered, can_sign=True) == chosen
 
 
 def test_a_server_that_offers_only_what_we_do_not_speak_is_told_so() -> None:
     with pytest.raises(RegistrationRefused, match="private_key_jwt"):
-        preferred_auth(("private_key_jwt", "tls_client_auth"))
+        preferred_auth(("private_key_jwt", "tls_client_auth"), can_sign=False)
 
 
 def _read(status: int = 201, asked: ClientAuth = "client_secret_basic", **document: Any) -> Any:
@@ -103,7 +104,7 @@ def test_our_document_names_its_own_address_and_one_callback() -> None:
     address = "https://hub.example.com/oauth/client/0123456789abcdef.json"
 
     document = client_document(
-        client_id=address, name="Valetkey", home="https://hub.example.com", redirect_uri=CALLBACK
+        client_id=address, name="Valetkey", home="https://hub.example.com", redirect_uri=CALLBACK, key=None
     )
 
     assert document["client_id"] == address

@@ -1,12 +1,13 @@
 // A certified authorization server with one person in it, who agrees to everything: oidc-provider, driven headless.
-// Arguments: path of oidc-provider's entry, port, the resource it gives tokens for.
+// Arguments: path of oidc-provider's entry, port, the resource it gives tokens for, how clients prove who they are.
 import http from 'node:http';
 
-const [entry, port, resource] = process.argv.slice(2);
+const [entry, port, resource, ...methods] = process.argv.slice(2);
 const { default: Provider } = await import(entry);
 const issuer = `http://127.0.0.1:${port}`;
 
 const provider = new Provider(issuer, {
+  ...(methods.length && { clientAuthMethods: methods }),
   scopes: ['openid', 'offline_access', 'notes:read', 'notes:write'],
   cookies: { keys: ['only for tests'] },
   pkce: { required: () => true },

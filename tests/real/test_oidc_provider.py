@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -21,6 +22,8 @@ from tests.connections.conftest import PUBLIC_URL, Hub
 from tests.real.node import Node
 from valetkey.connections.methods.oauth import refresh_binding
 from valetkey.connections.model import Connection, ScopeOrigin, State
+from valetkey.connections.refresh import Outcome
+from valetkey.connections.repository import Seen
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import NotConnected
 from valetkey.kernel.secret import Credential
@@ -47,13 +50,21 @@ class Outside:
 
 @pytest.fixture(scope="module")
 def outside(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    with _outside(node, tmp_path_factory.mktemp("home")) as opened:
+        yield opened
+
+
+@contextmanager
+def _outside(node: Node, home: Path, *methods: str) -> Iterator[Outside]:
+    """Both servers; `methods` are the ways in which a client may prove who it is, all that the server knows if none."""
     ports = _free_ports()
     issuer, mcp = (f"http://127.0.0.1:{port}" for port in ports)
-    home = tmp_path_factory.mktemp("home")
     identity = [str(node.node), str(HERE / "idp.mjs"), (node.modules / OIDC_PROVIDER).as_uri(), str(ports[0])]
     notes = [sys.executable, str(HERE / "guarded_notes.py"), str(ports[1]), issuer]
     with (
-        _running([*identity, f"{mcp}/mcp"], node.environment(home), f"{issuer}/.well-known/openid-configuration"),
+        _running(
+            [*identity, f"{mcp}/mcp", *methods], node.environment(home), f"{issuer}/.well-known/openid-configuration"
+        ),
         _running(notes, None, f"{mcp}/.well-known/oauth-protected-resource/mcp"),
     ):
         yield Outside(issuer, f"{mcp}/mcp")
@@ -144,6 +155,28 @@ async def test_a_grant_that_ended_at_the_service_is_noticed_once(
 
     assert caught.value.reason == "reconnect"
     assert (await hub.vault.mark(connection.id)).names == frozenset()
+
+
+async def test_it_takes_our_signature_for_a_secret(
+    sqlite_database: Database, keyring_database: Database, node: Node, tmp_path: Path
+) -> None:
+    """CON-25, `private_key_jwt`: registration with our key, exchange, refresh and revocation, each newly signed."""
+    root = open_or_create(tmp_path / "keys" / "root.key", forbidden_below=[], may_create=True)
+    hub = Hub(sqlite_database, keyring_database, root, FakeClock(datetime.now(UTC)))  # statements live for a minute
+    await hub.vault.start("dep_test")
+    ada = hub.browser(await hub.person("ada"))
+    with _outside(node, tmp_path, "private_key_jwt") as outside:
+        attempt, url = await hub.go(ada, await hub.connector(ada.person, outside.mcp))
+        connection = await hub.come_back(ada, attempt, await _agree(url))
+        first = await hub.bearer(connection)
+        outcome = await hub.room.refreshing.refresh(Seen.of(connection))
+        second = await hub.bearer(connection)
+        receipt = await hub.room.disconnecting.disconnect(ada.person.id, connection.id, by="person:ada")
+        steps = await hub.room.trace.list(ada.person.id, connection.id)
+    await hub.close()
+
+    assert "registered, to prove who we are by private_key_jwt" in [step.reason for step in steps]
+    assert (outcome, first != second, receipt.revocation) == (Outcome.FRESH, True, "confirmed")
 
 
 async def test_without_a_token_the_service_lets_nobody_in(hub: Hub, outside: Outside) -> None:

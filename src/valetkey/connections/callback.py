@@ -210,6 +210,8 @@ class Callback:
             return AGAIN
         if await self._identities.refused(back.connector, back.server, client.id, back.steps):
             return "It has forgotten this hub, which will register anew: begin again."
+        if client.auth == "private_key_jwt":
+            return f"Register this hub's key there: {self._identities.key_set_url(back.server.issuer)}"
         return "Check the client id and secret that were entered for this connector."
 
     async def _keep(self, back: _Return, seen: Seen, tokens: TokenSet, facts: Mapping[str, Any]) -> Connection:

@@ -14,6 +14,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from valetkey.connections import repository
+from valetkey.connections.client_keys import ClientKeys
 from valetkey.connections.model import issuer_hash
 from valetkey.connections.repository import Identity
 from valetkey.connections.trace import Steps, request_line, scrubbed
@@ -23,6 +24,7 @@ from valetkey.kernel.errors import BadInput, NotFound, OutboundFailed, VaultFail
 from valetkey.kernel.secret import Secret
 from valetkey.net.client import WebClient
 from valetkey.net.model import BadAnswer, Fetched, Moved, TooLarge, Url
+from valetkey.oauth.client_assertion import takes_assertions
 from valetkey.oauth.client_document import client_document
 from valetkey.oauth.model import (
     CLIENT_AUTHS,
@@ -77,6 +79,9 @@ class ClientIdentities:
         self._clock = clock
         self._public_url = public_url
         self._document_url = document_url or f"{public_url}/oauth/client/{{issuer}}.json"
+        self._keys = ClientKeys(database, vault=vault, clock=clock)
+        # A document that somebody else serves is a copy, which does not learn of a key that is made later.
+        self._own_documents = not document_url
         self._has_documents = documents_reachable and self._document_url.startswith("https://")
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -86,7 +91,7 @@ class ClientIdentities:
         """The one address that this server sends people back to (CON-42): fixed, whatever a request's Host says."""
         return f"{self._public_url}/oauth/callback/{issuer_hash(issuer)}"
 
-    def document(self, issuer_hash: str) -> dict[str, Any]:
+    async def document(self, issuer_hash: str) -> dict[str, Any]:
         """Our metadata document for a server, by its short name. Raises `NotFound` for what cannot be one."""
         if not _HASH.fullmatch(issuer_hash):
             raise NotFound("There is no such document.")
@@ -95,7 +100,19 @@ class ClientIdentities:
             name=NAME,
             home=self._public_url,
             redirect_uri=f"{self._public_url}/oauth/callback/{issuer_hash}",
+            key=await self._keys.public(issuer_hash),
         )
+
+    def key_set_url(self, issuer: str) -> str:
+        """Where `key_set` is published."""
+        return f"{self._public_url}/oauth/client/{issuer_hash(issuer)}.jwks"
+
+    async def key_set(self, issuer_hash: str) -> dict[str, Any]:
+        """Our public key for a server as a JSON Web Key Set, for whoever registers us there by hand. `NotFound`."""
+        key = await self._keys.public(issuer_hash) if _HASH.fullmatch(issuer_hash) else None
+        if key is None:
+            raise NotFound("There is no such key.")
+        return {"keys": [key]}
 
     # --- who we are -------------------------------------------------------------------------------------------------
 
@@ -130,8 +147,17 @@ class ClientIdentities:
         if connector.auth.get("client_id"):
             return await self._preregistered(connector, server)
         if self._may_use_document(server):
-            return Client(self._document_url.replace("{issuer}", issuer_hash(server.issuer)), "none")
+            client_id = self._document_url.replace("{issuer}", issuer_hash(server.issuer))
+            return await self._signing(server, client_id) if self._signs(server) else Client(client_id, "none")
         return await self._registered(server)
+
+    async def _signing(self, server: AuthorizationServer, client_id: str) -> Client:
+        """This client, with a statement for one request that it is who it says."""
+        return Client(client_id, "private_key_jwt", await self._keys.assertion(server, client_id))
+
+    def _signs(self, server: AuthorizationServer) -> bool:
+        """Whether we prove with a key, where our document is used, who we are."""
+        return takes_assertions(server) and (self._own_documents or "none" not in server.client_auths)
 
     async def refused(self, connector: Connector, server: AuthorizationServer, client_id: str, steps: Steps) -> bool:
         """The server does not know `client_id` (any more). Whether we shall register anew, which only cures a
@@ -154,8 +180,9 @@ class ClientIdentities:
         await self._vault.seal(secret, bound_to=self._typed_binding(connector, server))
 
     def _may_use_document(self, server: AuthorizationServer) -> bool:
-        # CON-13: half declared is not declared. Without `none` it would want a secret, which no document can hold.
-        return self._has_documents and server.takes_client_documents and "none" in server.client_auths
+        # CON-13: half declared is not declared. Else it would want a secret, which no document can hold.
+        fits = "none" in server.client_auths or self._signs(server)
+        return self._has_documents and server.takes_client_documents and fits
 
     async def _preregistered(self, connector: Connector, server: AuthorizationServer) -> Client:
         client_id = str(connector.auth["client_id"])
@@ -164,6 +191,8 @@ class ClientIdentities:
                 bound_to=self._typed_binding(connector, server), use=Use.CLIENT_AUTHENTICATION
             )
         except NothingSealed:
+            if takes_assertions(server) and "none" not in server.client_auths:
+                return await self._signing(server, client_id)
             return Client(client_id, "none")
         return Client(client_id, _secret_auth(server), secret)
 
@@ -175,6 +204,11 @@ class ClientIdentities:
         auth = next((auth for auth in CLIENT_AUTHS if known is not None and auth == known.auth_method), None)
         if known is None or auth is None:
             return None
+        if auth == "private_key_jwt":
+            try:
+                return await self._signing(server, known.client_id)
+            except VaultFailed:
+                return None  # the key is lost: we register anew, with another
         if not known.has_secret:
             return Client(known.client_id, auth)
         try:
@@ -214,10 +248,11 @@ class ClientIdentities:
         steps.stage = STAGE
         fetched: Fetched | None = None
         try:
-            auth = preferred_auth(server.client_auths)
+            auth = preferred_auth(server.client_auths, can_sign=takes_assertions(server))
+            key = await self._keys.of(server) if auth == "private_key_jwt" else None
             fetched = await self._web.post(
                 endpoint,
-                body=registration_request(name=NAME, home=self._public_url, redirect_uri=callback, auth=auth),
+                body=registration_request(name=NAME, home=self._public_url, redirect_uri=callback, auth=auth, key=key),
                 content_type="application/json",
             )
             new = read_registration(fetched.status, fetched.body, redirect_uri=callback, asked=auth)
@@ -244,7 +279,7 @@ class ClientIdentities:
             STAGE, line, status=fetched.status, reason=f"registered, to prove who we are by {new.client.auth}"
         )
         await self._keep(server, callback, new, lease)
-        return new.client
+        return await self._signing(server, new.client.id) if key is not None else new.client
 
     async def _keep(self, server: AuthorizationServer, callback: str, new: Registered, lease: Lease) -> None:
         if not await self._leases.is_current(lease):

@@ -143,7 +143,9 @@ class TokenEndpoint:
                 return Revoked("failed", f"{host} does not know us any more: end the access there yourself.")
             results = []
             for token, hint in tokens:
-                request = revocation_request(endpoint, client, token=token, hint=hint)
+                # Each request with a proof of its own: a signed statement is good once (RFC 7523 3).
+                again = client if client.auth != "private_key_jwt" else await self._identities.known(connector, server)
+                request = revocation_request(endpoint, again or client, token=token, hint=hint)
                 results.append(await self._revoke_one(request, hint, steps))
             if client.secret is not None:
                 client.secret.wipe()

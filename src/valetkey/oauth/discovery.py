@@ -94,6 +94,7 @@ def legacy_default_server(connector: Url, *, parse: ParseUrl) -> AuthorizationSe
         revocation_endpoint=None,
         scopes=(),
         client_auths=(),
+        signing_algs=(),
         takes_client_documents=False,
         promises_iss=False,
     )
@@ -133,6 +134,7 @@ def read_as_document(
         revocation_endpoint=endpoints["revocation_endpoint"],
         scopes=scopes_of(document, "scopes_supported"),
         client_auths=texts_of(document, "token_endpoint_auth_methods_supported"),
+        signing_algs=texts_of(document, "token_endpoint_auth_signing_alg_values_supported"),
         takes_client_documents=flag_of(document, "client_id_metadata_document_supported"),
         promises_iss=flag_of(document, "authorization_response_iss_parameter_supported"),
     )
@@ -146,6 +148,7 @@ def as_document(server: AuthorizationServer) -> dict[str, Any]:
         "token_endpoint": server.token_endpoint.text,
         "scopes_supported": list(server.scopes),
         "token_endpoint_auth_methods_supported": list(server.client_auths),
+        "token_endpoint_auth_signing_alg_values_supported": list(server.signing_algs),
         "code_challenge_methods_supported": [METHOD],
         "client_id_metadata_document_supported": server.takes_client_documents,
         "authorization_response_iss_parameter_supported": server.promises_iss,

@@ -14,11 +14,11 @@ from valetkey.net.model import Url
 ParseUrl = Callable[[str], Url]
 """The one strict parser (`net.url.parse_url`), with what the operator allows; raises `BadInput`."""
 
-ClientAuth = Literal["none", "client_secret_basic", "client_secret_post"]
-"""How we prove at a token endpoint who we are (RFC 7591 section 2). `private_key_jwt` is not spoken yet."""
+ClientAuth = Literal["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
+"""How we prove at a token endpoint who we are (RFC 7591 section 2)."""
 
-CLIENT_AUTHS: tuple[ClientAuth, ...] = ("client_secret_basic", "client_secret_post", "none")
-"""Those we speak, the one we would rather use first."""
+CLIENT_AUTHS: tuple[ClientAuth, ...] = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+"""Those we speak, the one we would rather register first: a secret is understood wherever it is offered."""
 
 
 class BadMetadata(ValetkeyError):
@@ -74,6 +74,8 @@ class AuthorizationServer:
     revocation_endpoint: Url | None
     scopes: tuple[str, ...]
     client_auths: tuple[str, ...]
+    signing_algs: tuple[str, ...]
+    """`token_endpoint_auth_signing_alg_values_supported`, for `private_key_jwt`"""
     takes_client_documents: bool
     """`client_id_metadata_document_supported`"""
     promises_iss: bool
@@ -82,7 +84,7 @@ class AuthorizationServer:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who we are at one authorization server."""
+    """Who we are at one authorization server. With `private_key_jwt` the secret is a signed statement, for one use."""
 
     id: str
     auth: ClientAuth

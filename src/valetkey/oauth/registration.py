@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from valetkey.kernel.errors import printable
 from valetkey.kernel.secret import Secret
-from valetkey.oauth.client_document import GRANT_TYPES
+from valetkey.oauth.client_document import GRANT_TYPES, authentication
 from valetkey.oauth.document import read_object, text_of, texts_of
 from valetkey.oauth.model import CLIENT_AUTHS, BadMetadata, Client, ClientAuth, RegistrationRefused
 
@@ -23,8 +25,10 @@ class Registered:
     management_token: Secret | None
 
 
-def preferred_auth(offered: tuple[str, ...]) -> ClientAuth:
+def preferred_auth(offered: tuple[str, ...], *, can_sign: bool) -> ClientAuth:
     """The method to ask for, of those the server offers; a secret rather than none, since we can keep one.
+
+    `can_sign` is whether the server takes signatures that we can make.
 
     A server that offers none in its metadata means `client_secret_basic` (RFC 8414 2). Raises `RegistrationRefused`
     when it offers only methods that we do not speak.
@@ -32,15 +36,17 @@ def preferred_auth(offered: tuple[str, ...]) -> ClientAuth:
     if not offered:
         return "client_secret_basic"
     for auth in CLIENT_AUTHS:
-        if auth in offered:
+        if auth in offered and (can_sign or auth != "private_key_jwt"):
             return auth
     raise RegistrationRefused(
         f"The authorization server takes none of the ways we can prove who we are ({printable(', '.join(offered))})."
     )
 
 
-def registration_request(*, name: str, home: str, redirect_uri: str, auth: ClientAuth) -> bytes:
-    """The JSON body of a registration.
+def registration_request(
+    *, name: str, home: str, redirect_uri: str, auth: ClientAuth, key: Mapping[str, Any] | None
+) -> bytes:
+    """The JSON body of a registration. `key` is our public key there, for `private_key_jwt`.
 
     `application_type` is `web`, but `native` for a hub on a person's own machine: OpenID Connect registers plain http
     callbacks on localhost for native clients only.
@@ -52,7 +58,7 @@ def registration_request(*, name: str, home: str, redirect_uri: str, auth: Clien
             "redirect_uris": [redirect_uri],
             "grant_types": GRANT_TYPES,
             "response_types": ["code"],
-            "token_endpoint_auth_method": auth,
+            **(authentication(key) if key is not None else {"token_endpoint_auth_method": auth}),
             "application_type": "web" if redirect_uri.startswith("https://") else "native",
         }
     ).encode()
@@ -86,10 +92,12 @@ def read_registration(status: int, body: bytes, *, redirect_uri: str, asked: Cli
     spoken = next((known for known in CLIENT_AUTHS if known == auth), None)
     if spoken is None:
         raise RegistrationRefused(f"We were registered to use {printable(auth)}, which we do not speak.")
-    if spoken != "none" and not secret:
+    if spoken == "private_key_jwt" and asked != spoken:
+        raise RegistrationRefused("We were registered to sign with a key, and gave none.")
+    if spoken.startswith("client_secret") and not secret:
         raise RegistrationRefused(f"We were registered to use {spoken}, and given no secret.")
     return Registered(
-        Client(client_id, spoken, Secret(secret) if spoken != "none" else None),
+        Client(client_id, spoken, Secret(secret) if spoken.startswith("client_secret") else None),
         management_uri,
         Secret(management_token) if management_token else None,
     )

@@ -12,6 +12,7 @@ from urllib.parse import quote_plus
 from valetkey.kernel.errors import printable
 from valetkey.kernel.secret import Secret
 from valetkey.net.model import Url
+from valetkey.oauth.client_assertion import ASSERTION_TYPE
 from valetkey.oauth.document import read_object, split_scope
 from valetkey.oauth.model import BadMetadata, Client, FormRequest, TokenFailure, TokenFailureKind, TokenSet
 
@@ -67,6 +68,9 @@ def authenticated(endpoint: Url, client: Client, fields: Mapping[str, str | Secr
         raise ValueError(f"a {client.auth} client without its secret")
     if client.auth == "client_secret_post":
         return FormRequest(endpoint, {**fields, "client_id": client.id, "client_secret": client.secret}, _JSON)
+    if client.auth == "private_key_jwt":
+        proof: dict[str, str | Secret] = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": client.secret}
+        return FormRequest(endpoint, {**fields, "client_id": client.id, **proof}, _JSON)
     # Revealed because the id and the secret are encoded together: form-encoded first, then base64 (RFC 6749 2.3.1).
     pair = f"{quote_plus(client.id)}:{quote_plus(client.secret.reveal())}"
     basic = Secret(b"Basic " + base64.b64encode(pair.encode()))

@@ -396,6 +396,14 @@ client_identity = Table(
     PrimaryKeyConstraint("issuer_hash", "callback"),
 )
 
+client_key = Table(
+    "client_key",  # our public key at an issuer that has us sign who we are; the private one is sealed in `secret`
+    main,
+    Column("issuer_hash", String(16), primary_key=True),
+    Column("public", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
 oauth_trace = Table(
     "oauth_trace",
     main,

@@ -24,7 +24,7 @@ class Binding:
     """Everything a sealed value belongs to (security.md 2.2). Changing any of it makes the value undecryptable.
 
     `tenant` is the organization's id. `subject` is the connection (or attempt, or issuer's client) the value belongs
-    to; `purpose` is one of `access_token`, `refresh_token`, `header:<name>`, `client_secret`,
+    to; `purpose` is one of `access_token`, `refresh_token`, `header:<name>`, `client_secret`, `signing_key`,
     `registration_access_token`, `pkce_verifier`. `origin` is the only place a ticket made from it may go.
     """
 
@@ -79,6 +79,7 @@ class Use(StrEnum):
     REFRESH = "refresh"  # the refresh token, to the token endpoint
     REVOKE = "revoke"  # both tokens, to the revocation endpoint (RFC 7009)
     CLIENT_AUTHENTICATION = "client_authentication"  # our client's secret, to either
+    SIGN = "sign"  # our key at an issuer, to say who we are; `vault.signing` alone uses it
     MANAGE_REGISTRATION = "manage_registration"  # RFC 7592
 
 
@@ -87,6 +88,7 @@ USES: dict[Use, frozenset[str]] = {
     Use.REFRESH: frozenset({"refresh_token"}),
     Use.REVOKE: frozenset({"refresh_token", "access_token"}),
     Use.CLIENT_AUTHENTICATION: frozenset({"client_secret"}),
+    Use.SIGN: frozenset({"signing_key"}),
     Use.MANAGE_REGISTRATION: frozenset({"registration_access_token"}),
 }
 """Which purposes each use opens. Header values are in none: they leave by ticket only."""
