@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.connections.conftest import Hub, OpenHub
-from tests.connections.outside import Answer, AuthServer, Place, Service
+from tests.connections.outside import Answer, Asked, AuthServer, Place, Service
 from valetkey.connections.model import Attempt, ConnectFacts, ScopeOrigin, StepFailed
 from valetkey.identity.model import BrowserSession
 
@@ -372,6 +372,57 @@ async def test_a_first_revision_service_whose_metadata_is_of_another_issuer_is_r
 
         with pytest.raises(StepFailed, match="accounts"):
             await _facts(hub, ada, f"{service.origin}/mcp")
+
+
+# --- services that want no sign-in ---------------------------------------------------------------------------------
+
+
+class Mute(Service):
+    """Lists its tools to anyone, and holds every other question open."""
+
+    async def handle(self, asked: Asked) -> Answer:
+        if asked.path != "/mcp":
+            await asyncio.Event().wait()
+        return await super().handle(asked)
+
+
+async def test_a_service_that_wants_no_sign_in_is_not_waited_for_to_say_so(open_hub: OpenHub) -> None:
+    """Added as one that signs in; whether it does is asked once, for a quarter of the time there is."""
+    hub = open_hub(discovery_seconds=1.0)
+    await hub.vault.start("dep_test")
+    ada = hub.browser(await hub.person("ada"))
+
+    async with Mute(None) as service, asyncio.timeout(5):
+        facts = await _facts(hub, ada, service.url)
+
+    assert (facts.method, len(facts.tools)) == ("none", 2)
+    assert any("could not be found out" in warning for warning in facts.warnings)
+    assert [one.path for one in service.asked if one.path != "/mcp"] == [f"{PRM}/mcp"]
+
+
+@pytest.mark.parametrize("status", [500, 503, 429])
+async def test_an_open_service_whose_well_known_places_are_out_of_order_can_be_connected(
+    hub: Hub, ada: BrowserSession, status: int
+) -> None:
+    async with Service(None) as service:
+        service.answers[f"{PRM}/mcp"] = Answer(status)
+
+        facts = await _facts(hub, ada, service.url)
+
+    assert facts.method == "none"
+
+
+async def test_an_open_service_that_says_how_to_sign_in_is_signed_in_to(
+    hub: Hub, ada: BrowserSession, server: AuthServer
+) -> None:
+    """CON-16: it lists its tools to anyone, and wants to know who calls them."""
+    async with Service(None) as service:
+        prm = {"resource": service.url, "authorization_servers": [server.issuer]}
+        service.answers[f"{PRM}/mcp"] = Answer(body=prm)
+
+        facts = await _facts(hub, ada, service.url)
+
+    assert (facts.method, facts.issuer, len(facts.tools)) == ("oauth", server.issuer, 2)
 
 
 # --- CON-19: time --------------------------------------------------------------------------------------------------

@@ -90,13 +90,13 @@ class Discovery:
             async with asyncio.timeout(self._seconds):
                 probe = await self._probe(connector, url, steps)  # 1. does it let strangers in?
                 if connector.auth_kind == "none":
-                    return await self._open(probe, url, steps)
+                    return await self._open(probe, url, (), steps)
                 resource, warnings = await self._find_resource(url, probe, steps)  # 2. who says how to sign in?
                 if resource is not None:  # 3. who does it?
                     return await self._with_server(url, resource, replace(_BLANK, warnings=warnings), probe, steps)
                 if probe.is_guarded:
                     return await self._legacy(url, probe, steps)
-                return await self._open(probe, url, steps)
+                return await self._open(probe, url, warnings, steps)
         except TimeoutError as error:
             raise await self._too_slow(url, steps) from error
 
@@ -153,9 +153,9 @@ class Discovery:
         await steps.note("probe", line, status=200, reason=f"lists {len(listing.tools)} tools to anyone")
         return _Probe(is_open=True, is_guarded=False, tools=_shown(listing))
 
-    async def _open(self, probe: _Probe, url: Url, steps: Steps) -> Found:
+    async def _open(self, probe: _Probe, url: Url, warnings: tuple[str, ...], steps: Steps) -> Found:
         if probe.is_open:
-            return Found(resource=url.text, tools=probe.tools)
+            return Found(resource=url.text, tools=probe.tools, warnings=warnings)
         problem = probe.problem or f"{url.host} wants people to sign in"
         raise await steps.failed(
             f"{problem}, and does not say how to sign in." if probe.problem else f"{problem}.",
@@ -172,6 +172,10 @@ class Discovery:
     ) -> tuple[ProtectedResource | None, tuple[str, ...]]:
         """Where the challenge points, else below the path, else at the root: the first that is there (CON-08)."""
         allow_http = url.scheme == "http"
+        # Who lets strangers in need not say anything about signing in, and some hold such a question open for ever.
+        patience = self._seconds / 4
+        brief = replace(RESOURCE_METADATA, connect=patience, first_byte=patience, idle=patience, total=patience)
+        limits = brief if probe.is_open else RESOURCE_METADATA
         pointer = probe.challenge.resource_metadata
         places = [(text, False) for text in prm_locations(url)]
         if pointer:
@@ -182,7 +186,13 @@ class Discovery:
             except BadMetadata as error:
                 await steps.note("resource metadata", "", reason=f"not asked: {error.message}")
                 continue
-            fetched = await self._servers.fetch(place, "resource metadata", steps, limits=RESOURCE_METADATA)
+            try:
+                fetched = await self._servers.fetch(place, "resource metadata", steps, limits=limits)
+            except StepFailed as failed:
+                if not probe.is_open or failed.kind != "unreachable":
+                    raise
+                # It wants no sign-in as far as anybody can see, and without one nobody is trusted with anything.
+                return None, (f"Whether {url.host} can be signed in to could not be found out: no answer came.",)
             if fetched is None:
                 continue
             try:
