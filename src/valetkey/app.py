@@ -63,6 +63,7 @@ from valetkey.vault.keyring import holds_keys
 from valetkey.vault.root_keys.file import FileRootKey, open_or_create
 from valetkey.vault.rotation import Rotation
 from valetkey.web.client_document_show import client_document_route
+from valetkey.web.frame import Frame
 from valetkey.web.services import Services as WebServices
 from valetkey.web.site import Site
 
@@ -286,14 +287,14 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     return Hub(
         settings=settings,
         root_key=ground.root_key,
-        asgi=_site_map(gateway, authserver, room, api, site),
+        asgi=Frame(_site_map(gateway, authserver, room, api, site), hosts=_names(settings), https=settings.is_public),
         gateway=gateway,
         sign_in_url=Pages(settings.public_url).sign_in(welcome.token) if welcome is not None else "",
         public_url_before=ground.public_url_before,
     )
 
 
-def _site_map(gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp, site: Site) -> ASGIApp:
+def _site_map(gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp, site: Site) -> Starlette:
     """Every door, on one origin."""
     app = Starlette(
         routes=[
@@ -338,10 +339,16 @@ def _database(url: str, path: Path) -> Database:
 
 def _own_hosts(settings: Settings) -> list[str]:
     """The `Host` values that are ours. On loopback its other names too: a client may have been given any."""
-    hosts = [settings.public_host]
-    if not settings.is_public:
-        hosts += [f"{name}:{settings.port}" for name in ("localhost", "127.0.0.1", "[::1]")]
-    return hosts
+    return [settings.public_host] if settings.is_public else _names(settings)
+
+
+def _names(settings: Settings) -> list[str]:
+    """The `Host` values that any door answers to. A request from this very host may use its loopback names: no page
+
+    of somebody else's can (DNS rebinding needs a name of theirs).
+    """
+    loopback = [f"{name}:{settings.port}" for name in ("localhost", "127.0.0.1", "[::1]")]
+    return [settings.public_host, *loopback]
 
 
 def serve(settings: Settings, listening: socket.socket, *, ready: Callable[[Hub], None]) -> None:

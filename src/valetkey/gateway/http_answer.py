@@ -27,7 +27,7 @@ class Dated:
         """The default header lines as bytes."""
         if lines is not self._lines:
             self._lines = lines
-            self._bytes = b"".join(b"%b: %b\r\n" % pair for pair in lines)
+            self._bytes = b"".join(b"%b: %b\r\n" % pair for pair in lines) + b"x-content-type-options: nosniff\r\n"
         return self._bytes
 
     def answer(self, reply: Reply, lines: Lines, *, keep: bool) -> bytes:

@@ -54,11 +54,30 @@ _FIXED = {
     "cache-control": "no-store",
     "x-frame-options": "DENY",
 }
+_FOR_DATA = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+    "x-frame-options": "DENY",
+}
 
 
 def harden(headers: MutableHeaders, *, https: bool) -> None:
     """Adds what is missing; a page that set one of these itself (static files: caching) keeps its own."""
     for name, value in _FIXED.items():
         headers.setdefault(name, value)
+    _stay_on_https(headers, https=https)
+
+
+def harden_data(headers: MutableHeaders, *, https: bool) -> None:
+    """Adds what is missing to an answer that need not be a page: if a browser shows it all the same, nothing runs."""
+    for name, value in _FOR_DATA.items():
+        headers.setdefault(name, value)
+    _stay_on_https(headers, https=https)
+
+
+def _stay_on_https(headers: MutableHeaders, *, https: bool) -> None:
     if https:
         headers["strict-transport-security"] = "max-age=63072000; includeSubDomains"
