@@ -12,6 +12,8 @@ COMMENT: Final = b": \n\n"
 """Keeps an idle stream open through proxies; readers ignore it."""
 
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_MAX_ID: Final = 1024
+"""Bytes of an event's id, which is sent back in a header; a longer one is passed over."""
 _BOM: Final = b"\xef\xbb\xbf"
 
 
@@ -33,12 +35,16 @@ class StreamLimits:
 class SseReader:
     """Feed it chunks as they come; it gives the `data` of each complete `message` event.
 
-    Other event types, comments, `id` and `retry` are passed over; an event cut off by the end of the stream never was.
-    Works in one pass over each byte, however small the chunks are.
+    Other event types and comments are passed over; an event cut off by the end of the stream never was. Works in one
+    pass over each byte, however small the chunks are. `last_id` and `retry` (milliseconds) are for who takes the stream
+    up again: the id of the last complete event, and how long to wait; empty and -1 when the server said nothing.
     """
 
     def __init__(self, limits: StreamLimits) -> None:
         self._limits = limits
+        self.last_id = b""
+        self.retry = -1
+        self._id = b""
         self._line = bytearray()
         self._data: list[bytes] = []
         self._size = 0
@@ -47,6 +53,15 @@ class SseReader:
         self._is_message = True
         self._after_cr = False
         self._at_start = True
+
+    def again(self) -> None:
+        """The stream ended, and will go on in another one: what was cut off is dropped, the limits go on."""
+        self._line.clear()
+        self._data.clear()
+        self._size = 0
+        self._id = self.last_id
+        self._is_message = self._at_start = True
+        self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
         """The events that `chunk` completes. Raises `StreamRefused` beyond a limit."""
@@ -87,8 +102,16 @@ class SseReader:
             self._data.append(value)
         elif field == b"event":
             self._is_message = value.removeprefix(b" ") in (b"message", b"")
+        elif field == b"id":
+            if b"\0" not in value and len(value) <= _MAX_ID:
+                self._id = value.removeprefix(b" ")
+        elif field == b"retry":
+            digits = value.removeprefix(b" ")
+            if digits.isdigit() and len(digits) < 10:
+                self.retry = int(digits)
 
     def _dispatch(self, complete: list[bytes]) -> None:
+        self.last_id = self._id
         data = b"\n".join(self._data)
         if data and self._is_message:
             self._events += 1

@@ -4,29 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-import msgspec
-
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import OutboundFailed, VaultFailed
+from valetkey.kernel.errors import ValetkeyError
 from valetkey.kernel.secret import Credential
 from valetkey.net.limits import ASK, Limits
-from valetkey.protocol.jsonrpc import Notification, Request, notification_message
+from valetkey.net.model import Answer
+from valetkey.protocol.asks import Asks, Told
+from valetkey.protocol.jsonrpc import Notification, Request
 from valetkey.protocol.messages import ToolCall, server_facts
 from valetkey.protocol.onward import Onward, page_onward, tool_call_onward
-from valetkey.protocol.translate import progress
 from valetkey.protocol.versions import Era
 from valetkey.store.database import Database
 from valetkey.upstream import legacy, modern
 from valetkey.upstream.eras import Eras
+from valetkey.upstream.errand import Errand, Heed, declined
 from valetkey.upstream.legacy import LegacySessions, Session, SessionLost
-from valetkey.upstream.model import Carried, EraChanged, HttpFailed, Listing, Relay, Target, TicketFor, Verdict
+from valetkey.upstream.model import (
+    NOBODY,
+    Asker,
+    Carried,
+    EraChanged,
+    HttpFailed,
+    Listing,
+    Relay,
+    Target,
+    TicketFor,
+    Verdict,
+)
 from valetkey.upstream.pages import read_all
+from valetkey.upstream.standing import Standing
 from valetkey.upstream.streamable_http import CALL_LIMITS, Calls, Headers, ask
 
-MAX_DECLINES: Final = 8
-"""Questions of a server within one call that get an answer; a server that asks on and on is not heard."""
+WITH_QUESTIONS: Final = 600.0
+"""Seconds that a call may take in all when its client can be asked: the time that a person takes is not the service's.
+
+Without a word from the service it ends after 240 s all the same."""
+_OF_A_CALL: Final = ("notifications/progress", "notifications/message", "notifications/cancelled")
+
+News = Callable[[str, Notification], None]
+"""Takes the id of a connection, and what its server says."""
 
 
 class _Tickets:
@@ -54,11 +74,21 @@ class Upstreams:
 
     def __init__(self, calls: Calls, database: Database, clock: Clock, *, limits: Limits = CALL_LIMITS) -> None:
         self.limits = limits
+        self.limits_with_questions = replace(limits, total=max(WITH_QUESTIONS, limits.total))
         self._calls = calls
         self._ids = itertools.count(1)  # one counter: a retried call never repeats an id (SEP-2322)
         self._eras = Eras(database, calls, self._ids, clock)
         self._legacy = LegacySessions(calls, self._ids, clock)
         self._farewells: set[asyncio.Task[None]] = set()
+        self._standing = Standing(self._legacy, self._hear, clock=clock)
+        self._under_way: dict[int, list[Heed]] = {}
+        self.news: list[News] = []
+        """Who hears what a legacy server says on a session's standing stream and belongs to no call."""
+
+    def speaks_modern(self, target: Target) -> bool:
+        """Whether the target's server is known to be modern: it asks by `input_required`, never within a stream."""
+        verdict = self._eras.now(target.url.text)
+        return verdict is not None and verdict.era is Era.MODERN
 
     async def call(
         self,
@@ -69,10 +99,12 @@ class Upstreams:
         ticket: Credential | None,
         further_tickets: TicketFor,
         relay: Relay,
+        asker: Asker = NOBODY,
     ) -> Carried:
         """Carries one tool call over. `params` are the `Mcp-Param-*` headers a modern server wants. Raises as `ask`."""
-        errand = _Errand(target, tool_call_onward(call), params, _Tickets(ticket, further_tickets), relay, self.limits)
-        return await self._ask(errand)
+        limits = self.limits if not asker.asks else self.limits_with_questions
+        tickets = _Tickets(ticket, further_tickets)
+        return await self._ask(Errand(target, tool_call_onward(call), params, tickets, relay, limits, asker))
 
     async def ask(
         self,
@@ -83,30 +115,34 @@ class Upstreams:
         further_tickets: TicketFor,
         relay: Relay,
         limits: Limits,
+        asker: Asker = NOBODY,
     ) -> Carried:
         """Carries any request of a client over, in the server's era.
 
-        `relay` gets progress and log messages, fit for the client, while the request is under way. Raises
+        `relay` gets progress and log messages, fit for the client, while the request is under way; `asker` is asked
+        what a legacy server asks. Raises
         `Unauthorized`, `Forbidden403`, `HttpFailed` and what `net` raises. A lost session or a changed era is repaired
         once, silently: the server rejected the request before doing anything.
         """
-        return await self._ask(_Errand(target, onward, (), _Tickets(ticket, further_tickets), relay, limits))
+        return await self._ask(Errand(target, onward, (), _Tickets(ticket, further_tickets), relay, limits, asker))
 
     async def list_tools(self, target: Target, *, ticket: Credential | None, further_tickets: TicketFor) -> Listing:
         """All tools of the connector, whole: at most 50 pages, 2,000 tools, 8 MiB. Raises as `ask`."""
         tickets = _Tickets(ticket, further_tickets)
 
         async def page_at(cursor: bytes) -> Carried:
-            return await self._ask(_Errand(target, page_onward("tools/list", cursor), (), tickets, _unheard, ASK))
+            return await self._ask(Errand(target, page_onward("tools/list", cursor), (), tickets, _unheard, ASK))
 
         return await read_all(page_at, lambda: self._server(target, tickets))
 
     async def close(self, connection_id: str) -> None:
-        """Forgets the connection's session. Its sockets are closed by `net`, which owns them."""
+        """Forgets the connection's sessions. Their sockets are closed by `net`, which owns them."""
         self._legacy.forget(connection_id)
+        self._standing.forget(connection_id)
 
     async def stop(self) -> None:
-        """Gives up on cancellations still being sent."""
+        """Closes standing streams, and gives up on cancellations still being sent."""
+        await self._standing.stop()
         for task in self._farewells:
             task.cancel()
         await asyncio.gather(*self._farewells, return_exceptions=True)
@@ -118,9 +154,10 @@ class Upstreams:
         if now.era is verdict.era:
             raise HttpFailed(changed.message, status=changed.status) from changed
         self._legacy.forget(target.connection_id)
+        self._standing.forget(target.connection_id)
         return now
 
-    async def _ask(self, errand: _Errand) -> Carried:
+    async def _ask(self, errand: Errand) -> Carried:
         target, tickets = errand.target, errand.tickets
         verdict = self._eras.now(target.url.text) or await self._eras.get(target, tickets)
         try:
@@ -129,11 +166,11 @@ class Upstreams:
             verdict = await self._changed_from(verdict, changed, target, tickets)
         return await self._carry(verdict, errand)
 
-    async def _carry(self, verdict: Verdict, errand: _Errand) -> Carried:
+    async def _carry(self, verdict: Verdict, errand: Errand) -> Carried:
         target, tickets = errand.target, errand.tickets
         if verdict.era is Era.MODERN:
-            request = modern.passed_on(next(self._ids), errand.onward, errand.headers)
-            heed = _Heed(self, errand, request.id, None)
+            request = modern.passed_on(next(self._ids), errand.onward, errand.headers, errand.asker.asks)
+            heed = Heed(self, errand, request.id, None)
             try:
                 heard = await ask(self._calls, target, request, ticket=await tickets(), limits=errand.limits, heed=heed)
             except HttpFailed as error:
@@ -142,19 +179,32 @@ class Upstreams:
                 raise
             response = modern.accepted(heard).response
             return Carried(Era.MODERN, response.result, response.error)
-        session = self._legacy.now(target.connection_id) or await self._open_session(target, tickets)
+        asks = errand.asker.asks
+        session = self._legacy.now(target.connection_id, asks) or await self._open_session(target, tickets, asks)
+        carry = self._carry_legacy if not asks else self._carry_legacy_asking
         try:
-            return await self._carry_legacy(session, errand)
+            return await carry(session, errand)
         except SessionLost:
-            self._legacy.forget(target.connection_id, session)
-        return await self._carry_legacy(await self._open_session(target, tickets), errand)
+            self._legacy.forget_lost(target.connection_id, session)
+        return await carry(await self._open_session(target, tickets, asks), errand)
 
-    async def _carry_legacy(self, session: Session, errand: _Errand) -> Carried:
+    async def _carry_legacy(self, session: Session, errand: Errand, heed: Heed | None = None) -> Carried:
         target, tickets = errand.target, errand.tickets
         request = legacy.passed_on(session, next(self._ids), errand.onward)
-        heed = _Heed(self, errand, request.id, session)
+        if heed is None:
+            heed = Heed(self, errand, request.id, session)
+        else:
+            heed.request_id = request.id
         try:
-            heard = await ask(self._calls, target, request, ticket=await tickets(), limits=errand.limits, heed=heed)
+            heard = await ask(
+                self._calls,
+                target,
+                request,
+                ticket=await tickets(),
+                limits=errand.limits,
+                heed=heed,
+                takes_up=heed.take_up,
+            )
         except HttpFailed as error:
             if legacy.is_lost(error, session):
                 raise SessionLost(error.message) from error
@@ -165,8 +215,36 @@ class Upstreams:
         response = legacy.accepted(heard, session).response
         return Carried(Era.LEGACY, response.result, response.error)
 
-    async def _open_session(self, target: Target, tickets: TicketFor) -> Session:
-        session = await self._legacy.get(target, tickets)
+    async def _carry_legacy_asking(self, session: Session, errand: Errand) -> Carried:
+        """The same for a client that can be asked; the server may do so on the call's stream or on the standing one."""
+        heed = Heed(self, errand, 0, session)
+        await self._standing.enter(errand.target, session, errand.tickets)
+        self._under_way.setdefault(id(session), []).append(heed)
+        try:
+            return await self._carry_legacy(session, errand, heed)
+        finally:
+            heed.end()
+            heeds = self._under_way[id(session)]
+            heeds.remove(heed)
+            if not heeds:
+                del self._under_way[id(session)]
+            self._standing.leave(session)
+
+    async def _hear(
+        self, target: Target, session: Session, message: Notification | Request, tickets: TicketFor
+    ) -> None:
+        """What comes on a standing stream. A question belongs to the one call under way; with several, nobody knows."""
+        heeds = self._under_way.get(id(session), ())
+        if len(heeds) == 1 and (isinstance(message, Request) or message.method in _OF_A_CALL):
+            await heeds[0](message)
+        elif isinstance(message, Request):
+            await self.answer(target, session, message, declined(message), tickets)
+        else:
+            for hear in self.news:
+                hear(target.connection_id, message)
+
+    async def _open_session(self, target: Target, tickets: TicketFor, asks: Asks = Asks.NOTHING) -> Session:
+        session = await self._legacy.get(target, tickets, asks)
         await self._eras.keep(target, Verdict(Era.LEGACY, session.version))
         return session
 
@@ -186,55 +264,26 @@ class Upstreams:
         async def cancel() -> None:
             try:
                 await self._legacy.cancel(target, session, request_id, tickets)
-            except (OutboundFailed, VaultFailed):
+            except ValetkeyError:
                 return
 
         task = asyncio.get_running_loop().create_task(cancel())
         self._farewells.add(task)
         task.add_done_callback(self._farewells.discard)
 
-    async def decline(self, target: Target, session: Session, request: Request, tickets: TicketFor) -> None:
-        """Answers a server's own request within a call; that the answer could not be delivered changes nothing."""
+    async def answer(self, target: Target, session: Session, request: Request, told: Told, tickets: TicketFor) -> None:
+        """Answers a server's own request; that the answer could not be delivered changes nothing."""
         try:
-            await self._legacy.decline(target, session, request, tickets)
-        except (OutboundFailed, VaultFailed):
+            await self._legacy.answer(target, session, request, told, tickets)
+        except ValetkeyError:
             return
 
-
-class _Errand(msgspec.Struct, frozen=True, gc=False):
-    """One request of a client: where to, what, with which further headers and tickets, and who hears meanwhile."""
-
-    target: Target
-    onward: Onward
-    headers: Headers
-    tickets: TicketFor
-    relay: Relay
-    limits: Limits
+    async def take_up(self, heed: Heed, last_id: bytes, wait: float, limits: Limits) -> Answer:
+        """Goes on with the stream of a legacy call that ended before its answer."""
+        assert heed.session is not None
+        errand = heed.errand
+        return await self._legacy.take_up(errand.target, heed.session, last_id, wait, limits, errand.tickets)
 
 
 async def _unheard(_message: bytes) -> None:
     """Progress of a request that nobody follows."""
-
-
-class _Heed(msgspec.Struct, gc=False):
-    """What comes on the stream of a request before its response: relayed, declined, or passed over."""
-
-    upstreams: Upstreams
-    errand: _Errand
-    request_id: int
-    session: Session | None
-    declines: int = 0
-
-    async def __call__(self, message: Notification | Request) -> None:
-        errand = self.errand
-        if isinstance(message, Request):
-            self.declines += 1
-            # A modern server must not ask at all: it gets no answer.
-            if self.session is not None and self.declines <= MAX_DECLINES:
-                await self.upstreams.decline(errand.target, self.session, message, errand.tickets)
-        elif message.method == "notifications/progress":
-            ours, theirs = self.request_id, errand.onward.progress_token
-            if (params := progress(message.params, ours=ours, theirs=theirs)) is not None:
-                await errand.relay(notification_message(message.method, params))
-        elif message.method == "notifications/message" and errand.onward.wants_log:
-            await errand.relay(notification_message(message.method, message.params))

@@ -1,7 +1,8 @@
-"""Talking to a server that wants `initialize` first: sessions, one for each connection, and calls within them.
+"""Talking to a server that wants `initialize` first: sessions of a connection, and calls within them.
 
 A session belongs to one person's account and is never shared; a server that lost it gets a new one without anybody
-noticing (CON-44).
+noticing (CON-44). Beside the plain one a connection has a session for each set of capabilities that its clients
+declare, since a server is told them once, at the beginning.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import msgspec
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import OutboundFailed
-from valetkey.net.limits import ASK
-from valetkey.net.model import BadAnswer
+from valetkey.net.limits import ASK, Limits
+from valetkey.net.model import Answer, BadAnswer
 from valetkey.protocol import headers
+from valetkey.protocol.asks import EVERYTHING, Asks, Told, declaration
 from valetkey.protocol.errors import METHOD_NOT_FOUND, Rejected
 from valetkey.protocol.jsonrpc import (
     Request,
-    error_message,
+    error_object,
     notification_message,
+    raw_error_message,
     read_error,
     request_message,
     result_message,
@@ -47,6 +50,7 @@ MAX_SESSIONS: Final = 10_000
 IDLE_SECONDS: Final = 30 * 60.0
 _COMMON: Final = (ACCEPT, JSON)
 _MAX_SESSION_ID: Final = 512
+_NO_SUCH_METHOD: Final = error_object(METHOD_NOT_FOUND, "This client offers no such method.")
 
 
 class Session(msgspec.Struct, frozen=True, gc=False):
@@ -56,6 +60,12 @@ class Session(msgspec.Struct, frozen=True, gc=False):
     version: str
     server: bytes
     headers: Headers
+    asks: Asks = Asks.NOTHING
+
+    @property
+    def listening(self) -> Headers:
+        """The headers of a GET for a stream."""
+        return [(b"accept", b"text/event-stream"), *(one for one in self.headers if one not in _COMMON)]
 
 
 class SessionLost(OutboundFailed):
@@ -74,43 +84,52 @@ class LegacySessions:
         self._open: OrderedDict[str, tuple[float, Session]] = OrderedDict()
         self._opening: dict[str, asyncio.Lock] = {}
 
-    def now(self, connection_id: str) -> Session | None:
-        """The connection's session, if there is one in use."""
-        entry = self._open.get(connection_id)
+    def now(self, connection_id: str, asks: Asks = Asks.NOTHING) -> Session | None:
+        """The connection's session for clients that can be asked this, if there is one in use."""
+        key = connection_id if not asks else _key(connection_id, asks)
+        entry = self._open.get(key)
         if entry is None or entry[0] + IDLE_SECONDS < self._clock.monotonic():
             return None
-        self._open[connection_id] = (self._clock.monotonic(), entry[1])
+        self._open[key] = (self._clock.monotonic(), entry[1])
         return entry[1]
 
-    async def get(self, target: Target, tickets: TicketFor) -> Session:
+    async def get(self, target: Target, tickets: TicketFor, asks: Asks = Asks.NOTHING) -> Session:
         """The connection's session, opened when there is none: once, however many calls wait for it.
 
         Raises `EraChanged` when the server takes no `initialize`.
         """
-        lock = self._opening.setdefault(target.connection_id, asyncio.Lock())
+        key = _key(target.connection_id, asks)
+        lock = self._opening.setdefault(key, asyncio.Lock())
         try:
             async with lock:
-                if (session := self.now(target.connection_id)) is not None:
+                if (session := self.now(target.connection_id, asks)) is not None:
                     return session
-                session = await self._initialize(target, tickets)
-                self._open[target.connection_id] = (self._clock.monotonic(), session)
-                self._open.move_to_end(target.connection_id)
+                session = await self._initialize(target, tickets, asks)
+                self._open[key] = (self._clock.monotonic(), session)
+                self._open.move_to_end(key)
                 while len(self._open) > MAX_SESSIONS:
                     self._open.popitem(last=False)
                 return session
         finally:
             if not lock.locked():
-                self._opening.pop(target.connection_id, None)
+                self._opening.pop(key, None)
 
-    def forget(self, connection_id: str, session: Session | None = None) -> None:
-        """Forgets the connection's session; if `session` is given, only when it is still that one."""
-        entry = self._open.get(connection_id)
-        if entry is not None and (session is None or entry[1] is session):
-            del self._open[connection_id]
+    def forget(self, connection_id: str) -> None:
+        """Forgets the connection's sessions."""
+        for number in range(EVERYTHING + 1):
+            self._open.pop(_key(connection_id, Asks(number)), None)
 
-    async def _initialize(self, target: Target, tickets: TicketFor) -> Session:
+    def forget_lost(self, connection_id: str, session: Session) -> None:
+        """Forgets a session that the server lost, unless there is a newer one already."""
+        key = _key(connection_id, session.asks)
+        entry = self._open.get(key)
+        if entry is not None and entry[1] is session:
+            del self._open[key]
+
+    async def _initialize(self, target: Target, tickets: TicketFor, asks: Asks) -> Session:
         request_id = next(self._ids)
-        body = request_message(request_id, "initialize", initialize_params(LEGACY[0], CLIENT_INFO, b"{}"))
+        params = initialize_params(LEGACY[0], CLIENT_INFO, declaration(asks))
+        body = request_message(request_id, "initialize", params)
         request = Outgoing(request_id, body, _COMMON)
         try:
             heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
@@ -127,7 +146,7 @@ class LegacySessions:
             raise BadAnswer(f"{target.url.host} answered the handshake with a revision of MCP that does not exist.")
         if len(heard.session) > _MAX_SESSION_ID or any(not 0x21 <= byte <= 0x7E for byte in heard.session):
             raise BadAnswer(f"{target.url.host} gave a session id that is not visible ASCII.")
-        session = Session(heard.session, facts.version, facts.summary(), _headers(heard.session, facts.version))
+        session = Session(heard.session, facts.version, facts.summary(), _headers(heard.session, facts.version), asks)
         done = notification_message("notifications/initialized")
         await tell(self._calls, target, done, session.headers, ticket=await tickets(), limits=ASK)
         return session
@@ -137,16 +156,28 @@ class LegacySessions:
         body = notification_message("notifications/cancelled", b'{"requestId":%d}' % request_id)
         await tell(self._calls, target, body, session.headers, ticket=await tickets(), limits=ASK)
 
-    async def decline(self, target: Target, session: Session, request: Request, tickets: TicketFor) -> None:
-        """Answers what the server asks of us within a call: a ping with a pong, anything else with *no such method*.
-
-        We declare no capability, so a server that keeps to the protocol asks for nothing else.
-        """
-        if request.method == "ping":
-            body = result_message(request.id, b"{}")
-        else:
-            body = error_message(request.id, METHOD_NOT_FOUND, "This client offers no such method.")
+    async def answer(self, target: Target, session: Session, request: Request, told: Told, tickets: TicketFor) -> None:
+        """Answers what the server asked of us."""
+        error = told.error or (b"" if told.result else _NO_SUCH_METHOD)
+        body = raw_error_message(request.id, error) if error else result_message(request.id, told.result)
         await tell(self._calls, target, body, session.headers, ticket=await tickets(), limits=ASK)
+
+    async def take_up(
+        self, target: Target, session: Session, last_id: bytes, wait: float, limits: Limits, tickets: TicketFor
+    ) -> Answer:
+        """A stream of the session from after the event `last_id`, or its standing stream when that is empty."""
+        if wait > 0:
+            await self._clock.sleep(wait)
+        more = ((b"last-event-id", last_id),) if last_id else ()
+        return await self._calls.post(
+            target.url,
+            [*session.listening, *more],
+            b"",
+            credential=await tickets(),
+            pool=target.connection_id,
+            limits=limits,
+            method="GET",
+        )
 
 
 def passed_on(session: Session, request_id: int, onward: Onward) -> Outgoing:
@@ -167,6 +198,10 @@ def accepted(heard: Heard, session: Session) -> Heard:
     if heard.status in (400, 404) and session.id and _says_session_lost(heard):
         raise SessionLost("The server lost the session.")
     return heard
+
+
+def _key(connection_id: str, asks: Asks) -> str:
+    return f"{connection_id}#{asks:d}" if asks else connection_id
 
 
 def _headers(session_id: bytes, version: str) -> Headers:

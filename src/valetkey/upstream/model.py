@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final, Protocol
 
 import msgspec
 
 from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.secret import Credential
 from valetkey.net.model import Url
+from valetkey.protocol.asks import Asks, Question, Told
+from valetkey.protocol.errors import METHOD_NOT_FOUND
+from valetkey.protocol.jsonrpc import error_object
 from valetkey.protocol.versions import Era
 
 TicketFor = Callable[[], Awaitable[Credential | None]]
@@ -17,6 +21,29 @@ TicketFor = Callable[[], Awaitable[Credential | None]]
 
 Relay = Callable[[bytes], Awaitable[None]]
 """Takes a notification (one JSON-RPC message) that belongs to a call while the call is under way."""
+
+
+class Asker(Protocol):
+    """Puts a service's questions to the client whose request is under way."""
+
+    @property
+    def asks(self) -> Asks:
+        """What the client declared for this request: nothing else is declared to the service."""
+
+    async def __call__(self, question: Question) -> Told:
+        """The answer, or the error to answer with. Raises nothing but being cancelled."""
+
+
+class _Nobody:
+    """There is no client that could be asked."""
+
+    asks = Asks.NOTHING
+
+    async def __call__(self, question: Question) -> Told:
+        return Told(error=error_object(METHOD_NOT_FOUND, "This client offers no such method."))
+
+
+NOBODY: Final[Asker] = _Nobody()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from valetkey.protocol import headers
+from valetkey.protocol.asks import Asks, declaration
 from valetkey.protocol.errors import UNSUPPORTED_VERSION, Rejected
 from valetkey.protocol.jsonrpc import read_error, request_message
 from valetkey.protocol.messages import upstream_meta
@@ -31,10 +32,14 @@ def discover(request_id: int) -> Outgoing:
     )
 
 
-def passed_on(request_id: int, onward: Onward, more: Headers) -> Outgoing:
-    """A client's request; `more` are headers beyond those that every request has (`Mcp-Param-*`)."""
+def passed_on(request_id: int, onward: Onward, more: Headers, asks: Asks = Asks.NOTHING) -> Outgoing:
+    """A client's request; `more` are headers beyond those that every request has (`Mcp-Param-*`).
+
+    `asks` is what the client can be asked within it (SEP-2322).
+    """
+    capabilities = declaration(asks) if asks else b"{}"
     token = request_id if onward.progress_token else None
-    meta = upstream_meta(onward.meta, token=token, client_info=CLIENT_INFO, modern=True)
+    meta = upstream_meta(onward.meta, token=token, client_info=CLIENT_INFO, modern=True, capabilities=capabilities)
     body = request_message(request_id, onward.method, onward.params_with(meta))
     common = _CALL if onward.method == "tools/call" else (*_COMMON, (headers.METHOD, onward.method.encode()))
     if onward.named:

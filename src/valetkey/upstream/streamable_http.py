@@ -16,7 +16,7 @@ from valetkey import __version__
 from valetkey.kernel.errors import printable
 from valetkey.kernel.secret import Credential
 from valetkey.net.limits import CALL, KIB, MIB, Limits
-from valetkey.net.model import Answer, BadAnswer, BodyStream, TooLarge, Url
+from valetkey.net.model import Answer, BadAnswer, BodyStream, TooLarge, Unreachable, Url
 from valetkey.protocol import headers
 from valetkey.protocol.errors import Rejected
 from valetkey.protocol.jsonrpc import Message, Notification, Request, Response, parse
@@ -32,6 +32,10 @@ JSON: Final = (b"content-type", b"application/json")
 CLIENT_INFO: Final = msgspec.json.encode({"name": "valetkey", "title": "Valetkey", "version": __version__})
 """Who we say we are. Who is behind us is nobody's business: the credential tells the service (CON-33)."""
 
+MAX_TAKEN_UP: Final = 20
+"""How often the stream of one call is taken up again (SEP-1699)."""
+_RETRY_MS: Final = 1000
+"""How long to wait before that, when the server does not say."""
 _MAX_ERROR_BODY: Final = 64 * KIB
 _PATIENCE: Final = 0.25
 """Seconds that a stream is given to end by itself after the answer came. Ending twice does no harm."""
@@ -45,7 +49,15 @@ class Calls(Protocol):
     """What we need of `net`'s client for the call path."""
 
     async def post(
-        self, url: Url, headers: Headers, body: bytes, *, credential: Credential | None, pool: str, limits: Limits
+        self,
+        url: Url,
+        headers: Headers,
+        body: bytes,
+        *,
+        credential: Credential | None,
+        pool: str,
+        limits: Limits,
+        method: str = "POST",
     ) -> Answer: ...
 
 
@@ -55,6 +67,13 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     id: int
     body: bytes
     headers: Headers
+
+
+class TakesUp(Protocol):
+    """Goes on with a stream that ended before the answer came."""
+
+    async def __call__(self, last_id: bytes, wait: float, limits: Limits) -> Answer:
+        """The stream from after the event with this id, asked for when `wait` seconds are over."""
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
@@ -73,17 +92,19 @@ async def ask(
     ticket: Credential | None,
     limits: Limits,
     heed: Heed | None,
+    takes_up: TakesUp | None = None,
 ) -> Heard:
     """Posts a request and waits for its response. `heed` gets what comes on the stream before it.
 
-    Raises `Unauthorized`, `Forbidden403`, `HttpFailed`, and what `net` raises. An error object in a 4xx is a response.
+    A stream that ends too soon is gone on with by `takes_up`, if there is a way (2025-11-25, transports). Raises
+    `Unauthorized`, `Forbidden403`, `HttpFailed`, and what `net` raises. An error object in a 4xx is a response.
     """
     answer = await calls.post(
         target.url, request.headers, request.body, credential=ticket, pool=target.connection_id, limits=limits
     )
     status = answer.status
     if answer.stream is not None:
-        return await _ask_stream(answer, answer.stream, request.id, heed)
+        return await _ask_stream(answer, answer.stream, request.id, heed, takes_up, limits)
     if status in (401, 403):
         raise _refused(answer, target)
     if answer.content_type != b"application/json":
@@ -96,15 +117,32 @@ async def ask(
     return Heard(response, status, answer.headers.get(headers.SESSION, b""))
 
 
-async def _ask_stream(answer: Answer, stream: BodyStream, request_id: int, heed: Heed | None) -> Heard:
+async def _ask_stream(
+    answer: Answer, stream: BodyStream, request_id: int, heed: Heed | None, takes_up: TakesUp | None, limits: Limits
+) -> Heard:
+    reader = SseReader(STREAM_LIMITS)
+    session = answer.headers.get(headers.SESSION, b"")
+    until = asyncio.get_running_loop().time() + limits.total
+    response, taken_up = None, 0
     try:
-        response = await _from_stream(stream, request_id, heed)
+        while (response := await _from_stream(reader, stream, request_id, heed, cut=takes_up is not None)) is None:
+            await answer.aclose()
+            left = until - asyncio.get_running_loop().time()
+            wait = (reader.retry if reader.retry >= 0 else _RETRY_MS) / 1000
+            if takes_up is None or not reader.last_id or taken_up == MAX_TAKEN_UP or wait >= left:
+                raise BadAnswer("The event stream ended before the answer came.")
+            taken_up += 1
+            reader.again()
+            answer = await takes_up(reader.last_id, wait, replace(limits, total=left - wait))
+            if answer.stream is None:
+                raise BadAnswer("The event stream ended before the answer came, and was not to be had again.")
+            stream = answer.stream
     except BaseException:
         await answer.aclose()
         raise
     # The end of the stream follows in the next packet; whoever hangs up before it dials anew for the next call.
     asyncio.get_running_loop().call_later(_PATIENCE, _hang_up, answer)
-    return Heard(response, answer.status, answer.headers.get(headers.SESSION, b""))
+    return Heard(response, answer.status, session)
 
 
 def _hang_up(answer: Answer) -> None:
@@ -157,26 +195,35 @@ def _response(body: bytes, request_id: int, status: int) -> Response | None:
     raise BadAnswer("The answer is to another request than ours.")
 
 
-async def _from_stream(stream: BodyStream, request_id: int, heed: Heed | None) -> Response:
-    reader = SseReader(STREAM_LIMITS)
+async def _from_stream(
+    reader: SseReader, stream: BodyStream, request_id: int, heed: Heed | None, *, cut: bool
+) -> Response | None:
+    """The response in a stream; `None` at its end, or, with `cut`, where the line broke."""
     wanted = b"%d" % request_id
-    async for chunk in stream:
-        try:
-            events = reader.feed(chunk)
-        except StreamRefused as error:
-            raise TooLarge(error.message) from error
-        for data in events:
-            message = _from_event(data)
-            if isinstance(message, Response):
-                if message.id == wanted:
-                    return message
-                continue  # a frame about another request has no business here
-            if message is not None and heed is not None:
-                await heed(message)
-    raise BadAnswer("The event stream ended before the answer came.")
+    try:
+        async for chunk in stream:
+            for data in _feed(reader, chunk):
+                message = from_event(data)
+                if isinstance(message, Response):
+                    if message.id == wanted:
+                        return message
+                    continue  # a frame about another request has no business here
+                if message is not None and heed is not None:
+                    await heed(message)
+    except Unreachable:
+        if not cut or not reader.last_id:
+            raise
+    return None
 
 
-def _from_event(data: bytes) -> Message | None:
+def _feed(reader: SseReader, chunk: bytes) -> list[bytes]:
+    try:
+        return reader.feed(chunk)
+    except StreamRefused as error:
+        raise TooLarge(error.message) from error
+
+
+def from_event(data: bytes) -> Message | None:
     """The message in one event; what is not one is passed over, as an extra frame would be."""
     try:
         return parse(data)
