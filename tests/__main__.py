@@ -16,7 +16,7 @@ _BROWSER = ["--no-install-recommends", "chromium", "fonts-dejavu-core"]
 CHECKS = {
     "format": ["ruff", "format", "--check", "-q", "."],
     "lint": ["ruff", "check", "-q", "."],
-    "types": ["mypy", "--num-workers", "auto"],
+    "types": ["mypy"],
     "contracts": ["lint-imports"],
 }
 
