@@ -27,6 +27,7 @@ from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
 from valetkey.connections.room import Room, open_room
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
 from valetkey.gateway.door import Gateway
 from valetkey.identity.client_documents import load_pinned
@@ -191,12 +192,16 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         on_ended=[introductions.ended],
     )
 
+    profiles = Profiles(database, notifications, clock=clock, trail=trail, connections=room.connections)
+    introductions.profiles = profiles
+
     # the doors
     gateway = Gateway(
         tokens=tokens,
         connections=room.connections,
         connectors=connectors,
         snapshots=snapshots,
+        profiles=profiles,
         permissions=permissions,
         credentials=room.credentials,
         day_keys=day_keys,
@@ -225,6 +230,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             families=families,
             connectors=connectors,
             snapshots=snapshots,
+            profiles=profiles,
             permissions=permissions,
             connections=room.connections,
             connecting=room.connecting,
@@ -266,6 +272,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             tokens=tokens,
             connectors=connectors,
             snapshots=snapshots,
+            profiles=profiles,
             permissions=permissions,
             connections=room.connections,
             connecting=room.connecting,
@@ -298,7 +305,7 @@ def _site_map(gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp
     """Every door, on one origin."""
     app = Starlette(
         routes=[
-            *gateway.routes(),  # /mcp, /c/<connector>/mcp, /c/<connector>/<label>/mcp
+            *gateway.routes(),  # /mcp, /c/<connector>/mcp, /c/<connector>/<label>/mcp, /p/<profile>/mcp
             *authserver.routes(),  # /.well-known/…, /oauth/authorize, token, register, revoke
             client_document_route(room.identities.document),  # /oauth/client/<issuer>.json
             client_document_route(room.identities.key_set, path="/oauth/client/{issuer}.jwks"),
@@ -315,12 +322,14 @@ class _Introductions:
     """What `connections` tells the floor above of: an account was connected, or has ended."""
 
     gateway: Gateway
+    profiles: Profiles
     calls: CallClient
 
     async def connected(self, connection: Connection) -> None:
         await self.gateway.connection_began(connection)
 
     async def ended(self, connection: Connection) -> None:
+        await self.profiles.leave(connection.id)
         await self.gateway.connection_ended(connection.id)
         self.calls.close_pool(connection.id)  # what is still in flight with the old credential ends here
 

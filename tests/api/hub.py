@@ -25,6 +25,7 @@ from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
+from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.organizations import Organizations
@@ -92,6 +93,9 @@ class Hub:
         self.clock, self.database, self.notifications = clock, database, notifications
         self.elsewhere = Elsewhere(clock)
         connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url)
+        connections = Connections(
+            database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=self.elsewhere
+        )
         self.services = Services(
             people=People(database, clock=clock, notifications=notifications, trail=trail),
             organizations=Organizations(database, clock=clock),
@@ -99,10 +103,9 @@ class Hub:
             tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
             connectors=connectors,
             snapshots=Snapshots(database, notifications, clock=clock),
+            profiles=Profiles(database, notifications, clock=clock, trail=trail, connections=connections),
             permissions=Permissions(database, notifications, clock=clock),
-            connections=Connections(
-                database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=self.elsewhere
-            ),
+            connections=connections,
             connecting=self.elsewhere,
             disconnecting=self.elsewhere,
             trace=Trace(database, clock=clock),

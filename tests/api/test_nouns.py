@@ -347,3 +347,58 @@ async def test_a_person_reads_what_was_in_their_own_call(hub: Hub, keyring_datab
     shown = (await (await hub.with_scopes("ada")).get("/calls/call_1")).json()
 
     assert (shown["contents"], shown["request"], shown["response"]) == ("shown", {"arguments": {"n": 1}}, "not JSON")
+
+
+# --- profiles -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_profile_is_made_read_replaced_and_removed(hub: Hub) -> None:
+    things = await give_things(hub)
+    ada = await hub.with_scopes("ada")
+    one = {"connection_id": things.connection.id, "tools": ["list"]}
+
+    made = await ada.post("/profiles", json={"name": "reading", "title": "Only reading", "connections": [one]})
+    listed = (await ada.get("/profiles")).json()["items"]
+    whole = {"access": "search", "connections": [{"connection_id": things.connection.id, "whole": True}]}
+    changed = (await ada.post("/profiles/reading", json=whole)).json()
+    gone = await ada.delete("/profiles/reading")
+
+    shown = made.json()
+    assert (made.status_code, shown["path"], shown["title"], shown["access"]) == (
+        201, "/p/reading/mcp", "Only reading", "auto",
+    )  # fmt: skip
+    [choice] = shown["connections"]
+    assert choice == one | {"whole": False, "connector": things.connector.slug, "label": "main"}
+    assert [profile["name"] for profile in listed] == ["reading", "work"]
+    assert (changed["access"], changed["connections"][0]["whole"], changed["connections"][0]["tools"]) == (
+        "search", True, [],
+    )  # fmt: skip
+    assert gone.status_code == 204
+    assert (await ada.get("/profiles/reading")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"name": "Not A Name"}, 400),
+        ({"name": "work"}, 409),
+        ({"name": "n", "access": "some"}, 400),
+        ({"name": "n", "connections": [{"connection_id": "cn_other", "whole": True}]}, 404),
+        ({"name": "n", "owner": "bob"}, 400),
+    ],
+)
+async def test_a_profile_that_cannot_be_is_refused(hub: Hub, body: dict[str, object], status: int) -> None:
+    await give_things(hub)
+    ada = await hub.with_scopes("ada")
+
+    assert (await ada.post("/profiles", json=body)).status_code == status
+
+
+async def test_nobody_puts_anothers_connection_into_a_profile(hub: Hub) -> None:
+    things = await give_things(hub)
+    bob = await hub.with_scopes("bob")
+
+    body = {"name": "mine", "connections": [{"connection_id": things.connection.id, "whole": True}]}
+
+    assert (await bob.post("/profiles", json=body)).status_code == 404
+    assert (await bob.get("/profiles")).json()["items"] == []

@@ -33,6 +33,7 @@ class Things:
             call_id=self.call_id,
             token_id=self.token_id,
             person="bob",
+            name="work",
         )
 
 
@@ -43,6 +44,7 @@ async def give_things(hub: Hub, login: str = "ada") -> Things:
     snapshot = await hub.services.snapshots.put(connection.id, [LIST, DELETE], b"{}", 60)
     await write_call(hub, person, "call_1", hub.clock.now(), connection_id=connection.id)
     _secret, info = await hub.services.tokens.create_personal(person, "laptop", "/mcp", (), 3600.0)
+    await hub.services.profiles.add(person, "work", title="", access="auto", choices=[], by="person:ada")
     return Things(connector, connection, snapshot.tools, "call_1", info.id)
 
 

@@ -12,7 +12,13 @@ from tests.cli.reference import PAGE, commands, help_of, page
 from valetkey.cli.main import COMMANDS, run
 
 ALL = dict(commands())
-PRINT_NO_DATA = {"valetkey serve", "valetkey demo", "valetkey token revoke", "valetkey connector remove"}
+PRINT_NO_DATA = {
+    "valetkey serve",
+    "valetkey demo",
+    "valetkey token revoke",
+    "valetkey connector remove",
+    "valetkey profile remove",
+}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -140,7 +140,15 @@ async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, servic
     code, out, err = await shell.run("connector", "show", slug, *there, own=True)
     assert "echo" in out.partition("account main")[2]
 
-    # 4. The log: the person reads what was in it, the operator that it was.
+    # 4. A profile names what of it an assistant may find; what is not said again stays.
+    made = await shell.ask("profile", "add", "work", "--take", f"{slug}:echo", *there, own=True)
+    assert (made["path"], made["connections"][0]["tools"]) == ("/p/work/mcp", ["echo"])
+    changed = await shell.ask("profile", "set", "work", "--title", "At work", *there, own=True)
+    assert (changed["title"], changed["connections"]) == ("At work", made["connections"])
+    code, _, err = await shell.run("profile", "set", "work", "--take", "nothing", *there, own=True)
+    assert (code, "no account nothing" in err) == (1, True)
+
+    # 5. The log: the person reads what was in it, the operator that it was.
     calls = (await shell.ask("call", "list", "--tool", "echo"))["items"]
     assert [call["outcome"] for call in calls] == ["ok", "refused"]
     mine = await shell.ask("call", "show", calls[0]["id"], *there, own=True)
@@ -149,12 +157,13 @@ async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, servic
     assert mine["request"]["arguments"] == {"text": "hi"}
     assert theirs["request"] is None
 
-    # 5. Disconnected, there is nothing left to call with; and at no time did anything print the key.
+    # 6. Disconnected, there is nothing left to call with; and at no time did anything print the key.
     receipt = await shell.ask("connection", "disconnect", slug, *there, own=True)
     assert receipt["keys_destroyed"] >= 1
     after = await shell.ask_result("call", "run", slug, "echo", '{"text": "hi"}', *there)
     assert after["isError"]
     assert len(service.calls) == 1
+    assert (await shell.ask("profile", "show", "work", *there, own=True))["connections"] == []
     for path in (shell.home / "data").rglob("*"):
         assert path.is_dir() or not path.is_file() or KEY.encode() not in path.read_bytes()
     trail = await shell.ask("trail", "list")

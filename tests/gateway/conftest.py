@@ -28,6 +28,7 @@ from valetkey.connections.model import Connection, State
 from valetkey.connections.room import Room, open_room
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
+from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
 from valetkey.gateway.door import Gateway
 from valetkey.identity.model import Person, Role
@@ -95,6 +96,7 @@ class Hub:
     connections: Connections
     connectors: Connectors
     snapshots: Snapshots
+    profiles: Profiles
     permissions: Permissions
     vault: Vault
     credentials: RenewableCredentials
@@ -242,15 +244,16 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     tokens = Tokens(database, clock=clock, notifications=notifications, trail=trail)
     snapshots = Snapshots(database, notifications, clock=clock)
     permissions = Permissions(database, notifications, clock=clock)
+    profiles = Profiles(database, notifications, clock=clock, trail=trail, connections=room.connections)
     credentials = RenewableCredentials(room.credentials)
     day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
     sockets = [uvicorn.Config(_nowhere, host="127.0.0.1", port=0, log_level="warning").bind_socket()]
     port = sockets[0].getsockname()[1]
     gateway = Gateway(
         tokens=tokens, connections=room.connections, connectors=connectors, snapshots=snapshots,
-        permissions=permissions, credentials=credentials, day_keys=day_keys, call_log=call_log, upstreams=upstreams,
-        notifications=notifications, clock=clock, parse_url=read_url, public_url=f"http://localhost:{port}",
-        hosts=[f"localhost:{port}", f"127.0.0.1:{port}"], patience=0.3,
+        profiles=profiles, permissions=permissions, credentials=credentials, day_keys=day_keys,
+        call_log=call_log, upstreams=upstreams, notifications=notifications, clock=clock, parse_url=read_url,
+        public_url=f"http://localhost:{port}", hosts=[f"localhost:{port}", f"127.0.0.1:{port}"], patience=0.3,
     )  # fmt: skip
     config = uvicorn.Config(
         Starlette(routes=gateway.routes()), lifespan="off",
@@ -265,8 +268,8 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         database=database, clock=clock, notifications=notifications,
         people=People(database, clock=clock, notifications=notifications, trail=trail),
         organization_id=organization.id, tokens=tokens, connections=room.connections, connectors=connectors,
-        snapshots=snapshots, permissions=permissions, vault=vault, credentials=credentials, room=room,
-        day_keys=day_keys, call_log=call_log, upstreams=upstreams, gateway=gateway, port=port,
+        snapshots=snapshots, profiles=profiles, permissions=permissions, vault=vault, credentials=credentials,
+        room=room, day_keys=day_keys, call_log=call_log, upstreams=upstreams, gateway=gateway, port=port,
         stop=lambda: server.shutdown(sockets=sockets),
     )  # fmt: skip
     await server.shutdown(sockets=sockets)

@@ -12,7 +12,7 @@ from tests.gateway.conftest import Hub
 from tests.gateway.service import Service
 
 MODERN = "2026-07-28"
-PATHS = ("/mcp", "/c/github/mcp", "/c/github/work/mcp")
+PATHS = ("/mcp", "/c/github/mcp", "/c/github/work/mcp", "/p/work/mcp")
 
 
 def challenge(hub: Hub, path: str) -> str:

@@ -247,15 +247,16 @@ class View:
     resource: str = "/mcp"
     covers: str = "All the services you have connected."
     connector: str = ""
+    profile: str = ""
     scopes: tuple[str, ...] = ("List and call tools.",)
     action: str = "/oauth/authorize"
     fields: tuple[tuple[str, str], ...] = (("client_id", "https://claude.ai/x"), ("state", '"><b>'))
     redirect_origin: str = "http://localhost:3118"
 
 
-async def consent(world: World, view: View) -> tuple[str, str]:
-    ada = await world.person("ada")
-    cookie = await world.services.sessions.begin(ada, "password", "test")
+async def consent(world: World, view: View, *, login: str = "ada") -> tuple[str, str]:
+    person = await world.services.people.find(login) or await world.person(login)
+    cookie = await world.services.sessions.begin(person, "password", "test")
     session = await world.services.sessions.find(cookie)
     assert session
     request = Request({"type": "http", "method": "GET", "path": "/oauth/authorize", "headers": [], "query_string": b""})

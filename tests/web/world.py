@@ -25,6 +25,7 @@ from valetkey.connections.model import Connection, State
 from valetkey.connections.room import open_room
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
+from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
 from valetkey.identity.model import Organization, Person, Role
@@ -267,6 +268,7 @@ async def build_world(
         parse=parse_url,
         public_url=public_url,
     )
+    profiles = Profiles(database, notifications, clock=clock, trail=trail, connections=room.connections)
     calls = CallLog(database, folder / "journal", clock)
     services = Services(
         people=people,
@@ -279,6 +281,7 @@ async def build_world(
         families=Families(database, clock=clock, notifications=notifications, trail=trail),
         connectors=connectors,
         snapshots=Snapshots(database, notifications, clock=clock),
+        profiles=profiles,
         permissions=Permissions(database, notifications, clock=clock),
         connections=room.connections,
         connecting=room.connecting,

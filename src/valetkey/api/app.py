@@ -14,7 +14,19 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from valetkey import __version__
-from valetkey.api import calls, connections, connectors, health, keys, organizations, people, tokens, tools, trail
+from valetkey.api import (
+    calls,
+    connections,
+    connectors,
+    health,
+    keys,
+    organizations,
+    people,
+    profiles,
+    tokens,
+    tools,
+    trail,
+)
 from valetkey.api.asking import Authenticated
 from valetkey.api.openapi import describe
 from valetkey.api.problems import (
@@ -27,7 +39,7 @@ from valetkey.api.problems import (
 from valetkey.api.services import Services
 from valetkey.kernel.errors import ValetkeyError, printable
 
-ROUTERS = (health, people, organizations, tokens, connectors, connections, tools, calls, trail, keys)
+ROUTERS = (health, people, organizations, tokens, connectors, connections, tools, profiles, calls, trail, keys)
 
 _BODY_LIMIT = 1024 * 1024
 _FRAMES = 6

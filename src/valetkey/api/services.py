@@ -14,6 +14,7 @@ from valetkey.connections.model import Connection, Receipt
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
+from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.model import Person, Principal
 from valetkey.identity.organizations import Organizations
@@ -64,6 +65,7 @@ class Services:
     tokens: Tokens
     connectors: Connectors
     snapshots: Snapshots
+    profiles: Profiles
     permissions: Permissions
     connections: Connections
     connecting: Connecting

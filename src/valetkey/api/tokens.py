@@ -58,7 +58,7 @@ class NewToken(BaseModel):
 
     name: str = Field(max_length=100)
     resource: str = Field(
-        max_length=100, description="/mcp, /c/<connector>/mcp, /c/<connector>/<label>/mcp or /api/v1."
+        max_length=100, description="/mcp, /c/<connector>/mcp, /c/<connector>/<label>/mcp, /p/<profile>/mcp or /api/v1."
     )
     scopes: list[str] = Field(default_factory=list, max_length=30, description="For /api/v1.")
     ttl_seconds: int = Field(default=30 * 86400, ge=60, le=90 * 86400)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from valetkey.authserver.model import AuthorizationRequest, ConsentView
 from valetkey.identity.client_documents import is_document_id
 from valetkey.identity.redirects import RedirectKind
-from valetkey.identity.resources import connector_of
+from valetkey.identity.resources import connector_of, profile_of
 
 ACTION = "/oauth/authorize"
 DOCUMENT_HASH = "document_hash"
@@ -31,6 +31,7 @@ def consent_view(asked: AuthorizationRequest, *, public_url: str) -> ConsentView
         resource=asked.resource,
         covers=_covers(asked.resource),
         connector=connector,
+        profile=profile_of(asked.resource),
         scopes=("List and call the tools that you have switched on there.", "Stay signed in until you end it."),
         action=ACTION,
         fields=_fields(asked, public_url),
@@ -40,6 +41,8 @@ def consent_view(asked: AuthorizationRequest, *, public_url: str) -> ConsentView
 
 def _covers(resource: str) -> str:
     connector, label = connector_of(resource)
+    if profile := profile_of(resource):
+        return f"What your profile “{profile}” names, and nothing else."
     if not connector:
         return "All the services you have connected, and those you connect later."
     if label is None:

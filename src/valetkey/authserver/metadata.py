@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from valetkey.authserver.model import CimdWorks
-from valetkey.identity.resources import MCP, connector_of, is_mcp_resource
+from valetkey.identity.resources import MCP, connector_of, is_mcp_resource, profile_of
 
 _HEADERS = {
     "cache-control": "public, max-age=60",
@@ -69,13 +69,13 @@ def authorization_server_metadata(public_url: str, *, cimd: bool) -> Mapping[str
 def protected_resource_metadata(public_url: str, resource: str) -> Mapping[str, object]:
     """RFC 9728 2. No `offline_access`: that is between client and authorization server."""
     connector, label = connector_of(resource)
-    account = f"{connector} ({label})" if label else connector
+    named = (f"{connector} ({label})" if label else connector) or profile_of(resource)
     return {
         "resource": f"{public_url}{resource}",
         "authorization_servers": [public_url],
         "scopes_supported": ["mcp"],
         "bearer_methods_supported": ["header"],
-        "resource_name": f"{account} through Valetkey" if connector else "Valetkey",
+        "resource_name": f"{named} through Valetkey" if named else "Valetkey",
     }
 
 

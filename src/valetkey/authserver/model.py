@@ -67,7 +67,9 @@ class ConsentView:
     covers: str
     """What the resource reaches, in words."""
     connector: str
-    """The one connector it is about; empty for all."""
+    """The one connector it is about; empty for several."""
+    profile: str
+    """The person's profile that names what it is about; empty when none does."""
     scopes: tuple[str, ...]
     """What may be done there, in words."""
     action: str

@@ -25,6 +25,9 @@ COMMANDS = {
     "token": Later("valetkey.cli.token:token", "API tokens: list, create, revoke."),
     "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, remove."),
     "connection": Later("valetkey.cli.connection:connection", "Connected accounts: list, connect, disconnect, trace."),
+    "profile": Later(
+        "valetkey.cli.profile:profile", "Profiles of connections and tools: list, show, add, set, remove."
+    ),
     "call": Later("valetkey.cli.call:call", "Tool calls: list, show, tail, run."),
     "trail": Later("valetkey.cli.trail:trail", "The trail of everything else: list."),
     "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap."),

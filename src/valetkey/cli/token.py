@@ -61,7 +61,7 @@ def list_tokens(hub: Hub, user: str, as_json: bool) -> None:
     default="/mcp",
     show_default=True,
     metavar="PATH",
-    help="The one thing it is for: /mcp, /c/<connector>/mcp or /api/v1.",
+    help="The one thing it is for: /mcp, /c/<connector>/mcp, /p/<profile>/mcp or /api/v1.",
 )
 @click.option("--scope", "scopes", multiple=True, help="What it may do on /api/v1; repeat for more.")
 @click.option("--ttl", type=Duration(), default="30d", show_default=True, help="How long it lives, at most 90d.")

@@ -14,7 +14,7 @@ import msgspec
 
 from valetkey.connections.model import Connection
 from valetkey.directory import naming
-from valetkey.directory.model import Connector, Snapshot, Tool
+from valetkey.directory.model import Connector, Profile, Snapshot, Tool
 from valetkey.gateway.model import Account, Connections, Door, Meant
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
@@ -47,6 +47,14 @@ class Snapshots(Protocol):
     ) -> Snapshot: ...
 
 
+class Profiles(Protocol):
+    """What we need of `directory.profiles`."""
+
+    def get_now(self, person_id: str, name: str) -> Profile | None: ...
+
+    async def get(self, person_id: str, name: str) -> Profile: ...
+
+
 class ReadsUrls(Protocol):
     """`net.url.parse_url`, with the switches for connectors' endpoints already set."""
 
@@ -77,6 +85,7 @@ class Accounts:
         connections: Connections,
         connectors: Connectors,
         snapshots: Snapshots,
+        profiles: Profiles,
         notifications: Notifications,
         *,
         clock: Clock,
@@ -85,6 +94,7 @@ class Accounts:
         self._connections = connections
         self._connectors = connectors
         self.snapshots = snapshots
+        self._profiles = profiles
         self._clock = clock
         self._parse_url = parse_url
         self._people: OrderedDict[str, _Known] = OrderedDict()
@@ -101,6 +111,31 @@ class Accounts:
     async def all_of(self, who: Principal) -> tuple[Account, ...]:
         """The person's accounts at connectors that still exist, oldest first."""
         return (self._known_now(who.person_id) or await self._known(who)).accounts
+
+    async def behind(self, door: Door, who: Principal) -> tuple[Account, ...]:
+        """The accounts of a door to several, oldest first: all of the person's, or those in their profile.
+
+        Raises `NotFound` when they have no such profile.
+        """
+        accounts = await self.all_of(who)
+        if not door.profile:
+            return accounts
+        profile = await self._profiles.get(who.person_id, door.profile)
+        return tuple(account for account in accounts if profile.covers(account.connection.id))
+
+    async def shown(self, door: Door, who: Principal) -> Mapping[str, tuple[Account, str]]:
+        """The tools of a door to several, in order, as `names` gives them: a profile's keep the names of `/mcp`.
+
+        Raises `NotFound` as `behind` does.
+        """
+        known = self._known_now(who.person_id) or await self._known(who)
+        names = await self._names(known)
+        if not door.profile:
+            return names
+        profile = await self._profiles.get(who.person_id, door.profile)
+        return {
+            name: (account, tool) for name, (account, tool) in names.items() if profile.has(account.connection.id, tool)
+        }
 
     async def at(self, door: Door, who: Principal) -> Account | None:
         """The person's account behind a door to one connector; `None` when they have none.
@@ -124,6 +159,10 @@ class Accounts:
             account = known.doors.get((door.connector, door.label))
         else:
             account, name = (known.names or {}).get(name, (None, ""))
+            if account is not None and door.profile:
+                profile = self._profiles.get_now(who.person_id, door.profile)
+                if profile is None or not profile.has(account.connection.id, name):
+                    return None
         if account is None or (snapshot := self.snapshots.get_now(account.connection.id)) is None:
             return None
         tool = self._indexed(snapshot).get(name)
@@ -138,11 +177,13 @@ class Accounts:
             account = await self.at(door, who)
             return await self._with_tool(account, name) if account is not None else None
         known = self._known_now(who.person_id) or await self._known(who)
-        if known.names is None:
-            known.names = await self.names(known.accounts)
-        if (found := known.names.get(name)) is not None:
-            return await self._with_tool(*found)
-        return await self._by_beginning(known.accounts, name)
+        if (found := (await self._names(known)).get(name)) is None:
+            return await self._by_beginning(await self.behind(door, who), name)
+        if door.profile:
+            profile = await self._profiles.get(who.person_id, door.profile)
+            if not profile.has(found[0].connection.id, found[1]):
+                return None
+        return await self._with_tool(*found)
 
     async def names(self, accounts: Sequence[Account]) -> Mapping[str, tuple[Account, str]]:
         """What the tools of these accounts are called on `/mcp`, in order: name → account and the tool's own name."""
@@ -164,6 +205,11 @@ class Accounts:
         connection_id = account.connection.id
         snapshot = self.snapshots.get_now(connection_id) or await self.snapshots.get(connection_id)
         return self._indexed(snapshot) if snapshot is not None else {}
+
+    async def _names(self, known: _Known) -> Mapping[str, tuple[Account, str]]:
+        if known.names is None:
+            known.names = await self.names(known.accounts)
+        return known.names
 
     async def _with_tool(self, account: Account, name: str) -> Meant:
         connection_id = account.connection.id

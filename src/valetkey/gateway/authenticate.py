@@ -21,6 +21,7 @@ MAX_BODY: Final = 4 * 1024 * 1024
 """Bytes of a request body."""
 
 _PATH: Final = re.compile(r"/c/([a-z0-9-]{1,24})(?:/(?!mcp/)([a-z0-9]{1,12}))?/mcp")
+_PROFILE: Final = re.compile(r"/p/([a-z0-9-]{1,24})/mcp")
 _MOST_DOORS: Final = 10_000
 _KNOWN: Final = frozenset(
     (
@@ -84,6 +85,8 @@ class Gate:
                 door = Door(path)
             elif (match := _PATH.fullmatch(path)) is not None:
                 door = Door(path, match[1], match[2] or "")
+            elif (match := _PROFILE.fullmatch(path)) is not None:
+                door = Door(path, profile=match[1])
             else:
                 return None
             if len(self._doors) < _MOST_DOORS:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from valetkey.audit.calls import CallLog
 from valetkey.connections.model import Connection
-from valetkey.gateway.accounts import Accounts, Connectors, ReadsUrls, Snapshots
+from valetkey.gateway.accounts import Accounts, Connectors, Profiles, ReadsUrls, Snapshots
 from valetkey.gateway.authenticate import Authenticates, Gate
 from valetkey.gateway.call import Calls, Permissions
 from valetkey.gateway.endpoint import Endpoint
@@ -37,6 +37,7 @@ class Gateway:
         connections: Connections,
         connectors: Connectors,
         snapshots: Snapshots,
+        profiles: Profiles,
         permissions: Permissions,
         credentials: Credentials,
         day_keys: FindsDayKeys,
@@ -49,7 +50,9 @@ class Gateway:
         hosts: Iterable[str],
         patience: float = PATIENCE,
     ) -> None:
-        accounts = Accounts(connections, connectors, snapshots, notifications, clock=clock, parse_url=parse_url)
+        accounts = Accounts(
+            connections, connectors, snapshots, profiles, notifications, clock=clock, parse_url=parse_url
+        )
         records = Records(call_log, day_keys, clock=clock)
         tickets = Tickets(credentials, connections)
         self._upstreams = upstreams

@@ -39,7 +39,7 @@ class Endpoint:
 
     def routes(self) -> list[Route]:
         """The endpoints, for whatever method: which ones are served is the gate's to say."""
-        paths = ("/mcp", "/c/{connector}/mcp", "/c/{connector}/{label}/mcp")
+        paths = ("/mcp", "/c/{connector}/mcp", "/c/{connector}/{label}/mcp", "/p/{profile}/mcp")
         return [Route(path, endpoint=self) for path in paths]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

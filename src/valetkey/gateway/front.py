@@ -28,7 +28,7 @@ from valetkey.protocol.sse import COMMENT, event
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
-_OURS: Final = re.compile(rb"[A-Z]{1,10} /(?:mcp[ ?]|c/)")
+_OURS: Final = re.compile(rb"[A-Z]{1,10} /(?:mcp[ ?]|[cp]/)")
 _NOT_YET: Final = 24
 """Bytes after which the beginning of a request must have shown what it is."""
 _MAX_WAITING: Final = 16

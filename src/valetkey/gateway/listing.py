@@ -67,10 +67,10 @@ class Listings:
         return tools_result(shown, version=client.version, ttl_ms=self._ttl_ms([seen]), meta=self._marks([seen]))
 
     async def all(self, who: Principal, door: Door, client: Client) -> bytes:
-        """The result of `tools/list` for all accounts: concurrently, and what is late is shown as it was last seen."""
-        accounts = await self._accounts.all_of(who)
+        """The result of `tools/list` for a door to several: concurrently; what is late is shown as last seen."""
+        accounts = await self._accounts.behind(door, who)
         seen = await asyncio.gather(*(self._look_briefly(who, door, account) for account in accounts))
-        names = await self._accounts.names(accounts)
+        names = await self._accounts.shown(door, who)
         by_id = {each.account.connection.id: each for each in seen}
         shown = []
         for name, (account, tool_name) in names.items():

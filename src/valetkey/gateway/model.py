@@ -20,11 +20,15 @@ Notify = Callable[[bytes], Awaitable[None]]
 
 
 class Door(msgspec.Struct, frozen=True, gc=False):
-    """An MCP endpoint of ours: everything (`connector` is empty), one connector, or one account of it (`label`)."""
+    """An MCP endpoint of ours: one connector, or one account of it (`label`), or several.
+
+    With an empty `connector` it is the choice that the person's `profile` makes; `/mcp` has neither and is everything.
+    """
 
     path: str
     connector: str = ""
     label: str = ""
+    profile: str = ""
 
 
 class Head(msgspec.Struct, gc=False):

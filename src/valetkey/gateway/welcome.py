@@ -39,7 +39,7 @@ class Welcome:
         A door to one connector passes on what its server says of itself, as last seen. Raises `NotFound`.
         """
         if not door.connector:
-            info, instructions = _INFO, await self._everything(await self._accounts.all_of(who))
+            info, instructions = _INFO, await self._several(door, await self._accounts.behind(door, who))
         else:
             account = await self._accounts.at(door, who)
             server = await self._server(account) if account is not None else _Server()
@@ -50,14 +50,20 @@ class Welcome:
                 instructions = f"{door.connector} is not connected yet. The person can connect it on {where}"
         return server_result(version=version, instructions=instructions, info=info, capabilities=_CAPABILITIES)
 
-    async def _everything(self, accounts: Sequence[Account]) -> str:
+    async def _several(self, door: Door, accounts: Sequence[Account]) -> str:
+        if not accounts and door.profile:
+            return (
+                f"The profile {door.profile} is empty, so there are no tools. The person can choose what is in it on "
+                f"{self._public_url}/profiles/{door.profile}"
+            )
         if not accounts:
             return (
                 f"No service is connected yet, so there are no tools. The person can connect services on "
                 f"{self._public_url}/connections"
             )
+        of = f"of the person's profile {door.profile}" if door.profile else "of the services the person has connected"
         parts = [
-            "These are the tools of the services the person has connected; each tool's name begins with its service. "
+            f"These are the tools {of}; each tool's name begins with its service. "
             f"The person decides on {self._public_url}/connections which tools may run. When a tool answers that it is "
             "not switched on or not connected, show the person the address it names."
         ]

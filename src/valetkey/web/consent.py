@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import NotFound
+from valetkey.web.profiles import describe
 from valetkey.web.visit import Visit
 
 
@@ -36,6 +37,8 @@ class ConsentView(Protocol):
     @property
     def connector(self) -> str: ...
     @property
+    def profile(self) -> str: ...
+    @property
     def scopes(self) -> tuple[str, ...]: ...
     @property
     def action(self) -> str: ...
@@ -53,4 +56,5 @@ async def consent_page(visit: Visit, view: ConsentView) -> Response:
             connector = await visit.services.connectors.get(view.connector, visit.person)
         except NotFound:
             connector = None  # a token for a connector that does not exist opens nothing, and says nothing
-    return visit.page("consent.html", form_action=view.redirect_origin, view=view, connector=connector)
+    reach = await describe(visit, view.profile) if view.profile else ()
+    return visit.page("consent.html", form_action=view.redirect_origin, view=view, connector=connector, reach=reach)

@@ -48,17 +48,17 @@ async def show(visit: Visit) -> Response:
     )
 
 
-def setups(public_url: str) -> tuple[Setup, ...]:
-    """The lines to copy for the common assistants."""
-    url = f"{public_url}/mcp"
+def setups(public_url: str, path: str = "/mcp", name: str = "valetkey") -> tuple[Setup, ...]:
+    """The lines to copy for the common assistants, which will know the endpoint `path` as `name`."""
+    url = f"{public_url}{path}"
     return (
-        Setup("Claude Code", "In a terminal:", f"claude mcp add --transport http valetkey {url}"),
-        Setup("Cursor", "In ~/.cursor/mcp.json:", pretty_json({"mcpServers": {"valetkey": {"url": url}}})),
-        Setup("VS Code", "In .vscode/mcp.json:", pretty_json({"servers": {"valetkey": {"type": "http", "url": url}}})),
-        Setup("Codex", "In ~/.codex/config.toml:", f'[mcp_servers.valetkey]\nurl = "{url}"'),
+        Setup("Claude Code", "In a terminal:", f"claude mcp add --transport http {name} {url}"),
+        Setup("Cursor", "In ~/.cursor/mcp.json:", pretty_json({"mcpServers": {name: {"url": url}}})),
+        Setup("VS Code", "In .vscode/mcp.json:", pretty_json({"servers": {name: {"type": "http", "url": url}}})),
+        Setup("Codex", "In ~/.codex/config.toml:", f'[mcp_servers.{name}]\nurl = "{url}"'),
         Setup(
             "Any other assistant",
             "Wherever it lets you add a remote MCP server (streamable HTTP). One that only starts programs can use:",
-            pretty_json({"mcpServers": {"valetkey": {"command": "npx", "args": ["-y", "mcp-remote", url]}}}),
+            pretty_json({"mcpServers": {name: {"command": "npx", "args": ["-y", "mcp-remote", url]}}}),
         ),
     )

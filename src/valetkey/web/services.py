@@ -11,6 +11,7 @@ from valetkey.connections.connect import Connecting
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
 from valetkey.identity.organizations import Organizations
@@ -38,6 +39,7 @@ class Services:
     families: Families
     connectors: Connectors
     snapshots: Snapshots
+    profiles: Profiles
     permissions: Permissions
     connections: Connections
     connecting: Connecting

@@ -71,6 +71,8 @@ async def _page(visit: Visit, errors: Mapping[str, str], values: Mapping[str, ob
     accounts = await read_accounts(visit)
     audiences = [(MCP, f"{MCP} – everything that is connected")]
     audiences += [(path := endpoint_path(one), f"{path} – only {one.connector.name[:60]}") for one in accounts]
+    profiles = await visit.services.profiles.list(visit.person.id)
+    audiences += [(one.path, f"{one.path} – what your profile “{one.title}” names") for one in profiles]
     audiences.append((API, f"{API} – the programming interface"))
     return visit.page(
         "token_create.html", status=422 if errors else 200,
