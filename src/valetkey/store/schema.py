@@ -563,6 +563,15 @@ trail_sink = Table(
     Column("reason", String(300), nullable=False),
 )
 
+# --- gateway ------------------------------------------------------------------------------------------------------
+
+spent_state = Table(
+    "spent_state",  # request states that clients brought back: each is good once
+    main,
+    Column("id", LargeBinary, primary_key=True),
+    Column("until", BigInt, nullable=False, index=True),  # POSIX time after which it is too late anyway
+)
+
 # --- store --------------------------------------------------------------------------------------------------------
 
 lease = Table(
