@@ -27,7 +27,7 @@ GUARDIANS: dict[str, tuple[str, ...]] = {
     "httptools": ("net/", "gateway/http_request.py"),  # the parser of answers, and that of requests on the call path
     # Out: net, and the command line to the hub on this host. In: the listeners, which are opened before the app.
     "socket": ("net/", "demo/", "cli/hub_client.py", "cli/start_checks.py", "app.py", "api/control_socket.py"),
-    "cryptography": ("vault/", "audit/trail.py"),
+    "cryptography": ("vault/", "audit/note.py"),  # of checkpoints, audit verifies what the vault signs: public keys
     "argon2 webauthn": ("identity/signin/",),
     "sqlalchemy sqlite3 aiosqlite asyncpg alembic": ("store/", "**repository.py"),
     "jinja2 markupsafe": ("web/",),
@@ -55,10 +55,12 @@ REVEALED: dict[str, str] = {
     "connections/token_endpoint.py": "a refresh token, to refresh or to revoke",
     "oauth/authorization.py": "`state` is part of an address",
     "oauth/token.py": "our client secret, in HTTP Basic",
+    "vault/trail_keys.py": "our own keys, to sign a checkpoint and to mark it",
     "net/client.py": "a form field or header of the token endpoint becomes bytes",
     # A secret of ours, shown once to whom it is for, or compared:
     "api/pages.py": "a one-time link, for who invites",
     "api/tokens.py": "a new personal token, for its owner",
+    "api/trail_log.py": "the first value of a new watch key, once, for who keeps it off the host",
     "authserver/authorize.py": "a code, for the client",
     "authserver/register.py": "a client secret, for the client",
     "authserver/token.py": "tokens, for the client",

@@ -18,11 +18,16 @@ from starlette.types import ASGIApp
 from valetkey.api.app import create as create_api
 from valetkey.api.control_socket import ControlSocket
 from valetkey.api.pages import Pages
-from valetkey.api.services import Answer, CallTool
+from valetkey.api.services import Answer, CallTool, TrailLog, VerifyTrail
 from valetkey.api.services import Services as ApiServices
 from valetkey.audit.calls import CallLog
+from valetkey.audit.checkpoints import Checkpoints
+from valetkey.audit.note import Note, VerifierKey
+from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
+from valetkey.audit.unfinished import count_unfinished
+from valetkey.audit.verify import Against, Report, verify
 from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
 from valetkey.connections.room import Room, open_room
@@ -63,6 +68,7 @@ from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import holds_keys
 from valetkey.vault.root_keys.file import FileRootKey, open_or_create
 from valetkey.vault.rotation import Rotation
+from valetkey.vault.trail_keys import TrailKeys
 from valetkey.web.client_document_show import client_document_route
 from valetkey.web.frame import Frame
 from valetkey.web.services import Services as WebServices
@@ -92,6 +98,7 @@ class _Ground:
     notifications: Notifications
     trail: Trail
     vault: Vault
+    deployment_id: str
     outbound: Outbound
     policy: AddressPolicy
     root_key: FileRootKey
@@ -138,6 +145,7 @@ async def _lay_ground(settings: Settings, listening: tuple[tuple[str, int], ...]
         notifications=notifications,
         trail=Trail(database, clock),
         vault=vault,
+        deployment_id=deployment.id,
         outbound=outbound,
         policy=policy,
         root_key=root_key,
@@ -150,7 +158,16 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     clock, database, notifications, trail = ground.clock, ground.database, ground.notifications, ground.trail
     parse = partial(parse_url, private_names=ground.policy.has_networks)
 
-    # what happened
+    # what happened; what signs it closes after what writes it
+    leases = Leases(database, clock=clock)
+    trail_keys = TrailKeys(ground.vault, ground.deployment_id)
+    if why := await trail_keys.open():
+        await trail.write("trail.key_made", actor="system", detail={"because": why})
+    checkpoints = Checkpoints(
+        database, clock=clock, leases=leases, trail=trail, signer=trail_keys, watch=trail_keys, sinks=()
+    )
+    await checkpoints.start()
+    closing.push_async_callback(checkpoints.stop)
     call_log = CallLog(database, settings.data / "journal", clock)
     await call_log.start()
     closing.push_async_callback(call_log.stop)
@@ -180,7 +197,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         web=ground.outbound.web,
         upstreams=upstreams,
         connectors=connectors,
-        leases=Leases(database, clock=clock),
+        leases=leases,
         notifications=notifications,
         trail=trail,
         clock=clock,
@@ -281,6 +298,13 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             calls=calls,
             day_keys=day_keys,
             trail=trail,
+            trail_log=TrailLog(
+                checkpoints=checkpoints,
+                proofs=Proofs(database, clock=clock),
+                verify=_verifier(database, trail_keys, settings.data / "journal"),
+                begin_watch=trail_keys.begin_watch,
+                flush=call_log.flush,
+            ),
             call_tool=_caller(gateway),
             pages=Pages(settings.public_url),
             rotation=Rotation(ground.vault.keyring, ground.root_key, clock=clock, notifications=notifications),
@@ -340,6 +364,16 @@ def _caller(gateway: Gateway) -> CallTool:
         return Answer(call_id=ran.call_id, result=ran.result)
 
     return call_tool
+
+
+def _verifier(database: Database, trail_keys: TrailKeys, journal: Path) -> VerifyTrail:
+    async def verify_trail(
+        since: Note | None, watch: tuple[str, bytes] | None, older_keys: tuple[VerifierKey, ...]
+    ) -> Report:
+        against = Against(keys=(trail_keys.verifier_key, *older_keys), since=since, watch=watch)
+        return await verify(database, against, unfinished=await asyncio.to_thread(count_unfinished, journal))
+
+    return verify_trail
 
 
 def _database(url: str, path: Path) -> Database:

@@ -13,13 +13,18 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from tests.audit.signing import TestSigner
 from tests.conftest import FakeClock
 from valetkey.api.app import create
 from valetkey.api.asking import Scope, as_operator
 from valetkey.api.pages import Pages
-from valetkey.api.services import Answer, Services
+from valetkey.api.services import Answer, Services, TrailLog
+from valetkey.audit.checkpoints import Checkpoints
+from valetkey.audit.note import Note, VerifierKey
+from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
+from valetkey.audit.verify import Against, Report, verify
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.trace import Trace
@@ -36,6 +41,7 @@ from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
 from valetkey.store.database import Database
+from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
@@ -112,6 +118,7 @@ class Hub:
             calls=CallRecords(database),
             day_keys=None,  # type: ignore[arg-type]  # only the tests of contents give keys
             trail=trail,
+            trail_log=None,  # type: ignore[arg-type]  # only the tests of the log give it
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
             rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
@@ -121,6 +128,41 @@ class Hub:
 
     def replaced(self, **rooms: Any) -> None:
         self.services = replace(self.services, **rooms)
+
+    async def keep_log(self) -> TrailLog:
+        """The trail as a log, signed by a key made here, with a first checkpoint over what there is."""
+        signer = TestSigner()
+        checkpoints = Checkpoints(
+            self.database,
+            clock=self.clock,
+            leases=Leases(self.database, clock=self.clock),
+            trail=self.services.trail,
+            signer=signer,
+            watch=signer,
+        )
+
+        async def verify_log(
+            since: Note | None, watch: tuple[str, bytes] | None, older_keys: tuple[VerifierKey, ...]
+        ) -> Report:
+            return await verify(
+                self.database, Against(keys=(signer.verifier_key, *older_keys), since=since, watch=watch)
+            )
+
+        async def begin_watch() -> Secret:
+            return Secret("vkw_first")
+
+        async def flush() -> None: ...
+
+        log = TrailLog(
+            checkpoints=checkpoints,
+            proofs=Proofs(self.database, clock=self.clock),
+            verify=verify_log,
+            begin_watch=begin_watch,
+            flush=flush,
+        )
+        await checkpoints.make()
+        self.replaced(trail_log=log)
+        return log
 
     def keep_keys(self, keyring: Database, root: Path = Path("root.key")) -> DayKeys:
         """Day keys and rotation under a root key that lives as long as the test; later versions lie beside `root`."""

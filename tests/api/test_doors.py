@@ -77,6 +77,15 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/calls/{call_id}"): Row(Scope.CALLS_READ, 200, 200, 404, 404, whose=False),
     ("POST", "/calls"): Row(Scope.CALLS_RUN, 403, 200, 200, 200, {"connector": "{slug}", "tool": "list"}, whose=False),
     ("GET", "/trail"): Row(Scope.TRAIL_READ, 200, 200, 200, 200),
+    ("GET", "/trail/status"): Row(Scope.TRAIL_READ, 200, 200, 403, 200, whose=False),
+    ("GET", "/trail/checkpoints"): Row(Scope.TRAIL_READ, 200, 200, 200, 200, whose=False),
+    ("POST", "/trail/checkpoints"): Row(Scope.TRAIL_READ, 200, 200, 403, 200, {}, whose=False),
+    ("POST", "/trail/verify"): Row(Scope.TRAIL_READ, 200, 200, 403, 200, {}, whose=False),
+    ("GET", "/trail/proofs/calls/{call_id}"): Row(Scope.TRAIL_READ, 200, 200, 404, 404),
+    ("GET", "/trail/proofs/events/{event_seq}"): Row(Scope.TRAIL_READ, 200, 200, 404, 404),
+    ("GET", "/trail/proofs/consistency/{before}/{after}"): Row(Scope.TRAIL_READ, 200, 200, 200, 200, whose=False),
+    ("GET", "/trail/export"): Row(Scope.TRAIL_READ, 200, 200, 200, 200),
+    ("POST", "/trail/watch-key"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {}, whose=False),
     ("GET", "/keys"): Row(Scope.KEYS_READ, 200, 200, 403, 200, whose=False),
     ("POST", "/keys/rotate/root"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {}, whose=False),
     ("POST", "/keys/rotate/tenant"): Row(Scope.KEYS_WRITE, 404, 200, 403, 200, {}, whose=False),
@@ -96,7 +105,9 @@ def test_every_route_is_in_the_table() -> None:
 @pytest.fixture
 async def things(hub: Hub, keyring_database: Database, tmp_path: Path) -> Things:
     hub.keep_keys(keyring_database, tmp_path / "root.key")
-    return await give_things(hub)
+    things = await give_things(hub)
+    await hub.keep_log()
+    return things
 
 
 async def ask(client: httpx2.AsyncClient, things: Things, method: str, path: str, **query: str) -> httpx2.Response:

@@ -34,6 +34,9 @@ class Things:
             token_id=self.token_id,
             person="bob",
             name="work",
+            event_seq=1,
+            before=1,
+            after=1,
         )
 
 

@@ -26,6 +26,7 @@ from valetkey.api import (
     tokens,
     tools,
     trail,
+    trail_log,
 )
 from valetkey.api.asking import Authenticated
 from valetkey.api.openapi import describe
@@ -39,7 +40,20 @@ from valetkey.api.problems import (
 from valetkey.api.services import Services
 from valetkey.kernel.errors import ValetkeyError, printable
 
-ROUTERS = (health, people, organizations, tokens, connectors, connections, tools, profiles, calls, trail, keys)
+ROUTERS = (
+    health,
+    people,
+    organizations,
+    tokens,
+    connectors,
+    connections,
+    tools,
+    profiles,
+    calls,
+    trail,
+    trail_log,
+    keys,
+)
 
 _BODY_LIMIT = 1024 * 1024
 _FRAMES = 6

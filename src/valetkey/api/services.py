@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from valetkey.api.pages import Pages
+from valetkey.audit.checkpoints import Checkpoints
+from valetkey.audit.note import Note, VerifierKey
+from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
+from valetkey.audit.verify import Report
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt
 from valetkey.connections.trace import Trace
@@ -55,6 +59,37 @@ class CallTool(Protocol):
     ) -> Answer: ...
 
 
+class VerifyTrail(Protocol):
+    """Verifying the log against the hub's key (and older ones), a checkpoint kept elsewhere, and the watch key."""
+
+    async def __call__(
+        self, since: Note | None, watch: tuple[str, bytes] | None, older_keys: tuple[VerifierKey, ...]
+    ) -> Report: ...
+
+
+class BeginWatch(Protocol):
+    """A new watch key; its first value."""
+
+    async def __call__(self) -> Secret: ...
+
+
+class FlushCalls(Protocol):
+    """Returns when every call finished so far is in the log."""
+
+    async def __call__(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailLog:
+    """The trail as a log that can be checked."""
+
+    checkpoints: Checkpoints
+    proofs: Proofs
+    verify: VerifyTrail
+    begin_watch: BeginWatch
+    flush: FlushCalls
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything a route may ask for."""
@@ -75,6 +110,7 @@ class Services:
     day_keys: DayKeys
     rotation: Rotation
     trail: Trail
+    trail_log: TrailLog
     call_tool: CallTool
     pages: Pages
     clock: Clock

@@ -58,9 +58,12 @@ async def _readable_by(who: Reader, request: Request, person: PersonQuery = "") 
     return OfPerson((await whose(request, person)).id)
 
 
+Readable = Annotated[AuditScope, Depends(_readable_by)]
+
+
 @router.get("", operation_id="list_trail")
 async def list_trail(
-    scope: Annotated[AuditScope, Depends(_readable_by)],
+    scope: Readable,
     rooms: Rooms,
     before: Annotated[int, Query(ge=0, description="`next_before` of the page before; 0 for the first.")] = 0,
     limit: Limit = 50,

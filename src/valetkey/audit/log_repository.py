@@ -8,11 +8,15 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.audit.leaves import Leaf, canonical
 from valetkey.audit.merkle import Frontier, leaf_hash
 from valetkey.store.schema import trail_head, trail_leaf
+
+StoreFailed = SQLAlchemyError
+"""What reading or writing the log raises when the database does not answer, or does not take it."""
 
 _COLUMNS = ("seq", "kind", "reference", "hash", "record")
 _SIZES = (500, 250, 100, 50, 20, 10, 5, 2, 1)  # few, so that every statement stays prepared
@@ -44,9 +48,21 @@ async def append(tx: AsyncConnection, frontier: Frontier, records: Sequence[Leaf
     )
 
 
+async def find_head(tx: AsyncConnection) -> Frontier:
+    """The log as it stands, for reading."""
+    head = (await tx.execute(select(trail_head.c.size, trail_head.c.peaks).where(trail_head.c.id == 1))).one()
+    return Frontier.from_bytes(head.size, bytes(head.peaks))
+
+
 async def find_hashes(tx: AsyncConnection, size: int) -> list[bytes]:
     """The first `size` leaves."""
-    query = select(trail_leaf.c.hash).where(trail_leaf.c.seq < size).order_by(trail_leaf.c.seq)
+    return await find_hashes_between(tx, 0, size)
+
+
+async def find_hashes_between(tx: AsyncConnection, start: int, end: int) -> list[bytes]:
+    """The leaves from `start` on, before `end`."""
+    where = (trail_leaf.c.seq >= start, trail_leaf.c.seq < end)
+    query = select(trail_leaf.c.hash).where(*where).order_by(trail_leaf.c.seq)
     return [bytes(leaf) for leaf in (await tx.execute(query)).scalars()]
 
 

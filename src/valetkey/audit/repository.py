@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, null, select, true
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, null, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.audit import log_repository
 from valetkey.audit.leaves import CALL, DELETION, EVENT, Leaf, event_record
 from valetkey.audit.leaves import call_record as leaf_of_call
+from valetkey.audit.merkle import Frontier
 from valetkey.audit.model import CallEnding, CallIntent, CallRecord, Everyone, OfPerson, Outcome, Scope, TrailEvent
 from valetkey.kernel.errors import NotFound
 from valetkey.kernel.ids import new_id
@@ -160,6 +161,15 @@ class CallRecords:
             before = (instant - _EPOCH) // _MICROSECOND
             return await _delete(tx, call_record.c.started_at < instant, before=before)
 
+    async def erase_payloads(self, person_id: str) -> int:
+        """Erasure that keeps what happened and lets go of what was sent and answered. Of how many records."""
+        async with self._database.write() as tx:
+            log = await log_repository.lock_head(tx)
+            mine = call_record.c.person_id == person_id
+            erased = (await tx.execute(update(call_record).where(mine).values(request=None, response=None))).rowcount
+            await _log_deletion(tx, log, person_id=person_id, calls=erased, only="payloads")
+            return erased
+
     async def _newest(self, wanted: ColumnElement[bool], before: str, limit: int) -> Sequence[CallRecord]:
         query = select(*_without_payloads()).where(wanted)
         if before:
@@ -173,15 +183,13 @@ async def _delete(tx: AsyncConnection, which: ColumnElement[bool], *, person_id:
     """Deletes, and says so in the log: a record that is missing without a word was deleted by somebody else."""
     log = await log_repository.lock_head(tx)
     deleted = (await tx.execute(delete(call_record).where(which))).rowcount
-    record: dict[str, str | int] = {
-        "kind": DELETION,
-        "id": new_id("del"),
-        "person_id": person_id,
-        "before": before,
-        "calls": deleted,
-    }
-    await log_repository.append(tx, log, [(DELETION, str(record["id"]), record)])
+    await _log_deletion(tx, log, person_id=person_id, before=before, calls=deleted)
     return deleted
+
+
+async def _log_deletion(tx: AsyncConnection, log: Frontier, **told: str | int) -> None:
+    record: dict[str, str | int] = {"kind": DELETION, "id": new_id("del"), "person_id": "", "before": 0, **told}
+    await log_repository.append(tx, log, [(DELETION, str(record["id"]), record)])
 
 
 def _without_payloads() -> Sequence[ColumnElement[Any]]:

@@ -29,7 +29,7 @@ COMMANDS = {
         "valetkey.cli.profile:profile", "Profiles of connections and tools: list, show, add, set, remove."
     ),
     "call": Later("valetkey.cli.call:call", "Tool calls: list, show, tail, run."),
-    "trail": Later("valetkey.cli.trail:trail", "The trail of everything else: list."),
+    "trail": Later("valetkey.cli.trail:trail", "The trail: list, status, verify, checkpoint, export, prove, …"),
     "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap."),
 }
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
@@ -51,6 +52,22 @@ class Database:
         for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
             _prepare_sqlite(engine, begin)
         return cls(writer, reader, dialect="sqlite", url=url)
+
+    @classmethod
+    def read_only(cls, path: Path) -> Self:
+        """Opens the SQLite file at `path`, a copy that nobody writes to (with its `-wal`), without changing it."""
+        # `immutable`: no lock is taken and no -shm file made, so a copy on read-only media can be read.
+        query = {"mode": "ro", "uri": "true"}
+        if not Path(f"{path}-wal").exists():
+            query["immutable"] = "1"
+        url = URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
+        engine = create_async_engine(url, pool_size=1, max_overflow=0)
+
+        @event.listens_for(engine.sync_engine, "connect")
+        def _on_connect(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None
+
+        return cls(engine, engine, dialect="sqlite", url=url)
 
     @classmethod
     def open(cls, url: str) -> Self:

@@ -81,6 +81,8 @@ class Use(StrEnum):
     CLIENT_AUTHENTICATION = "client_authentication"  # our client's secret, to either
     SIGN = "sign"  # our key at an issuer, to say who we are; `vault.signing` alone uses it
     MANAGE_REGISTRATION = "manage_registration"  # RFC 7592
+    SIGN_CHECKPOINT = "sign_checkpoint"  # our own key, within the vault
+    WATCH_TRAIL = "watch_trail"  # our own evolving key, within the vault
 
 
 USES: dict[Use, frozenset[str]] = {
@@ -90,6 +92,8 @@ USES: dict[Use, frozenset[str]] = {
     Use.CLIENT_AUTHENTICATION: frozenset({"client_secret"}),
     Use.SIGN: frozenset({"signing_key"}),
     Use.MANAGE_REGISTRATION: frozenset({"registration_access_token"}),
+    Use.SIGN_CHECKPOINT: frozenset({"checkpoint_key"}),
+    Use.WATCH_TRAIL: frozenset({"watch_key"}),
 }
 """Which purposes each use opens. Header values are in none: they leave by ticket only."""
 

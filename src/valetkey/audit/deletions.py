@@ -1,0 +1,83 @@
+"""What was deleted with the log's knowledge: which missing calls it explains, and how many.
+
+A deletion is itself a record: of one person's calls (erasure), or of all calls before an instant (retention). It counts
+them, so that nobody hides one more behind it.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class _Deletion:
+    seq: int
+    person_id: str
+    before: int  # microseconds since 1970
+    calls: int
+    only_payloads: bool
+    explained: int = 0
+    first: tuple[int, str] = (-1, "")
+
+
+class Deletions:
+    """Takes the records of the log's deletions, in order; what cannot be read explains nothing."""
+
+    def __init__(self, records: Sequence[bytes]) -> None:
+        self._of_person: dict[tuple[str, bool], list[_Deletion]] = defaultdict(list)
+        self._before: dict[bool, list[_Deletion]] = {False: [], True: []}
+        self.missing = 0
+        for written in records:
+            try:
+                record = json.loads(written)
+                deletion = _Deletion(
+                    record["seq"],
+                    record["person_id"],
+                    record["before"],
+                    record["calls"],
+                    record.get("only") == "payloads",
+                )
+            except (ValueError, KeyError, TypeError):
+                continue
+            if deletion.person_id:
+                self._of_person[deletion.person_id, deletion.only_payloads].append(deletion)
+            else:
+                self._before[deletion.only_payloads].append(deletion)
+
+    def explain(self, seq: int, reference: str, record: dict[str, str | int]) -> bool:
+        """Whether the call at `seq`, which is missing, was deleted by one of them; it is then counted."""
+        deletion = self._first(seq, record, only_payloads=False)
+        if deletion is None:
+            return False
+        self.missing += 1
+        deletion.explained += 1
+        if deletion.first[0] < 0:
+            deletion.first = (seq, reference)
+        return True
+
+    def explains_payload(self, seq: int, record: dict[str, str | int]) -> bool:
+        """Whether the payloads of the call at `seq` were erased by one of them."""
+        return self._first(seq, record, only_payloads=True) is not None
+
+    def unexplained(self) -> Iterator[tuple[int, str]]:
+        """The first call of each deletion that more calls are missing for than it deleted."""
+        everything = [*self._before[False], *(one for some in self._of_person.values() for one in some)]
+        for deletion in sorted(everything, key=lambda one: one.first):
+            if deletion.explained > deletion.calls:
+                yield deletion.first
+
+    def _first(self, seq: int, record: dict[str, str | int], *, only_payloads: bool) -> _Deletion | None:
+        """The first one later in the log that this call fell under."""
+        started_at = int(record["started_at"])
+        of_person = self._of_person.get((str(record["person_id"]), only_payloads), ())
+        by_age = self._before[only_payloads]
+        later = bisect_right(by_age, seq, key=lambda one: one.seq)  # retention runs daily, and calls are many
+        found = [
+            next((one for one in of_person if one.seq > seq), None),
+            next((by_age[at] for at in range(later, len(by_age)) if started_at < by_age[at].before), None),
+        ]
+        return min((one for one in found if one is not None), key=lambda one: one.seq, default=None)
