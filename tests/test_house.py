@@ -29,7 +29,11 @@ GUARDIANS: dict[str, tuple[str, ...]] = {
     "socket": ("net/", "demo/", "cli/hub_client.py", "cli/start_checks.py", "app.py", "api/control_socket.py"),
     "cryptography": ("vault/", "audit/note.py"),  # of checkpoints, audit verifies what the vault signs: public keys
     "argon2 webauthn": ("identity/signin/",),
-    "sqlalchemy sqlite3 aiosqlite asyncpg alembic": ("store/", "**repository.py"),
+    "sqlalchemy sqlite3 aiosqlite asyncpg alembic": (
+        "store/",
+        "**repository.py",
+        "demo/story/keys_and_trail.py",  # the intruder who edits a copy of the database
+    ),
     "jinja2 markupsafe": ("web/",),
     "starlette": ("app.py", "gateway/", "authserver/", "web/", "api/", "demo/"),
     "fastapi": ("api/",),

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import httpx2
 
@@ -20,36 +15,13 @@ from valetkey.demo.neighborhood import Sample
 from valetkey.demo.notes import SCOPES
 from valetkey.demo.story.assistant import Assistant, Failed, Json, text_of
 from valetkey.demo.story.browser import Browser, NotThere, Page
+from valetkey.demo.story.hub import Hub as Hub
+from valetkey.demo.story.hub import NotSeen as NotSeen
+from valetkey.demo.story.hub import expect
+from valetkey.demo.story.keys_and_trail import edited_and_found, rotated_while_calling, verified
 from valetkey.demo.story.search import files_below, find, spellings
 
 PASSWORD = "four unrelated words here"
-
-
-class NotSeen(Exception):
-    """A step did not show what it promises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hub:
-    """A running hub, as its operator knows it: where it is, and the one-time link of its first start."""
-
-    url: str
-    data: Path
-    root_key: Path
-    log: Path
-    sign_in_link: str
-
-    def command(self, *arguments: str) -> Any:
-        """What `valetkey … --json` prints, on the hub's own machine."""
-        done = subprocess.run(  # noqa: S603 - our own command line
-            [sys.executable, "-m", "valetkey", *arguments, "--data", self.data, "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise NotSeen(f"valetkey {' '.join(arguments)}: {done.stderr.strip()[-300:]}")
-        return json.loads(done.stdout)
 
 
 @dataclass(slots=True)
@@ -82,10 +54,13 @@ class Story:
             ("The tokens are nowhere in the data directory or the log in clear", self.nowhere_in_clear),
             ("A second person cannot use or see the connection", self.second_person),
             ("The log has each call, and shows what was sent and answered", self.read_log),
+            ("Root and organization's key are rotated while an assistant calls, and no call fails", self.rotate_keys),
             ("The owner disconnects and gets a receipt", self.disconnect),
             ("The service saw the revocation, and its token is dead", self.revocation_seen),
             ("The next call says: connect first", self.connect_first),
             ("The trail has each step", self.read_trail),
+            ("The trail verifies, up to a checkpoint that was just signed", self.verify_trail),
+            ("In a copy of the database one record is edited, and it is the one that is named", self.edit_record),
         )
         for number, (title, step) in enumerate(steps, 1):
             try:
@@ -105,10 +80,10 @@ class Story:
 
     def root_key_is_apart(self) -> str:
         mode = self.hub.root_key.stat().st_mode & 0o777
-        _expect(mode == 0o600, f"the root key's mode is {mode:o}")
-        _expect(not self.hub.root_key.is_relative_to(self.hub.data), "the root key lies below the data")
+        expect(mode == 0o600, f"the root key's mode is {mode:o}")
+        expect(not self.hub.root_key.is_relative_to(self.hub.data), "the root key lies below the data")
         hidden = find([self.hub.root_key.read_bytes()], files_below(self.hub.data))
-        _expect(not hidden, f"the root key is in {hidden}")
+        expect(not hidden, f"the root key is in {hidden}")
         return f"{self.hub.root_key.name} is 0600, in a folder of its own"
 
     def sign_in(self) -> str:
@@ -117,14 +92,14 @@ class Story:
         again.open(self.hub.sign_in_link)
         refused = again.press("Continue")
         again.close()
-        _expect(refused.status >= 400, "the link worked twice")
+        expect(refused.status >= 400, "the link worked twice")
         return f"“{hello.title}”; the link a second time: “{refused.title}”"
 
     def add_connector(self) -> str:
         self.owner.open(f"{self.hub.url}/directory")
         self.owner.click("Add by URL")
         page = self.owner.press("Continue", {"url": self.sample.url, "name": "Marginalia"})
-        _expect(page.has("Marginalia") and page.has("unverified"), f"“{page.title}” does not show the connector")
+        expect(page.has("Marginalia") and page.has("unverified"), f"“{page.title}” does not show the connector")
         return f"“{page.title}”, marked Custom – unverified"
 
     def review(self) -> str:
@@ -132,8 +107,8 @@ class Story:
         if not page.path.startswith("/connections/review/"):
             page = self.owner.press("Continue")
         for words in ("Your data goes to 127.0.0.1", "You sign in at 127.0.0.1", self.sample.url, *SCOPES):
-            _expect(page.has(words), f"“{page.title}” does not say {words}")
-        _expect(not self.sample.seen_by_authorization_server()["issued"], "a token was issued already")
+            expect(page.has(words), f"“{page.title}” does not say {words}")
+        expect(not self.sample.seen_by_authorization_server()["issued"], "a token was issued already")
         return f"data goes to {self.sample.url}, which asks for {' '.join(SCOPES)}; no token exists yet"
 
     def connect(self) -> str:
@@ -143,9 +118,9 @@ class Story:
         login = self._expect_at(issuer, self.owner.page)
         consent = self.owner.press("Sign in", {"username": "ada", "password": "lovelace"})
         page = self._expect_at(self.hub.url.partition("//")[2], self.owner.press("Allow"))
-        _expect(page.has("Connected"), f"“{page.title}” does not say Connected")
+        expect(page.has("Connected"), f"“{page.title}” does not say Connected")
         match = re.search(r"/connections/([\w-]+)", page.path)
-        _expect(match is not None, f"came back to {page.path}")
+        expect(match is not None, f"came back to {page.path}")
         self.connection = match[1] if match else ""
         hops = len(self.owner.visited) - begun
         return f"“{login.title}” → “{consent.title}” → “{page.title}: Connected”, {hops} requests"
@@ -157,35 +132,35 @@ class Story:
     def list_tools(self) -> str:
         listed = {era: self._assistant(era).list_tools() for era in ("modern", "legacy")}
         names = sorted(listed["modern"])
-        _expect(names == sorted(listed["legacy"]), "the eras list different tools")
+        expect(names == sorted(listed["legacy"]), "the eras list different tools")
         for tool in ("list_notes", "read_note", "search_notes", "delete_note"):
             exposed = [name for name in names if name.endswith(tool)]
-            _expect(len(exposed) == 1, f"{tool} is listed {len(exposed)} times among {names}")
+            expect(len(exposed) == 1, f"{tool} is listed {len(exposed)} times among {names}")
             self.tools[tool] = exposed[0]
         return f"{len(names)} tools: {', '.join(names)}"
 
     def call_before(self) -> str:
         said = text_of(self._refused(self._assistant("modern"), "list_notes"))
-        _expect(self.hub.url in said, f"no word about where to switch it on: {said}")
-        _expect(not self._calls_seen(), "the service saw a call")
+        expect(self.hub.url in said, f"no word about where to switch it on: {said}")
+        expect(not self._calls_seen(), "the service saw a call")
         return f"“{said}”"
 
     def switch_on(self) -> str:
         self.owner.open(f"{self.hub.url}/connections/{self.connection}")
         page = self.owner.press("say they only read")
-        _expect(page.has("3 of 4 on"), f"“{page.title}” does not say 3 of 4 on")
+        expect(page.has("3 of 4 on"), f"“{page.title}” does not say 3 of 4 on")
         return "3 of 4 on"
 
     def call(self) -> str:
         seen = []
         for era in ("modern", "legacy"):
             result = self._assistant(era).call(self.tools["list_notes"])
-            _expect(not result.get("isError"), f"{era}: {text_of(result)}")
-            _expect("Bernoulli numbers" in text_of(result), f"{era}: not ada's notes: {text_of(result)}")
+            expect(not result.get("isError"), f"{era}: {text_of(result)}")
+            expect("Bernoulli numbers" in text_of(result), f"{era}: not ada's notes: {text_of(result)}")
             note = text_of(self._assistant(era).call(self.tools["read_note"], id="n3"))
             seen.append(f"{era}: {len(text_of(result).splitlines())} notes, “{note.splitlines()[-1]}”")
         said = text_of(self._refused(self._assistant("legacy"), "delete_note", id="n3"))
-        _expect("delete_note" not in self._calls_seen(), "the service saw the deletion")
+        expect("delete_note" not in self._calls_seen(), "the service saw the deletion")
         return f"{'; '.join(seen)}; delete: “{said}”"
 
     def own_token_only(self) -> str:
@@ -193,8 +168,8 @@ class Story:
         known = {one["token_sha256"] for one in issued if one["kind"] == "access" and one["person"] == "ada"}
         requests = self.sample.seen_by_service()
         used = {request["token_sha256"] for request in requests}
-        _expect(bool(used) and used <= known, f"{len(used - known)} tokens that ada did not give")
-        _expect(digest(self.token) not in used, "the assistant's own token went to the service")
+        expect(bool(used) and used <= known, f"{len(used - known)} tokens that ada did not give")
+        expect(digest(self.token) not in used, "the assistant's own token went to the service")
         return f"{len(requests)} requests; tokens seen: {len(used)}, each issued for ada (a second one by a refresh)"
 
     def nowhere_in_clear(self) -> str:
@@ -202,7 +177,7 @@ class Story:
         secrets = [one["value"] for one in self.sample.seen_by_authorization_server()["issued"]]
         files = [*files_below(self.hub.data), self.hub.log]
         found = find([*secrets, self.token, PASSWORD], files)
-        _expect(not found, f"found in {', '.join(found)}")
+        expect(not found, f"found in {', '.join(found)}")
         size = sum(path.stat().st_size for path in files)
         return (
             f"{len(secrets) + 2} secrets in {len(spellings('x'))} spellings: not in {len(files)} files, {size:,} bytes"
@@ -213,15 +188,15 @@ class Story:
         self._confirm(self.owner)
         shown = self.owner.press("Invite", {"login": "grace", "display_name": "Grace", "role": "member"})
         link = next((code for code in shown.codes if "/signin/link/" in code), "")
-        _expect(bool(link), f"“{shown.title}” shows no link")
+        expect(bool(link), f"“{shown.title}” shows no link")
         self._first_sign_in(self.other, link)
         before = len(self.sample.seen_by_service())
         page = self.other.open(f"{self.hub.url}/connections/{self.connection}")
-        _expect(page.status == 404, f"grace sees ada's connection: {page.status} “{page.title}”")
+        expect(page.status == 404, f"grace sees ada's connection: {page.status} “{page.title}”")
         grace = Assistant(f"{self.hub.url}/mcp", self._new_token(self.other), "modern")
-        _expect(not grace.list_tools(), "grace is shown tools")
+        expect(not grace.list_tools(), "grace is shown tools")
         said = _refusal(grace, self.tools["list_notes"])
-        _expect(len(self.sample.seen_by_service()) == before, "the service saw grace's attempt")
+        expect(len(self.sample.seen_by_service()) == before, "the service saw grace's attempt")
         return f"her page: {page.status}; her tools: none; her call: “{said}”"
 
     def read_log(self) -> str:
@@ -229,42 +204,51 @@ class Story:
         rows = len(re.findall(r'href="/activity/[\w-]+"', page.html))
         wanted = ("list_notes", "read_note", "delete_note", "OK", "Refused")
         for words in wanted:
-            _expect(page.has(words), f"“{page.title}” does not show {words}")
+            expect(page.has(words), f"“{page.title}” does not show {words}")
         detail = self.owner.open(next(href for _, href in page.links if href.startswith("/activity/")))
-        _expect(detail.status == 200, f"a call's page answers {detail.status}")
+        expect(detail.status == 200, f"a call's page answers {detail.status}")
         records = [call for call in self.hub.command("call", "list")["items"] if call["tool"]]
-        _expect(len(records) >= 6, f"{len(records)} records for 6 calls")
+        expect(len(records) >= 6, f"{len(records)} records for 6 calls")
         return f"{rows} rows; one opened: “{detail.title}”; the operator sees {len(records)} records"
 
     def disconnect(self) -> str:
         self.owner.open(f"{self.hub.url}/connections/{self.connection}")
         self.owner.click("Disconnect")
         page = self.owner.press("Disconnect")
-        _expect(page.has("Revoked and destroyed"), f"“{page.title}” does not say that it was revoked")
+        expect(page.has("Revoked and destroyed"), f"“{page.title}” does not say that it was revoked")
         return f"“{page.title}: Revoked and destroyed”"
 
     def revocation_seen(self) -> str:
         seen = self.sample.seen_by_authorization_server()
         kinds = sorted({one["kind"] for one in seen["revocations"]})
-        _expect("refresh" in kinds, f"revoked: {kinds or 'nothing'}")
+        expect("refresh" in kinds, f"revoked: {kinds or 'nothing'}")
         access = [one["value"] for one in seen["issued"] if one["kind"] == "access"][-1]
         dead = httpx2.post(self.sample.url, headers={"authorization": f"Bearer {access}"}, json={}, trust_env=False)
-        _expect(dead.status_code == 401, f"the token still opens the service: {dead.status_code}")
+        expect(dead.status_code == 401, f"the token still opens the service: {dead.status_code}")
         return f"revoked: {' and '.join(kinds)} token; the token itself: {dead.status_code}"
 
     def connect_first(self) -> str:
         before = len(self.sample.seen_by_service())
         said = _refusal(self._assistant("legacy"), self.tools["list_notes"])
-        _expect("connect" in said.lower(), f"not a word about connecting: {said}")
+        expect("connect" in said.lower(), f"not a word about connecting: {said}")
         asked = _refusal(self._assistant("modern", takes_links=True), self.tools["list_notes"])
-        _expect(len(self.sample.seen_by_service()) == before, "the service saw a call")
+        expect(len(self.sample.seen_by_service()) == before, "the service saw a call")
         return f"“{said}”; to a client that opens links: “{asked}”"
 
     def read_trail(self) -> str:
         events = [event["event"] for event in self.hub.command("trail", "list")["items"]]
         for words in ("link", "password", "connect", "token", "disconnect"):
-            _expect(any(words in event for event in events), f"no event about {words} among {sorted(set(events))}")
+            expect(any(words in event for event in events), f"no event about {words} among {sorted(set(events))}")
         return f"{len(events)} events: {', '.join(dict.fromkeys(reversed(events)))}"
+
+    def rotate_keys(self) -> str:
+        return rotated_while_calling(self.hub, lambda: self._assistant("modern").call(self.tools["list_notes"]))
+
+    def verify_trail(self) -> str:
+        return verified(self.hub)
+
+    def edit_record(self) -> str:
+        return edited_and_found(self.hub)
 
     # --- how a step does it ---
 
@@ -272,7 +256,7 @@ class Story:
         browser.open(link)
         browser.press("Continue")
         page = browser.press("Set password", {"password": PASSWORD, "repeat": PASSWORD})
-        _expect(page.status == 200 and page.has("Sign out"), f"“{page.title}” after setting a password")
+        expect(page.status == 200 and page.has("Sign out"), f"“{page.title}” after setting a password")
         return page
 
     def _new_token(self, browser: Browser) -> str:
@@ -280,7 +264,7 @@ class Story:
         self._confirm(browser)
         page = browser.press("Create", {"name": "Story", "audience": "/mcp", "days": "1"})
         token = next((code for code in page.codes if code.startswith("vkt_")), "")
-        _expect(bool(token), f"“{page.title}” shows no token")
+        expect(bool(token), f"“{page.title}” shows no token")
         return token
 
     def _confirm(self, browser: Browser) -> None:
@@ -293,14 +277,14 @@ class Story:
 
     def _refused(self, assistant: Assistant, tool: str, **arguments: str) -> Json:
         result = assistant.call(self.tools[tool], **arguments)
-        _expect(result.get("isError") is True, f"{tool} was not refused: {text_of(result) or result}")
+        expect(result.get("isError") is True, f"{tool} was not refused: {text_of(result) or result}")
         return result
 
     def _calls_seen(self) -> list[str]:
         return [str(one["tool"]) for one in self.sample.seen_by_service() if one.get("method") == "tools/call"]
 
     def _expect_at(self, host: str, page: Page) -> Page:
-        _expect(page.host == host, f"at {page.host}{page.path} “{page.title}” instead of {host}")
+        expect(page.host == host, f"at {page.host}{page.path} “{page.title}” instead of {host}")
         return page
 
     def _point_out(self, left: int) -> None:
@@ -321,13 +305,8 @@ def _refusal(assistant: Assistant, tool: str) -> str:
     if result.get("resultType") == "input_required":
         asked = next(iter(result["inputRequests"].values()))["params"]
         return f"{asked['message']} {asked['url']}"
-    _expect(result.get("isError") is True, f"{tool} was carried over: {text_of(result)}")
+    expect(result.get("isError") is True, f"{tool} was carried over: {text_of(result)}")
     return text_of(result)
-
-
-def _expect(seen: bool, otherwise: str) -> None:
-    if not seen:
-        raise NotSeen(otherwise)
 
 
 @contextmanager
