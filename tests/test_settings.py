@@ -86,6 +86,8 @@ def test_networks_are_read_from_each_place(tmp_path: Path) -> None:
         ({"port": "http"}, "is not a number from 0 to 65535"),
         ({"port": "65536"}, "is not a number from 0 to 65535"),
         ({"port": "-1"}, "is not a number from 0 to 65535"),
+        ({"search_above": "many"}, "which is no number"),
+        ({"search_above": "-1"}, "which is no number"),
         ({"host": "0.0.0.0"}, "needs an https public URL"),
         ({"host": "192.168.1.2"}, "needs an https public URL"),
         ({"host": "0.0.0.0", "public_url": "http://localhost:8484"}, "needs an https public URL"),

@@ -229,6 +229,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         parse_url=parse,
         public_url=settings.public_url,
         hosts=_own_hosts(settings),
+        search_above=settings.search_above,
     )
     introductions.gateway = gateway
     introductions.calls = ground.outbound.calls

@@ -48,6 +48,8 @@ class Settings:
     """False when services cannot fetch documents from `public_url`, so that registration is used instead."""
     pinned_clients: tuple[Path, ...] = ()
     """Client ID metadata documents (JSON files) of assistants, for hubs that cannot fetch them."""
+    search_above: int = 80
+    """Tools beyond which `/mcp` and profiles offer assistants a search instead of the whole list."""
 
     development: bool = False
     """Serves every component of the pages in every state on /_components, for whoever works on them."""
@@ -98,6 +100,8 @@ def _read_file(path: Path, names: set[str]) -> dict[str, object]:
 
 def _checked(given: dict[str, object]) -> Settings:
     values = dict(given)
+    if "search_above" in values:
+        values["search_above"] = _count("search_above", values["search_above"])
     if "port" in values:
         values["port"] = _port(values["port"])
     for name in ("allow_network", "trusted_proxy"):
@@ -121,6 +125,13 @@ def _checked(given: dict[str, object]) -> Settings:
 def _many(values: dict[str, object], name: str) -> list[object]:
     value = values.get(name, ())
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _count(name: str, value: object) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise StartRefused(f"{name} is {text!r}, which is no number.", hint="Give a whole number, 0 or more.")
+    return int(text)
 
 
 def _port(value: object) -> int:

@@ -14,7 +14,7 @@ import msgspec
 
 from valetkey.connections.model import Connection
 from valetkey.directory import naming
-from valetkey.directory.model import Connector, Profile, Snapshot, Tool
+from valetkey.directory.model import Connector, Profile, Snapshot, Tool, ToolAccess
 from valetkey.gateway.model import Account, Connections, Door, Meant
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
@@ -122,6 +122,10 @@ class Accounts:
             return accounts
         profile = await self._profiles.get(who.person_id, door.profile)
         return tuple(account for account in accounts if profile.covers(account.connection.id))
+
+    async def access(self, door: Door, who: Principal) -> ToolAccess:
+        """How the tools of a door to several are offered. Raises `NotFound` as `behind` does."""
+        return (await self._profiles.get(who.person_id, door.profile)).access if door.profile else ToolAccess.AUTO
 
     async def shown(self, door: Door, who: Principal) -> Mapping[str, tuple[Account, str]]:
         """The tools of a door to several, in order, as `names` gives them: a profile's keep the names of `/mcp`.

@@ -18,6 +18,7 @@ from valetkey.gateway.front import House
 from valetkey.gateway.listing import PATIENCE, Listings
 from valetkey.gateway.model import Connections, Credentials, Door
 from valetkey.gateway.recording import FindsDayKeys, Records
+from valetkey.gateway.search import SEARCH_ABOVE, ToolSearch
 from valetkey.gateway.single import Ran, run_once
 from valetkey.gateway.tickets import Tickets
 from valetkey.gateway.welcome import Welcome
@@ -49,6 +50,7 @@ class Gateway:
         public_url: str,
         hosts: Iterable[str],
         patience: float = PATIENCE,
+        search_above: int = SEARCH_ABOVE,
     ) -> None:
         accounts = Accounts(
             connections, connectors, snapshots, profiles, notifications, clock=clock, parse_url=parse_url
@@ -62,7 +64,8 @@ class Gateway:
             accounts, self.listings, permissions, tickets, upstreams, records, clock=clock, public_url=public_url
         )
         self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
-        self.exchange = Exchange(calls, self.listings, accounts, Welcome(accounts, public_url=public_url))
+        search = ToolSearch(calls, self.listings, accounts, records, clock=clock, above=search_above)
+        self.exchange = Exchange(search, self.listings, accounts, Welcome(accounts, public_url=public_url))
         self.endpoint = Endpoint(self.gate, self.exchange)
         self.house = House(self.gate, self.exchange)
 

@@ -13,9 +13,9 @@ import structlog
 
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.authenticate import refusal
-from valetkey.gateway.call import Calls
 from valetkey.gateway.listing import PARTIAL, Listings
 from valetkey.gateway.model import Client, Door, Head, Notify, Reply, Said
+from valetkey.gateway.search import ToolSearch
 from valetkey.gateway.sessions import find_session, new_session
 from valetkey.gateway.welcome import Welcome
 from valetkey.identity.model import Principal
@@ -80,8 +80,8 @@ def speaks_modern(head: Head) -> bool:
 class Exchange:
     """Answers messages."""
 
-    def __init__(self, calls: Calls, listings: Listings, accounts: Accounts, welcome: Welcome) -> None:
-        self._calls = calls
+    def __init__(self, search: ToolSearch, listings: Listings, accounts: Accounts, welcome: Welcome) -> None:
+        self._search = search
         self._listings = listings
         self._accounts = accounts
         self._welcome = welcome
@@ -124,7 +124,7 @@ class Exchange:
         call = _climb(head, message.method, params)
         client = _CLIENTS[declared(bytes(params.meta[CAPABILITIES_KEY]), version=MODERN)]
         if call is not None:
-            _, said = await self._calls.recorded(who, door, client, call, head.params, notify)
+            _, said = await self._search.recorded(who, door, client, call, head.params, notify)
         elif message.method == "tools/list":
             said = Said(result=await self._list(who, door, client, message))
         elif message.method == "server/discover":
@@ -188,7 +188,7 @@ class Exchange:
         key = (who.person_id, session, message.id)
         self._open[key] = stop
         try:
-            return (await self._calls.recorded(who, door, client, asked, {}, notify))[1]
+            return (await self._search.recorded(who, door, client, asked, {}, notify))[1]
         finally:
             if self._open.get(key) is stop:
                 del self._open[key]
@@ -206,7 +206,7 @@ class Exchange:
         if cursor != b"null":  # our lists have one page
             raise Rejected("There is no such page.", rpc_code=INVALID_PARAMS, field="params.cursor")
         if not door.connector:
-            return await self._listings.all(who, door, client)
+            return await self._search.list(who, door, client)
         account = await self._accounts.at(door, who)
         if account is None:
             meta = {PARTIAL: [{"connector": door.connector, "label": door.label, "reason": "not_connected"}]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from valetkey.audit.model import Outcome
@@ -23,6 +24,7 @@ from valetkey.upstream.model import Listing, Unauthorized
 
 PATIENCE: Final = 2.0
 """Seconds that the list of everything waits for one connector."""
+_NOT_OLD: Final = timedelta(0)
 _MOST_TTL_MS: Final = 60_000
 PARTIAL: Final = "valetkey/partial"
 """Key in `_meta`: which accounts' tools are missing or old, and why."""
@@ -63,22 +65,27 @@ class Listings:
         """The result of `tools/list` for one account: its tools as they are, under their own names."""
         seen = await self._look(who, door, account)
         tools = seen.snapshot.tools if seen.snapshot is not None else ()
-        shown = [translate.tool(tool.raw, version=client.version) for tool in tools if _is_callable(tool, client)]
+        shown = [translate.tool(tool.raw, version=client.version) for tool in tools if is_callable(tool, client)]
         return tools_result(shown, version=client.version, ttl_ms=self._ttl_ms([seen]), meta=self._marks([seen]))
 
-    async def all(self, who: Principal, door: Door, client: Client) -> bytes:
-        """The result of `tools/list` for a door to several: concurrently; what is late is shown as last seen."""
-        accounts = await self._accounts.behind(door, who)
-        seen = await asyncio.gather(*(self._look_briefly(who, door, account) for account in accounts))
+    async def all(self, who: Principal, door: Door, client: Client, seen: Sequence[Seen]) -> bytes:
+        """The result of `tools/list` for a door to several, whose accounts were `seen` by `look`."""
         names = await self._accounts.shown(door, who)
-        by_id = {each.account.connection.id: each for each in seen}
         shown = []
         for name, (account, tool_name) in names.items():
             tools = await self._accounts.tools(account)
-            if (tool := tools.get(tool_name)) is not None and _is_callable(tool, client):
+            if (tool := tools.get(tool_name)) is not None and is_callable(tool, client):
                 shown.append(translate.tool(tool.raw, version=client.version, name=name))
-        marks = self._marks(list(by_id.values()))
-        return tools_result(shown, version=client.version, ttl_ms=self._ttl_ms(seen), meta=marks)
+        return self.instead(client, seen, shown)
+
+    def instead(self, client: Client, seen: Sequence[Seen], tools: Sequence[bytes]) -> bytes:
+        """The result of `tools/list` for a door to several, with these tools in the place of all of them."""
+        return tools_result(tools, version=client.version, ttl_ms=self._ttl_ms(seen), meta=self._marks(seen))
+
+    async def look(self, who: Principal, door: Door, *, at_most_old: timedelta = _NOT_OLD) -> Sequence[Seen]:
+        """The tools of each account behind a door, asked for where they are older; what is late is as last seen."""
+        accounts = await self._accounts.behind(door, who)
+        return await asyncio.gather(*(self._look_briefly(who, door, account, at_most_old) for account in accounts))
 
     async def refresh(self, who: Principal, door: Door, account: Account) -> Snapshot:
         """The account's tools, asked for now. Raises `NotConnected`, `OutboundFailed` and the like."""
@@ -100,9 +107,10 @@ class Listings:
 
     # --- one account --------------------------------------------------------------------------------------------------
 
-    async def _look(self, who: Principal, door: Door, account: Account) -> Seen:
+    async def _look(self, who: Principal, door: Door, account: Account, at_most_old: timedelta = _NOT_OLD) -> Seen:
         old = await self._snapshots.get(account.connection.id)
-        if old is not None and old.fresh_until > self._clock.now():
+        now = self._clock.now()
+        if old is not None and (old.fresh_until > now or old.fetched_at + at_most_old > now):
             return Seen(account, old)
         try:
             return Seen(account, await self.refresh(who, door, account))
@@ -113,9 +121,9 @@ class Listings:
         except NotFound:
             return Seen(account, None, "not_connected")  # disconnected while it was listed
 
-    async def _look_briefly(self, who: Principal, door: Door, account: Account) -> Seen:
+    async def _look_briefly(self, who: Principal, door: Door, account: Account, at_most_old: timedelta) -> Seen:
         try:
-            return await asyncio.wait_for(self._look(who, door, account), self._patience)
+            return await asyncio.wait_for(self._look(who, door, account, at_most_old), self._patience)
         except TimeoutError:
             return Seen(account, await self._snapshots.get(account.connection.id), "slow")
 
@@ -166,6 +174,6 @@ class Listings:
         return {PARTIAL: marked} if marked else {}
 
 
-def _is_callable(tool: Tool, client: Client) -> bool:
+def is_callable(tool: Tool, client: Client) -> bool:
     """Whether a client may be shown the tool: one with invalid header annotations must be dropped (SEP-2243)."""
     return not client.is_modern or headers.declared_params(tool.raw) is not None
