@@ -10,6 +10,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -23,8 +24,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tests.audit.conftest import intent
 from tests.conftest import FakeClock
 from valetkey.audit import calls as calls_module
+from valetkey.audit import repository
 from valetkey.audit.calls import CallLog
-from valetkey.audit.journal import MAGIC, Journal
+from valetkey.audit.journal import MAGIC, Journal, write_zeros
 from valetkey.audit.model import CallEnding, CallRecord, Everyone, OfOrganization, OfPerson, Outcome
 from valetkey.audit.repository import CallRecords
 from valetkey.kernel.errors import Conflict, NotFound, NotRecorded
@@ -41,7 +43,7 @@ async def everything(database: Database) -> Sequence[CallRecord]:
 
 def journal_size(directory: Path) -> int:
     """Bytes of records in all files, without each file's magic."""
-    return sum(path.stat().st_size - len(MAGIC) for path in directory.glob("*.journal"))
+    return sum(len(path.read_bytes().rstrip(b"\0")) - len(MAGIC) for path in directory.glob("*.journal"))
 
 
 # --- one call -----------------------------------------------------------------------------------------------------
@@ -479,61 +481,146 @@ async def test_when_too_much_waits_no_further_call_is_made(
     assert len(await everything(sqlite_database)) == 11
 
 
+async def test_a_call_waits_for_room_in_a_full_log(
+    sqlite_database: Database, journal_dir: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rush is slowed down to what the database takes; only when that takes too long there is no room after all."""
+    monkeypatch.setattr(calls_module, "_MOST_WAITING", 10)
+    monkeypatch.setattr(calls_module, "_RETRY", 0.01)
+    failing = Failing(sqlite_database)
+    log = CallLog(failing, journal_dir, clock)  # type: ignore[arg-type]
+    await log.start()
+    failing.is_down = True
+    for _ in range(10):
+        log.begin(intent(clock)).finish(Outcome.OK)
+    assert log.is_full
+
+    waiting = asyncio.create_task(log.room())
+    async with asyncio.timeout(20):
+        while not failing.refused:
+            await asyncio.sleep(0.01)
+    assert not waiting.done()
+    failing.is_down = False
+    await waiting
+    log.begin(intent(clock)).finish(Outcome.OK)
+
+    monkeypatch.setattr(calls_module, "_PATIENCE", 0.01)
+    monkeypatch.setattr(calls_module, "_MOST_WAITING", 0)
+    await log.room()
+    with pytest.raises(NotRecorded):
+        log.begin(intent(clock))
+    await log.stop()
+
+
+async def test_records_keep_company_on_their_way_to_the_database(
+    small_log: CallLog, sqlite_database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls that end while a batch is written are no reason for a transaction of their own."""
+    batches: list[int] = []
+    insert = repository.insert_calls
+
+    async def counting(tx: AsyncConnection, calls: Sequence[Any], *, again: bool = False) -> None:
+        small_log.begin(intent(clock)).finish(Outcome.OK)
+        batches.append(len(calls))
+        await insert(tx, calls, again=again)
+
+    monkeypatch.setattr(repository, "insert_calls", counting)
+    small_log.begin(intent(clock)).finish(Outcome.OK)
+    async with asyncio.timeout(10):
+        while len(batches) < 3:
+            await asyncio.sleep(0)
+    beginning = time.monotonic()
+    async with asyncio.timeout(10):
+        while len(batches) < 6:
+            await asyncio.sleep(0)
+
+    assert time.monotonic() - beginning > 2.5 * calls_module._GATHER
+
+
 # --- the disk fails -----------------------------------------------------------------------------------------------
 
 
-async def test_on_a_full_disk_no_call_is_made_and_half_a_record_does_not_stay(
-    small_log: CallLog, sqlite_database: Database, journal_dir: Path, clock: FakeClock
+async def test_on_a_full_disk_no_call_is_made(
+    sqlite_database: Database, journal_dir: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel itself cuts the write short (RLIMIT_FSIZE), then refuses it."""
-    first = small_log.begin(intent(clock))
-    size = next(journal_dir.glob("*.journal")).stat().st_size
+    """The kernel itself refuses the room (RLIMIT_FSIZE)."""
+    monkeypatch.setattr("valetkey.audit.journal._RESERVED_AT_ONCE", 200)
+    log = CallLog(sqlite_database, journal_dir, clock, journal=Journal(journal_dir, reserve=write_zeros))
+    await log.start()
+    first = log.begin(intent(clock))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     for room in (40, 0):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (journal_size(journal_dir) + room, hard))
         try:
-            with pytest.raises(NotRecorded):
-                small_log.begin(intent(clock))
+            with pytest.raises(NotRecorded, match="File too large"):
+                log.begin(intent(clock))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        assert next(journal_dir.glob("*.journal")).stat().st_size == size
 
-    second = small_log.begin(intent(clock))
+    second = log.begin(intent(clock))
     first.finish(Outcome.OK)
     second.finish(Outcome.OK)
-    await small_log.flush()
+    await log.stop()
 
     assert len(await everything(sqlite_database)) == 2
 
 
 class Disk:
-    """Stands for `os.write`; full from the moment it is told."""
+    """Stands for the file system's room; none is left from the moment it is told."""
 
     def __init__(self) -> None:
         self.is_full = False
 
-    def write(self, descriptor: int, data: bytes) -> int:
+    def reserve(self, descriptor: int, at: int, length: int) -> None:
         if self.is_full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return os.write(descriptor, data)
+        os.posix_fallocate(descriptor, at, length)
 
 
 async def test_a_call_made_before_the_disk_was_full_is_still_recorded(
-    sqlite_database: Database, journal_dir: Path, clock: FakeClock
+    sqlite_database: Database, journal_dir: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("valetkey.audit.journal._RESERVED_AT_ONCE", 200)
     disk = Disk()
-    log = CallLog(sqlite_database, journal_dir, clock, journal=Journal(journal_dir, write=disk.write))
+    log = CallLog(sqlite_database, journal_dir, clock, journal=Journal(journal_dir, reserve=disk.reserve))
     await log.start()
     call = log.begin(intent(clock))
     disk.is_full = True
 
-    call.finish(Outcome.OK, response=b"r")
+    call.finish(Outcome.OK, response=b"r" * 200)
     with pytest.raises(NotRecorded, match="No space left"):
         log.begin(intent(clock))
     await log.flush()
 
     assert [record.outcome for record in await everything(sqlite_database)] == [Outcome.OK]
     await log.stop()
+
+
+async def test_a_record_larger_than_a_file_gets_one_of_its_own(
+    small_log: CallLog, sqlite_database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("valetkey.audit.journal._ROLL_AT", 2_000)
+    small_log._journal._roll()
+    large = os.urandom(1024 * 1024)
+
+    call = small_log.begin(intent(clock, request=large))
+    call.finish(Outcome.OK)
+    await small_log.flush()
+
+    assert (await CallRecords(sqlite_database).find(call.intent.id, ADA)).request == large
+
+
+async def test_a_record_that_was_half_copied_when_we_died_is_the_only_one_lost(
+    sqlite_database: Database, journal_dir: Path, clock: FakeClock
+) -> None:
+    """After it there are zeros as far as room was reserved: no sign of damage."""
+    path = left_by_a_dead_process(journal_dir, clock, calls=3)
+    path.write_bytes(path.read_bytes()[:-4] + bytes(300_000))
+
+    kept = await replayed(sqlite_database, journal_dir, clock)
+
+    assert [record.outcome for record in kept] == [Outcome.OK, Outcome.OK, Outcome.INTERRUPTED]
+    assert list(journal_dir.iterdir()) == []
 
 
 async def test_a_journal_file_that_failed_is_not_trusted_again(

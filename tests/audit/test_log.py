@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tests.audit.conftest import intent
 from tests.conftest import FakeClock
-from valetkey.audit import log_repository
+from valetkey.audit import leaves as leaves_module
+from valetkey.audit import log_repository, repository
 from valetkey.audit.calls import CallLog
-from valetkey.audit.leaves import canonical, payload_hash
+from valetkey.audit.leaves import canonical, payload_hash, placed
 from valetkey.audit.merkle import leaf_hash, root_of
-from valetkey.audit.model import CallEnding, Everyone, Outcome
+from valetkey.audit.model import CallEnding, CallIntent, Everyone, Outcome
 from valetkey.audit.repository import CallRecords, insert_calls
 from valetkey.audit.trail import Trail
 from valetkey.store.database import Database
@@ -127,6 +130,29 @@ def test_a_canonical_record_is_what_rfc_8785_says() -> None:
     assert canonical(record) == (
         '{"Z":"é","_":9007199254740991,"a":-5,"peach":"€$\\u000f\\nA\'B\\"\\\\\\"/\x7f"}'.encode()
     )
+
+
+@given(texts=st.lists(st.text(max_size=30), min_size=9, max_size=9), payload=st.none() | st.binary(max_size=40))
+def test_the_leaf_of_a_call_is_the_canonical_record_of_its_row(texts: list[str], payload: bytes | None) -> None:
+    """Whoever verifies has the row, and makes the record from that."""
+    intent = CallIntent(
+        id="call_1", started_at=datetime(2026, 11, 22, 1, 2, 3, 4, tzinfo=UTC), organization_id="org_1",
+        person_id="per_1", client=texts[0], connector=texts[1], connection_id=texts[2], label=texts[3],
+        method=texts[4], tool=texts[5], day="2026-11-22", request_bytes=7, request=payload,
+    )  # fmt: skip
+    ending = CallEnding(
+        id="call_1", outcome=Outcome.OK, rule=texts[6], detail=texts[7], origin=texts[8], duration_us=9,
+        response=payload, response_bytes=3,
+    )  # fmt: skip
+
+    for on_postgresql in (False, True):
+        row = repository._row(intent, ending, on_postgresql=on_postgresql)
+        kind, reference, record = repository._leaf(row)
+
+        columns = dict(zip(repository._COLUMNS, row, strict=True))
+        expected = leaves_module.call_record(columns, started_at=1_795_309_323_000_004)
+        assert (kind, reference) == ("call", "call_1")
+        assert placed(record, 12345) == canonical({**expected, "seq": 12345})
 
 
 @pytest.mark.parametrize("value", [1.0, True, None, Outcome.OK, 2**53, ["x"], b"x"])

@@ -2,7 +2,7 @@
 
     begin    the intent goes to the journal; if it cannot, the call is not made (I4)
     finish   the ending goes to the journal, the record to the queue
-    writer   brings records into the database, up to 500 in one insert, and then lets go of the journal
+    writer   brings records into the database, many in one transaction, and then lets go of the journal
     start    replays the journals of processes that died: what was finished is written, what was not is `interrupted`
 
 A record's id is its key and is inserted once: replaying what the database has already changes nothing.
@@ -11,6 +11,7 @@ A record's id is its key and is inserted once: replaying what the database has a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from itertools import islice
 from pathlib import Path
@@ -27,8 +28,11 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import Conflict, NotRecorded
 from valetkey.store.database import Database
 
-_GATHER = 0.04  # seconds from the first finished call of a batch to its insert
+_GATHER = 0.04  # seconds from the first finished call of a batch to its transaction: it waits for company
+_BATCH = 1000  # records in one transaction
+_ROUND = 50  # what is over this is left for the next batch: few sizes of statements, each of which stays prepared
 _RETRY = 1.0
+_PATIENCE = 5.0  # seconds that a call waits for room in a full log
 _MOST_WAITING = 20_000
 _MOST_BYTES = 64 * 1024 * 1024  # of payloads kept in memory while the database does not take them
 _Frame = TypeVar("_Frame", CallIntent, CallEnding)
@@ -105,7 +109,7 @@ class CallLog:
         self._database = database
         self._directory = journal_dir
         self._journal = journal or Journal(journal_dir)
-        self._queue: deque[tuple[OpenCall, CallEnding, Segment | None]] = deque()
+        self._queue: deque[tuple[OpenCall, CallEnding, Segment | None, int]] = deque()
         self._open = 0
         self._bytes = 0
         self._taking = False
@@ -134,11 +138,25 @@ class CallLog:
             await self._writer
         await asyncio.to_thread(self._journal.close)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the database is so far behind that no call is begun now: `room` waits until it has caught up."""
+        return self._open + len(self._queue) >= _MOST_WAITING or self._bytes >= _MOST_BYTES
+
+    async def room(self) -> None:
+        """Returns when there is room for one more call, or after a few seconds: then `begin` says that there is none.
+
+        So a rush is slowed down to what the database takes, and not refused.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE), self._progress:
+                await self._progress.wait_for(lambda: not self.is_full)
+
     def begin(self, intent: CallIntent) -> OpenCall:
         """Writes the intent down; the call may be made when this returns. Raises `NotRecorded`: then it may not."""
         if not self._taking:
             raise NotRecorded("The call log is not open.")
-        if self._open + len(self._queue) >= _MOST_WAITING or self._bytes >= _MOST_BYTES:
+        if self.is_full:
             raise NotRecorded("The call log is full: the database does not keep up, or does not answer.")
         try:
             frame = _encode(intent)
@@ -163,19 +181,19 @@ class CallLog:
             # Not raised: see `finish`. If we die before the writer has run, the record will say `interrupted`.
             structlog.get_logger(__name__).error("a call's ending is not in the journal", reason=error.message)
         self._open -= 1
-        self._bytes += _payload_bytes(call.intent, ending)
-        self._queue.append((call, ending, segment))
-        if len(self._queue) >= repository.MOST_ROWS:
-            self._wake.set()
-        elif self._timer is None:
+        size = len(call.intent.request or b"") + len(ending.response or b"")
+        self._bytes += size
+        self._queue.append((call, ending, segment, size))
+        if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_GATHER, self._wake.set)
 
     async def flush(self) -> None:
         """Returns when every call finished so far is in the database."""
         until = self._written + len(self._queue)
-        self._wake.set()
         async with self._progress:
-            await self._progress.wait_for(lambda: self._written >= until)
+            while self._written < until:
+                self._wake.set()
+                await self._progress.wait()
 
     async def settle(self) -> None:
         """Returns when everything begun so far is on the disk: for calls of class medium and above, before the act."""
@@ -184,25 +202,34 @@ class CallLog:
     # --- the writer -------------------------------------------------------------------------------------------------
 
     async def _write_forever(self) -> None:
-        while not self._stop.is_set():
+        is_last = False
+        while not is_last:
             await self._wake.wait()
             self._wake.clear()
+            is_last = self._stop.is_set()
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            while self._queue:
-                if not await self._write_batch():
-                    if self._stop.is_set():
-                        return
+            # What is finished from here on waits for the next time, with its company.
+            waiting = len(self._queue)
+            while waiting:
+                size = min(waiting, _BATCH)
+                if await self._write_batch(size if is_last else size - size % _ROUND or size):
+                    waiting -= size
+                elif self._stop.is_set():
+                    return
+                else:
                     await asyncio.sleep(_RETRY)
             self._journal.tidy(idle=self._open == 0)
+            if self._queue and self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(_GATHER, self._wake.set)
 
-    async def _write_batch(self) -> bool:
-        """Brings up to 500 records into the database, and then lets go of their frames. Whether it succeeded."""
-        batch = list(islice(self._queue, repository.MOST_ROWS))
+    async def _write_batch(self, size: int) -> bool:
+        """Brings `size` records into the database, and then lets go of their frames. Whether it succeeded."""
+        batch = list(islice(self._queue, size))
         try:
             async with self._database.write() as tx:
-                calls = [(call.intent, ending) for call, ending, _ in batch]
+                calls = [(call.intent, ending) for call, ending, _, _ in batch]
                 await repository.insert_calls(tx, calls, again=self._may_be_there)
         except Exception as error:  # noqa: BLE001 – the record itself: a writer that ended would end every call
             self._may_be_there = True  # the commit may have been what failed, and may have worked all the same
@@ -211,9 +238,9 @@ class CallLog:
         self._may_be_there = False
         async with self._progress:
             self._written += len(batch)
-            for call, ending, segment in batch:
+            for call, _, segment, size in batch:
                 self._queue.popleft()
-                self._bytes -= _payload_bytes(call.intent, ending)
+                self._bytes -= size
                 call.segment.waiting -= 1
                 if segment is not None:
                     segment.waiting -= 1
@@ -263,17 +290,13 @@ async def _read(path: Path, begun: dict[str, CallIntent], ended: dict[str, CallE
     if is_damaged(rest):
         log.error("a journal is damaged in the middle; kept as .damaged", file=path.name, unread_bytes=len(rest))
         return False
-    if rest:
+    if rest.strip(b"\0"):
         log.warning("a journal ends in a torn record", file=path.name, bytes=len(rest))
     return True
 
 
 def _interrupted(intent: CallIntent) -> CallEnding:
     return CallEnding(id=intent.id, outcome=Outcome.INTERRUPTED, detail="The hub stopped while the call was out.")
-
-
-def _payload_bytes(intent: CallIntent, ending: CallEnding) -> int:
-    return len(intent.request or b"") + len(ending.response or b"")
 
 
 def _well_formed(value: _Frame) -> _Frame:

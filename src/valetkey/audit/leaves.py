@@ -11,11 +11,42 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 import orjson
 
 CALL, EVENT, DELETION = "call", "event", "deletion"
-Leaf = tuple[str, str, Mapping[str, str | int]]
-"""Kind, reference and record of what is to be appended."""
+_encode = msgspec.json.Encoder().encode
+
+
+class CallLeaf(msgspec.Struct, gc=False):
+    """The record of a call. One is made per call, so it is a struct whose fields stand as canonical JSON sorts them."""
+
+    client: str
+    connection_id: str
+    connector: str
+    day: str
+    detail: str
+    duration_us: int
+    id: str
+    kind: str
+    label: str
+    method: str
+    organization_id: str
+    origin: str
+    outcome: str
+    person_id: str
+    request: str
+    request_bytes: int
+    response: str
+    response_bytes: int
+    rule: str
+    seq: int
+    started_at: int
+    tool: str
+
+
+Leaf = tuple[str, str, Mapping[str, str | int] | CallLeaf]
+"""Kind, reference and record of what is to be appended; its place in the log, `seq`, is added when it is."""
 _LARGEST = 2**53 - 1  # beyond it, an I-JSON number is not the same everywhere
 
 
@@ -29,6 +60,14 @@ def canonical(record: Mapping[str, str | int]) -> bytes:
             raise TypeError("a record of the log holds texts and whole numbers only")
     # Keys are ours and ASCII, where code points sort as RFC 8785's UTF-16 units do.
     return orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+
+
+def placed(record: Mapping[str, str | int] | CallLeaf, seq: int) -> bytes:
+    """The canonical record of what stands at `seq` in the log."""
+    if isinstance(record, CallLeaf):
+        record.seq = seq
+        return _encode(record)
+    return canonical({**record, "seq": seq})
 
 
 def call_record(columns: Mapping[str, Any], *, started_at: int) -> dict[str, str | int]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from valetkey.audit.leaves import Leaf, canonical
+from valetkey.audit.leaves import Leaf, placed
 from valetkey.audit.merkle import Frontier, leaf_hash
 from valetkey.store.schema import trail_head, trail_leaf
 
@@ -33,16 +33,11 @@ async def append(tx: AsyncConnection, frontier: Frontier, records: Sequence[Leaf
     """Appends a leaf for each record. `frontier` is from `lock_head` of the same transaction."""
     if not records:
         return
-    rows: list[Any] = []
-    for kind, reference, record in records:
-        written = canonical({**record, "seq": frontier.size})
-        leaf = leaf_hash(written)
-        rows.append((frontier.size, kind, reference, leaf, written))
-        frontier.append(leaf)
     on_postgresql = tx.dialect.name == "postgresql"
-    for some in _in_sizes(rows):
-        values = tuple(value for row in some for value in row)
-        await tx.exec_driver_sql(_statement(len(some), on_postgresql=on_postgresql), values)
+    for some in _in_sizes(records):  # also made in portions: the event loop has other things to do in between
+        rows = [_row(frontier, record) for record in some]
+        values = tuple(chain.from_iterable(rows))
+        await tx.exec_driver_sql(_statement(len(rows), on_postgresql=on_postgresql), values)
     await tx.execute(
         update(trail_head).where(trail_head.c.id == 1).values(size=frontier.size, peaks=frontier.to_bytes())
     )
@@ -52,6 +47,15 @@ async def find_head(tx: AsyncConnection) -> Frontier:
     """The log as it stands, for reading."""
     head = (await tx.execute(select(trail_head.c.size, trail_head.c.peaks).where(trail_head.c.id == 1))).one()
     return Frontier.from_bytes(head.size, bytes(head.peaks))
+
+
+def _row(frontier: Frontier, leaf: Leaf) -> tuple[Any, ...]:
+    kind, reference, record = leaf
+    seq = frontier.size
+    written = placed(record, seq)
+    hashed = leaf_hash(written)
+    frontier.append(hashed)
+    return seq, kind, reference, hashed, written
 
 
 async def find_hashes(tx: AsyncConnection, size: int) -> list[bytes]:
@@ -72,9 +76,9 @@ async def find_known(tx: AsyncConnection, kind: str, references: Sequence[str]) 
     return set((await tx.execute(query)).scalars())
 
 
-def _in_sizes(rows: list[Any]) -> Iterator[list[Any]]:
-    left = iter(rows)
-    count = len(rows)
+def _in_sizes(records: Sequence[Leaf]) -> Iterator[list[Leaf]]:
+    left = iter(records)
+    count = len(records)
     while count:
         size = next(size for size in _SIZES if size <= count)
         yield list(islice(left, size))

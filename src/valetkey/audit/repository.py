@@ -16,8 +16,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.audit import log_repository
-from valetkey.audit.leaves import CALL, DELETION, EVENT, Leaf, event_record
-from valetkey.audit.leaves import call_record as leaf_of_call
+from valetkey.audit.leaves import CALL, DELETION, EVENT, CallLeaf, Leaf, event_record, payload_hash
 from valetkey.audit.merkle import Frontier
 from valetkey.audit.model import CallEnding, CallIntent, CallRecord, Everyone, OfPerson, Outcome, Scope, TrailEvent
 from valetkey.kernel.errors import NotFound
@@ -45,23 +44,32 @@ async def insert_calls(
     if again:
         known = await log_repository.find_known(tx, CALL, [intent.id for intent, _ in calls])
         calls = [call for call in calls if call[0].id not in known]
-    rows = [_row(intent, ending, on_postgresql=on_postgresql) for intent, ending in calls]
-    leaves = [_leaf(intent, row) for (intent, _), row in zip(calls, rows, strict=True)]
-    at = inserted = 0
-    while at < len(rows):
-        size = next(size for size in _SIZES if size <= len(rows) - at)
-        values = tuple(chain.from_iterable(rows[at : at + size]))
+    rows: list[tuple[Any, ...]] = []
+    inserted = 0
+    while len(rows) < len(calls):  # in portions: the event loop has other things to do in between
+        size = next(size for size in _SIZES if size <= len(calls) - len(rows))
+        some = [_row(*call, on_postgresql=on_postgresql) for call in calls[len(rows) : len(rows) + size]]
+        values = tuple(chain.from_iterable(some))
         inserted += (await tx.exec_driver_sql(_statement(size, on_postgresql=on_postgresql), values)).rowcount
-        at += size
-    if inserted != len(rows):  # some were there before, and so were their leaves
-        known = await log_repository.find_known(tx, CALL, [row[0] for row in rows])
-        leaves = [leaf for leaf in leaves if leaf[1] not in known]
+        rows += some
+    known_now = set() if inserted == len(rows) else await log_repository.find_known(tx, CALL, [row[0] for row in rows])
+    # Some were there before, and so were their leaves.
+    leaves = [_leaf(row) for row in rows if row[0] not in known_now]
     await log_repository.append(tx, log, leaves)
 
 
-def _leaf(intent: CallIntent, row: tuple[Any, ...]) -> Leaf:
-    started_at = (intent.started_at - _EPOCH) // _MICROSECOND
-    return CALL, intent.id, leaf_of_call(dict(zip(_COLUMNS, row, strict=True)), started_at=started_at)
+def _leaf(row: tuple[Any, ...]) -> Leaf:
+    """As `leaves.call_record` makes it of the same row."""
+    (
+        id, at, organization_id, person_id, client, connector, connection_id, label, method, tool, outcome, rule,
+        detail, origin, duration_us, request_bytes, response_bytes, day, request, response,
+    ) = row  # fmt: skip
+    record = CallLeaf(
+        client, connection_id, connector, day, detail, duration_us, id, CALL, label, method, organization_id, origin,
+        outcome, person_id, payload_hash(request), request_bytes, payload_hash(response), response_bytes, rule, 0,
+        at if isinstance(at, int) else (at - _EPOCH) // _MICROSECOND, tool,
+    )  # fmt: skip
+    return CALL, id, record
 
 
 @functools.cache
@@ -103,8 +111,9 @@ def _row(intent: CallIntent, ending: CallEnding, *, on_postgresql: bool) -> tupl
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def _fit(text: str, limit: int) -> str:
-    """PostgreSQL takes neither what is too long nor U+0000."""
+    """PostgreSQL takes neither what is too long nor U+0000. Remembered: most texts come again with the next call."""
     return text if len(text) <= limit and "\0" not in text else text[:limit].replace("\0", "�")
 
 

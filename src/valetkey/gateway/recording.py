@@ -106,7 +106,9 @@ class Records:
     def open_now(
         self, who: Principal, door: Door, account: Account | None, *, method: str, tool: str, request: bytes
     ) -> Record | None:
-        """As `open`, when the person's key of the day is at hand; `None` means *use `open`*."""
+        """As `open`, when the person's key of the day is at hand and the log has room; `None` means *use `open`*."""
+        if self._log.is_full:
+            return None
         now = self._clock.now()
         key = self._keys.key_now(who.person_id, now.date().isoformat())
         return self._begin(who, door, account, method, tool, request, now, key) if key is not None else None
@@ -118,6 +120,7 @@ class Records:
 
         Raises `NotRecorded` when it cannot be written, or not be sealed: nothing is kept in clear instead.
         """
+        await self._log.room()
         now = self._clock.now()
         try:
             key = await self._keys.key(who.person_id, who.organization_id, now.date().isoformat())

@@ -5,24 +5,28 @@ An identifier is not a secret and proves nothing; a token is one and is stored o
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 
+from valetkey.kernel.randomness import Pieces
 from valetkey.kernel.secret import Secret
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32, as in ULID
-
-
-# Two digits at a time: an id is made for each call, and a loop over single digits was a tenth of its cost.
-_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-_SHIFTS = range(120, -10, -10)
+_DIGIT_OF_BYTE = bytes(ord(_ALPHABET[byte % 32]) for byte in range(256))  # 256 is 8 times 32: each as likely
+_draw = Pieces(16)
+_time = (0, "")
+"""The last millisecond an id was made in, and its ten digits: an id is made for each call, many in one of them."""
 
 
 def new_id(prefix: str) -> str:
     """`prefix_` and 26 characters: 48 bits of milliseconds, then 80 random bits (the ULID layout)."""
-    number = time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big")
-    return f"{prefix}_{''.join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])}"
+    global _time  # derived, and the same for everybody: no state
+    millisecond, digits = _time
+    now = time.time_ns() // 1_000_000
+    if now != millisecond:
+        digits = "".join([_ALPHABET[now >> shift & 31] for shift in range(45, -5, -5)])
+        _time = (now, digits)
+    return f"{prefix}_{digits}{_draw().translate(_DIGIT_OF_BYTE).decode()}"
 
 
 def new_token(prefix: str) -> Secret:

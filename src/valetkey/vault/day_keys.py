@@ -6,7 +6,6 @@ nothing else. `audit` gets sealed payloads only.
 
 from __future__ import annotations
 
-import os
 import re
 from collections import OrderedDict
 from contextlib import suppress
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput
+from valetkey.kernel.randomness import Pieces
 from valetkey.store.notify import EVERYTHING, Notifications
 from valetkey.vault import repository
 from valetkey.vault.broker import SHREDDED
@@ -30,6 +30,7 @@ _BODY_AT = len(_MAGIC) + NONCE_SIZE
 _SUBJECT = "log:"
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _KEPT = 10_000
+_nonce = Pieces(NONCE_SIZE)
 _KEPT_SECONDS = 60.0
 
 
@@ -45,7 +46,7 @@ class DayKey:
 
     def seal(self, plaintext: bytes, *, about: str) -> bytes:
         """`plaintext` sealed; `about` says what it is (a call's id and which half) and must be given to open it."""
-        nonce = os.urandom(NONCE_SIZE)
+        nonce = _nonce()
         return _MAGIC + nonce + self._cipher.encrypt(nonce, plaintext, self._context + about.encode())
 
     def open(self, sealed: bytes, *, about: str) -> bytes:
