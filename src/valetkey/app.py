@@ -230,6 +230,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         public_url=settings.public_url,
         hosts=_own_hosts(settings),
         search_above=settings.search_above,
+        database=database,
     )
     introductions.gateway = gateway
     introductions.calls = ground.outbound.calls

@@ -254,6 +254,7 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         profiles=profiles, permissions=permissions, credentials=credentials, day_keys=day_keys,
         call_log=call_log, upstreams=upstreams, notifications=notifications, clock=clock, parse_url=read_url,
         public_url=f"http://localhost:{port}", hosts=[f"localhost:{port}", f"127.0.0.1:{port}"], patience=0.3,
+        database=database,
     )  # fmt: skip
     config = uvicorn.Config(
         Starlette(routes=gateway.routes()), lifespan="off",

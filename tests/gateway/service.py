@@ -70,6 +70,7 @@ class Service:
         self.as_stream = False
         self.on_call: OnCall = _echo
         self.on_anything: Callable[[Seen], Awaitable[Answer | None]] = _nothing
+        self.on_listen: Callable[[Seen], Awaitable[Answer]] = _no_stream
         self.port = 0
         self.lost: list[Seen] = []
         self._server: asyncio.Server | None = None
@@ -134,6 +135,8 @@ class Service:
             return given
         if self.accepted and seen.token not in self.accepted:
             return Answer(b"no", 401, [("www-authenticate", 'Bearer error="invalid_token"')], "text/plain")
+        if seen.method == "GET":
+            return await self.on_listen(seen)
         message = seen.message
         if "id" not in message or "method" not in message:
             return Answer(status=202)
@@ -188,6 +191,10 @@ class Service:
 
 async def _nothing(_seen: Seen) -> Answer | None:
     return None
+
+
+async def _no_stream(_seen: Seen) -> Answer:
+    return Answer(status=405)
 
 
 async def _echo(_seen: Seen, params: dict[str, Any]) -> bytes:

@@ -12,7 +12,10 @@ import msgspec
 
 
 class Outcome(StrEnum):
-    """How a call ended. `interrupted` is written at the next start for a call that was cut off by a crash."""
+    """How a call ended. `interrupted` is written at the next start for a call that was cut off by a crash.
+
+    `input_required`: the service asked something first; the call with the answers has a record of its own.
+    """
 
     OK = "ok"
     TOOL_ERROR = "tool_error"
@@ -26,6 +29,7 @@ class Outcome(StrEnum):
     TOO_LARGE = "too_large"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    INPUT_REQUIRED = "input_required"
 
 
 class CallIntent(msgspec.Struct, frozen=True, array_like=True, tag=1, kw_only=True, gc=False):

@@ -14,20 +14,28 @@ from valetkey.connections.step_up import MoreNeeded
 from valetkey.directory.model import Tool
 from valetkey.gateway import answers
 from valetkey.gateway.accounts import Accounts
+from valetkey.gateway.continuation import Continuations, More, StateRefused, Turn, Undeclared, Waiting, checked
 from valetkey.gateway.listing import Listings
 from valetkey.gateway.model import Account, Client, Door, Meant, Notify, Said
 from valetkey.gateway.recording import Record, Records, outcome_of
-from valetkey.gateway.tickets import Tickets
+from valetkey.gateway.tickets import CallTickets, Tickets
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, Refused, TooMany, ValetkeyError, VaultFailed
 from valetkey.policy.decide import UNKNOWN_TOOL, decide
 from valetkey.policy.model import Effect, Permission
 from valetkey.protocol import headers, translate
-from valetkey.protocol.errors import HEADER_MISMATCH
+from valetkey.protocol.asks import NOT_ANSWERED, required_capabilities
+from valetkey.protocol.errors import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    MISSING_CLIENT_CAPABILITY,
+    URL_ELICITATION_REQUIRED,
+)
 from valetkey.protocol.messages import ToolCall, call_params
 from valetkey.upstream.client import Upstreams
-from valetkey.upstream.model import Carried, Forbidden403, Unauthorized
+from valetkey.upstream.model import NOBODY, Asker, Carried, Forbidden403, Relay, TicketFor, Unauthorized
+from valetkey.upstream.streamable_http import Headers
 
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """A list as young as this is believed when it does not have a tool."""
@@ -57,6 +65,7 @@ class Calls:
         tickets: Tickets,
         upstreams: Upstreams,
         records: Records,
+        continuations: Continuations,
         *,
         clock: Clock,
         public_url: str,
@@ -67,6 +76,7 @@ class Calls:
         self._tickets = tickets
         self._upstreams = upstreams
         self._records = records
+        self._continuations = continuations
         self._clock = clock
         self._public_url = public_url
 
@@ -160,20 +170,50 @@ class Calls:
         notify: Notify,
     ) -> Carried:
         call = asked if asked.name == meant.name else msgspec.structs.replace(asked, name=meant.name)
-        target, tickets = meant.account.target, self._tickets.of(meant.account, who.person_id, record)
-        ticket = tickets.now() or await tickets()
-        if meant.tool is None:  # connected, and yet its tools cannot be seen: nothing was switched on either
-            raise Refused("This connection's tools could not be listed.", rule=UNKNOWN_TOOL, path=meant.account.page)
+        account, tickets = meant.account, self._tickets.of(meant.account, who.person_id, record)
+        if meant.tool is None:  # its tools cannot be seen, and nothing was switched on either
+            await tickets()  # if it is not connected at all, that is what has to be said
+            raise Refused("This connection's tools could not be listed.", rule=UNKNOWN_TOOL, path=account.page)
         params = self._params(client, meant.tool, asked, sent) if headers.ANNOTATION in meant.tool.raw else ()
+        if not client.asks and asked.answered is NOT_ANSWERED:  # nobody can be asked anything, nor was
+            carried = await self._send(account, call, params, tickets, tickets, notify, NOBODY)
+        else:
+
+            async def send(asker: Asker, more: More, further: TicketFor, relay: Relay) -> Carried:
+                rest = {**call.rest, **{key: msgspec.Raw(raw) for key, raw in more.items()}}
+                with_more = msgspec.structs.replace(call, rest=rest) if more else call
+                return await self._send(account, with_more, params, tickets, further, relay, asker)
+
+            about = call_params(call.name, call.arguments, b"", {})
+            turn = Turn(
+                who, client, account, "tools/call", about, asked.answered, asked.progress_token, tickets, notify
+            )
+            carried = await self._continuations.carry(turn, send)
+        if carried.error or carried.missed:
+            checked(carried, client, account.connector.name)
+        return carried
+
+    async def _send(
+        self,
+        account: Account,
+        call: ToolCall,
+        params: Headers,
+        tickets: CallTickets,
+        further: TicketFor,
+        relay: Relay,
+        asker: Asker,
+    ) -> Carried:
+        """Calls with the person's own credential, and once more with a renewed one after a 401 (CON-24)."""
+        ticket = tickets.now() or await tickets()
         try:
             return await self._upstreams.call(
-                target, call, params=params, ticket=ticket, further_tickets=tickets, relay=notify
+                account.target, call, params=params, ticket=ticket, further_tickets=further, relay=relay, asker=asker
             )
         except Unauthorized as error:
             ticket = await tickets.renewed(ticket, error)
         try:
             return await self._upstreams.call(
-                target, call, params=params, ticket=ticket, further_tickets=tickets, relay=notify
+                account.target, call, params=params, ticket=ticket, further_tickets=further, relay=relay, asker=asker
             )
         except Unauthorized as error:
             raise await tickets.given_up() from error
@@ -194,6 +234,9 @@ class Calls:
     # --- the answer ---------------------------------------------------------------------------------------------------
 
     def _render(self, client: Client, meant: Meant, carried: Carried, record: Record) -> Said:
+        if isinstance(carried, Waiting):  # the client has to answer something first
+            record.end(Outcome.INPUT_REQUIRED, response=carried.result or carried.error)
+            return Said(result=carried.result, error=carried.error, code=URL_ELICITATION_REQUIRED)
         if carried.error:
             relayed = translate.error(carried.error, version=client.version)
             record.end(Outcome.PROTOCOL_ERROR, detail=f"error {relayed.code}", response=carried.error)
@@ -224,6 +267,10 @@ class Calls:
         match error:
             case _Mismatch():
                 return answers.failure(HEADER_MISMATCH, error.message)
+            case StateRefused():
+                return answers.failure(INVALID_PARAMS, error.message)
+            case Undeclared(capabilities=missing) if client.is_modern:
+                return answers.failure(MISSING_CLIENT_CAPABILITY, error.message, required_capabilities(missing))
             case Refused(rule=rule) if rule == UNKNOWN_TOOL:
                 return answers.unknown_tool(asked.name)
             case NotConnected():

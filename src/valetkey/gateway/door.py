@@ -12,20 +12,26 @@ from valetkey.connections.model import Connection
 from valetkey.gateway.accounts import Accounts, Connectors, Profiles, ReadsUrls, Snapshots
 from valetkey.gateway.authenticate import Authenticates, Gate
 from valetkey.gateway.call import Calls, Permissions
+from valetkey.gateway.continuation import Continuations
 from valetkey.gateway.endpoint import Endpoint
 from valetkey.gateway.exchange import Exchange
 from valetkey.gateway.front import House
 from valetkey.gateway.listing import PATIENCE, Listings
 from valetkey.gateway.model import Connections, Credentials, Door
-from valetkey.gateway.recording import FindsDayKeys, Records
+from valetkey.gateway.questions import Questions
+from valetkey.gateway.recording import Records
 from valetkey.gateway.search import SEARCH_ABOVE, ToolSearch
 from valetkey.gateway.single import Ran, run_once
+from valetkey.gateway.spent import Spent
 from valetkey.gateway.tickets import Tickets
 from valetkey.gateway.welcome import Welcome
 from valetkey.identity.model import Principal, Role
 from valetkey.kernel.clock import Clock
+from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
+from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.handles import Handles
 
 
 class Gateway:
@@ -41,7 +47,7 @@ class Gateway:
         profiles: Profiles,
         permissions: Permissions,
         credentials: Credentials,
-        day_keys: FindsDayKeys,
+        day_keys: DayKeys,
         call_log: CallLog,
         upstreams: Upstreams,
         notifications: Notifications,
@@ -49,9 +55,11 @@ class Gateway:
         parse_url: ReadsUrls,
         public_url: str,
         hosts: Iterable[str],
+        database: Database,
         patience: float = PATIENCE,
         search_above: int = SEARCH_ABOVE,
     ) -> None:
+        hosts = tuple(hosts)
         accounts = Accounts(
             connections, connectors, snapshots, profiles, notifications, clock=clock, parse_url=parse_url
         )
@@ -60,12 +68,28 @@ class Gateway:
         self._upstreams = upstreams
         self.listings = Listings(accounts, upstreams, tickets, records, clock=clock, patience=patience)
         self._accounts = accounts
+        self.continuations = Continuations(
+            upstreams,
+            Handles(day_keys, clock=clock),
+            Spent(database, clock=clock),
+            Questions(hosts=hosts, parse_url=parse_url),
+            clock=clock,
+        )
         self._calls = calls = Calls(
-            accounts, self.listings, permissions, tickets, upstreams, records, clock=clock, public_url=public_url
+            accounts,
+            self.listings,
+            permissions,
+            tickets,
+            upstreams,
+            records,
+            self.continuations,
+            clock=clock,
+            public_url=public_url,
         )
         self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
         search = ToolSearch(calls, self.listings, accounts, records, clock=clock, above=search_above)
         self.exchange = Exchange(search, self.listings, accounts, Welcome(accounts, public_url=public_url))
+        self.exchange.asked = self.continuations.asked
         self.endpoint = Endpoint(self.gate, self.exchange)
         self.house = House(self.gate, self.exchange)
 
@@ -104,10 +128,12 @@ class Gateway:
 
     async def connection_ended(self, connection_id: str) -> None:
         """A connection was disconnected: forget the session that was held with its service."""
+        self.continuations.parked.release(connection_id)
         await self._upstreams.close(connection_id)
 
     async def stop(self) -> None:
         """Ends what is still under way, before the rooms below are closed."""
         await self.endpoint.stop()
         await self.listings.stop()
+        await self.continuations.stop()
         await self._upstreams.stop()

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from valetkey.gateway.accounts import Accounts
+from valetkey.gateway.asked import Asked
 from valetkey.gateway.authenticate import refusal
 from valetkey.gateway.listing import PARTIAL, Listings
 from valetkey.gateway.model import Client, Door, Head, Notify, Reply, Said
@@ -86,6 +87,7 @@ class Exchange:
         self._accounts = accounts
         self._welcome = welcome
         self._open: dict[tuple[str, bytes, bytes], Stop] = {}
+        self.asked = Asked()
 
     async def answer(self, who: Principal, door: Door, head: Head, body: bytes, notify: Notify, stop: Stop) -> Reply:
         """The reply to one POST. `stop` cancels this very exchange, which a legacy client may ask for in another POST.
@@ -146,7 +148,8 @@ class Exchange:
         if client is None:
             return refusal(404, "There is no such session. Initialize a new one.")
         session = head.fields.get(headers.SESSION, b"")
-        if isinstance(message, Response):
+        if isinstance(message, Response):  # one that answers nothing is taken, too: it may be late
+            self.asked.hear(who.person_id, session, message)
             return _ACCEPTED
         if isinstance(message, Notification):
             if message.method == "notifications/cancelled":

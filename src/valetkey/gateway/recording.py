@@ -42,7 +42,7 @@ class FindsDayKeys(Protocol):
 class Record:
     """The open record of one call. Say how it ended with `end`; leaving the context without that is a failure."""
 
-    __slots__ = ("_key", "_open", "id", "origin")
+    __slots__ = ("_key", "_open", "continues", "id", "origin")
 
     def __init__(self, open_call: OpenCall, key: DayKey) -> None:
         self._open = open_call
@@ -50,11 +50,15 @@ class Record:
         self.id = open_call.intent.id
         self.origin = ""
         """Where a credential went with this call; empty while it went nowhere."""
+        self.continues = ""
+        """The id of the record of the request to whose question this one brings the answer."""
 
     def end(
         self, outcome: Outcome, *, rule: str = "", detail: str = "", response: bytes = b"", response_bytes: int = 0
     ) -> None:
         """Closes the record. `response` is sealed here; `response_bytes` is for what is too large to keep."""
+        if self.continues:
+            detail = f"continues {self.continues}{': ' if detail else ''}{detail}"
         sealed = self._key.seal(response, about=f"{self.id}:response") if response else None
         self._open.finish(
             outcome,

@@ -13,8 +13,13 @@ from typing import Final
 
 import msgspec
 
-from valetkey.protocol.errors import INVALID_PARAMS, Rejected
-from valetkey.protocol.jsonrpc import members
+from valetkey.protocol.errors import (
+    INVALID_PARAMS,
+    MISSING_CLIENT_CAPABILITY,
+    URL_ELICITATION_REQUIRED,
+    Rejected,
+)
+from valetkey.protocol.jsonrpc import error_object, members, read_error
 from valetkey.protocol.versions import LEGACY
 
 ELICITATION: Final = "elicitation/create"
@@ -160,9 +165,9 @@ def needed(question: Question) -> Asks:
     return Asks.NOTHING
 
 
-def required_capabilities(asks: Asks) -> bytes:
-    """`data` of error -32021: the capabilities that were missing."""
-    return b'{"requiredCapabilities":%b}' % declaration(asks)
+def required_capabilities(capabilities: bytes) -> bytes:
+    """`data` of error -32021: the capabilities that were missing, from their raw object."""
+    return b'{"requiredCapabilities":%b}' % capabilities
 
 
 # --- `input_required` ---------------------------------------------------------------------------------------------
@@ -202,6 +207,60 @@ def read_required(result: bytes) -> Required | None:
         return None
     questions = {key: Question(one.method, bytes(one.params)) for key, one in found.requests.items()}
     return Required(questions, state)
+
+
+class _Page(msgspec.Struct, gc=False):
+    url: str
+    message: str = ""
+
+
+class _Pages(msgspec.Struct, gc=False):
+    elicitations: list[_Page]
+
+
+_decode_pages = msgspec.json.Decoder(_Pages).decode
+
+
+def read_required_error(error: bytes) -> Mapping[str, Question] | None:
+    """The pages to be opened first, out of error -32042 of 2025-11-25; `None` for any other error, or a broken one."""
+    try:
+        found = read_error(error)
+        if found.code != URL_ELICITATION_REQUIRED:
+            return None
+        pages = _decode_pages(found.data).elicitations
+    except (Rejected, msgspec.MsgspecError):
+        return None
+    if not 0 < len(pages) <= MAX_QUESTIONS:
+        return None
+    return {
+        f"page_{number}": Question(ELICITATION, _encode({"mode": "url", "message": page.message, "url": page.url}))
+        for number, page in enumerate(pages, 1)
+    }
+
+
+def required_error(questions: Iterable[Question]) -> bytes:
+    """Error -32042 with these pages."""
+    pages = b",".join(one.params for one in questions)
+    return error_object(URL_ELICITATION_REQUIRED, "Pages have to be opened first.", b'{"elicitations":[%b]}' % pages)
+
+
+class _Capabilities(msgspec.Struct, gc=False):
+    required: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"{}"), name="requiredCapabilities")
+
+
+_decode_capabilities = msgspec.json.Decoder(_Capabilities).decode
+
+
+def read_missing(error: bytes) -> bytes | None:
+    """The capabilities (raw object) that error -32021 wants; `None` for any other error."""
+    try:
+        found = read_error(error)
+        if found.code != MISSING_CLIENT_CAPABILITY:
+            return None
+        required = _decode_capabilities(found.data or b"{}").required
+    except (Rejected, msgspec.MsgspecError):
+        return None
+    return bytes(required) if _is_object(required) else b"{}"
 
 
 def required_result(questions: Mapping[str, Question], state: str) -> bytes:

@@ -167,6 +167,12 @@ def request_message(id: int, method: str, params: bytes) -> bytes:
     return b'{"jsonrpc":"2.0","id":%d,"method":"%b","params":%b}' % (id, method.encode(), params)
 
 
+def raw_request_message(id: bytes, method: str, params: bytes) -> bytes:
+    """A request with a raw id; `params` is raw JSON or empty."""
+    tail = b',"params":%b' % params if params else b""
+    return b'{"jsonrpc":"2.0","id":%b,"method":"%b"%b}' % (id, method.encode(), tail)
+
+
 def notification_message(method: str, params: bytes = b"") -> bytes:
     """A notification; `params` is raw JSON or empty."""
     if params:

@@ -213,7 +213,7 @@ class Upstreams:
             self._say_farewell(target, session, request.id, tickets)
             raise
         response = legacy.accepted(heard, session).response
-        return Carried(Era.LEGACY, response.result, response.error)
+        return Carried(Era.LEGACY, response.result, response.error, heed.missed)
 
     async def _carry_legacy_asking(self, session: Session, errand: Errand) -> Carried:
         """The same for a client that can be asked; the server may do so on the call's stream or on the standing one."""

@@ -12,7 +12,7 @@ import msgspec
 
 from valetkey.net.limits import Limits
 from valetkey.net.model import Answer
-from valetkey.protocol.asks import Question, Told
+from valetkey.protocol.asks import Asks, Question, Told, needed
 from valetkey.protocol.errors import INTERNAL_ERROR
 from valetkey.protocol.jsonrpc import Notification, Request, error_object, members, notification_message
 from valetkey.protocol.onward import Onward
@@ -62,6 +62,7 @@ class Heed(msgspec.Struct, gc=False, eq=False):
     request_id: int
     session: Session | None
     requests: int = 0
+    missed: Asks = Asks.NOTHING
     asked: dict[bytes, asyncio.Task[None]] | None = None
 
     async def __call__(self, message: Notification | Request) -> None:
@@ -84,7 +85,10 @@ class Heed(msgspec.Struct, gc=False, eq=False):
 
     async def _asked(self, request: Request, session: Session) -> None:
         """A question is put to the client beside the stream, which is read on: others may come, or it be withdrawn."""
-        if not self.errand.asker.asks or request.method == "ping":
+        question = Question(request.method, request.params)
+        wanted = needed(question)
+        if not wanted or wanted & ~self.errand.asker.asks:
+            self.missed |= wanted & ~self.errand.asker.asks
             if self.requests <= MAX_DECLINES:
                 await self._answer(request, session, declined(request))
             return
@@ -95,11 +99,11 @@ class Heed(msgspec.Struct, gc=False, eq=False):
         if len(self.asked) >= MAX_ASKED:
             await self._answer(request, session, Told(error=_TOO_MANY))
             return
-        task = asyncio.get_running_loop().create_task(self._put(request, session))
+        task = asyncio.get_running_loop().create_task(self._put(request, question, session))
         self.asked[request.id] = task
 
-    async def _put(self, request: Request, session: Session) -> None:
-        told = await self.errand.asker(Question(request.method, request.params))
+    async def _put(self, request: Request, question: Question, session: Session) -> None:
+        told = await self.errand.asker(question)
         await self._answer(request, session, told)
         if self.asked is not None:
             self.asked.pop(request.id, None)

@@ -61,6 +61,8 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
     era: Era
     result: bytes
     error: bytes
+    missed: Asks = Asks.NOTHING
+    """What the server asked within the call and the client had not declared."""
 
 
 @dataclass(frozen=True, slots=True)
