@@ -18,6 +18,7 @@ CHECKS = {
     "lint": ["ruff", "check", "-q", "."],
     "types": ["mypy"],
     "contracts": ["lint-imports"],
+    "security": ["bandit", "-q", "-r", "src", "-c", "pyproject.toml"],
 }
 
 

@@ -81,7 +81,8 @@ def _statement(rows: int, *, on_postgresql: bool) -> str:
         marks = (", ".join("?" * width) for _ in range(rows))
     places = ", ".join(f"({row})" for row in marks)
     # Only our own column names and placeholders are put together here.
-    return f"insert into call_record ({', '.join(_COLUMNS)}) values {places} on conflict do nothing"  # noqa: S608
+    names = ", ".join(_COLUMNS)
+    return f"insert into call_record ({names}) values {places} on conflict do nothing"  # nosec B608 # noqa: S608 – ours
 
 
 def _row(intent: CallIntent, ending: CallEnding, *, on_postgresql: bool) -> tuple[Any, ...]:
