@@ -27,6 +27,7 @@ from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.unfinished import count_unfinished
+from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Against, Report, verify
 from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
@@ -256,6 +257,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             disconnecting=room.disconnecting,
             trace=room.trace,
             calls=calls,
+            uses=Uses(database),
             day_keys=day_keys,
             trail=trail,
         ),
@@ -298,6 +300,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             disconnecting=room.disconnecting,
             trace=room.trace,
             calls=calls,
+            uses=Uses(database),
             day_keys=day_keys,
             trail=trail,
             trail_log=TrailLog(

@@ -24,6 +24,7 @@ from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
+from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Against, Report, verify
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt, State
@@ -116,6 +117,7 @@ class Hub:
             disconnecting=self.elsewhere,
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),
+            uses=Uses(database),
             day_keys=None,  # type: ignore[arg-type]  # only the tests of contents give keys
             trail=trail,
             trail_log=None,  # type: ignore[arg-type]  # only the tests of the log give it

@@ -65,6 +65,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/connections/{connection_id}"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),
     ("DELETE", "/connections/{connection_id}"): Row(Scope.CONNECTIONS_WRITE, 204, 204, 404, 404),
     ("POST", "/connections/{connection_id}/disconnect"): Row(Scope.CONNECTIONS_WRITE, 200, 200, 404, 404, {}),
+    ("GET", "/connections/{connection_id}/uses"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),
     ("GET", "/connections/{connection_id}/trace"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),
     ("GET", "/connections/{connection_id}/tools"): Row(Scope.CONNECTIONS_READ, 403, 200, 404, 404),
     ("POST", "/connections/{connection_id}/tools"): Row(Scope.PERMISSIONS_WRITE, 403, 200, 404, 404, {"off": ["list"]}),

@@ -21,6 +21,7 @@ from valetkey.audit.calls import CallLog
 from valetkey.audit.model import CallIntent, Outcome
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
+from valetkey.audit.uses import Uses
 from valetkey.connections.model import Connection, State
 from valetkey.connections.room import open_room
 from valetkey.directory.connectors import Connectors
@@ -288,6 +289,7 @@ async def build_world(
         disconnecting=room.disconnecting,
         trace=room.trace,
         calls=CallRecords(database),
+        uses=Uses(database),
         day_keys=DayKeys(keyring, clock=clock, notifications=notifications),
         trail=trail,
     )

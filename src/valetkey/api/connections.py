@@ -13,8 +13,9 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
-from valetkey.api.paging import Listed
+from valetkey.api.paging import Before, Limit, Listed, Page
 from valetkey.api.services import Services
+from valetkey.audit.uses import Use
 from valetkey.connections.model import Connection, Receipt, TraceStep
 from valetkey.directory.model import Connector
 from valetkey.identity.model import Principal
@@ -141,6 +142,32 @@ class StepShown(BaseModel):
         return cls(at=step.at, stage=step.stage, request=step.request, status=step.status, reason=step.reason)
 
 
+class UseShown(BaseModel):
+    """One use of the credential. `what` is `call` or the trail's word; `origin` is where it went, empty for nowhere."""
+
+    at: datetime
+    what: str
+    origin: str
+    client: str
+    call_id: str
+    tool: str
+    outcome: str
+    actor: str
+
+    @classmethod
+    def of(cls, use: Use) -> UseShown:
+        return cls(
+            at=use.at,
+            what=use.what,
+            origin=use.origin,
+            client=use.client,
+            call_id=use.call_id,
+            tool=use.tool,
+            outcome=use.outcome,
+            actor=use.actor,
+        )
+
+
 @router.get("", operation_id="list_connections")
 async def list_connections(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[ConnectionShown]:
     """The person's accounts."""
@@ -195,6 +222,16 @@ async def trace_connection(connection_id: str, _who: Reader, whose: Whose, rooms
     """Each step of signing in and refreshing, with its status and reason; secrets removed."""
     await rooms.connections.get(whose.id, connection_id)
     return Listed(items=[StepShown.of(step) for step in await rooms.trace.list(whose.id, connection_id)])
+
+
+@router.get("/{connection_id}/uses", operation_id="list_uses")
+async def list_uses(
+    connection_id: str, _who: Reader, whose: Whose, rooms: Rooms, before: Before = "", limit: Limit = 50
+) -> Page[UseShown]:
+    """Every use of the account's credential, newest first: calls, renewals, and what began and ended it."""
+    await rooms.connections.get(whose.id, connection_id)
+    found, following = await rooms.uses.list(connection_id, whose.id, before=before, limit=limit)
+    return Page(items=[UseShown.of(use) for use in found], next_before=following or None)
 
 
 async def _shown(rooms: Services, connection: Connection) -> ConnectionShown:

@@ -12,6 +12,7 @@ from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
+from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Report
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt
@@ -107,6 +108,7 @@ class Services:
     disconnecting: Disconnecting
     trace: Trace
     calls: CallRecords
+    uses: Uses
     day_keys: DayKeys
     rotation: Rotation
     trail: Trail

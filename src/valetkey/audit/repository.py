@@ -229,6 +229,29 @@ async def insert_event(tx: AsyncConnection, **values: Any) -> None:
     await log_repository.append(tx, log, [(EVENT, str(seq), record)])
 
 
+async def find_calls_with_credential(
+    tx: AsyncConnection, connection_id: str, scope: Scope, *, before: str, limit: int
+) -> list[CallRecord]:
+    """Calls with which the connection's credential left, the newest first; `before` is the id of the last one seen."""
+    query = select(*_without_payloads()).where(
+        _within(scope), call_record.c.connection_id == connection_id, call_record.c.origin != ""
+    )
+    if before:
+        query = query.where(call_record.c.id < before)
+    return [_record(row) for row in (await tx.execute(query.order_by(call_record.c.id.desc()).limit(limit))).mappings()]
+
+
+async def find_events_about(
+    tx: AsyncConnection, thing: str, scope: OfPerson, *, before: int, limit: int
+) -> list[TrailEvent]:
+    """What happened to a thing of the person's, the newest first; `before` as in `find_events`."""
+    query = select(trail_event).where(trail_event.c.person_id == scope.person_id, trail_event.c.object == thing)
+    if before:
+        query = query.where(trail_event.c.seq < before)
+    rows = await tx.execute(query.order_by(trail_event.c.seq.desc()).limit(limit))
+    return [TrailEvent(**row) for row in rows.mappings()]
+
+
 async def find_events(tx: AsyncConnection, scope: Scope, *, before: int, limit: int) -> list[TrailEvent]:
     """The newest first; `before` is the number of the last one seen, 0 for the beginning."""
     query: Select[Any] = select(trail_event)

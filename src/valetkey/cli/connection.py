@@ -21,12 +21,21 @@ _SHOWN = {
     "last_used_at": "last used",
     "id": "id",
 }
+_USE = {
+    "at": "at",
+    "what": "what",
+    "tool": "tool",
+    "outcome": "outcome",
+    "client": "client",
+    "origin": "went to",
+    "call_id": "call",
+}
 _STEP = {"at": "at", "stage": "stage", "status": "status", "request": "request", "reason": "reason"}
 
 
 @click.group()
 def connection() -> None:
-    """Connected accounts: list, connect, disconnect, trace."""
+    """Connected accounts: list, connect, disconnect, uses, …"""
 
 
 @connection.command("list")
@@ -116,6 +125,24 @@ def trace(hub: Hub, account: str, user: str, as_json: bool) -> None:
         print_json(found)
     else:
         print_table(found["items"], _STEP, empty="Nothing has been tried yet.")
+
+
+@connection.command("uses")
+@click.argument("account", metavar="CONNECTOR[/LABEL]|ID")
+@for_user
+@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="At most this many.")
+@click.option("--before", default="", metavar="PLACE", help="Go on there: `next_before` of the page before.")
+@as_json
+@hub_options
+def uses(hub: Hub, account: str, user: str, limit: int, before: str, as_json: bool) -> None:
+    """Show every use of an account's credential, newest first: when, which call, by whom, and where it went."""
+    found = hub.get(f"/connections/{part(_find(hub, account, user))}/uses", person=user, limit=limit, before=before)
+    if as_json:
+        print_json(found)
+        return
+    print_table(found["items"], _USE, empty="It has not been used yet.")
+    if found["next_before"]:
+        note(f"There is more: --before {found['next_before']}")
 
 
 def _find(hub: Hub, account: str, user: str) -> str:

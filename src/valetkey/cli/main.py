@@ -24,7 +24,7 @@ COMMANDS = {
     "org": Later("valetkey.cli.org:org", "Organizations: list, create."),
     "token": Later("valetkey.cli.token:token", "API tokens: list, create, revoke."),
     "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, remove."),
-    "connection": Later("valetkey.cli.connection:connection", "Connected accounts: list, connect, disconnect, trace."),
+    "connection": Later("valetkey.cli.connection:connection", "Connected accounts: list, connect, disconnect, uses, …"),
     "profile": Later(
         "valetkey.cli.profile:profile", "Profiles of connections and tools: list, show, add, set, remove."
     ),

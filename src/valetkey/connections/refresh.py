@@ -184,6 +184,15 @@ class Refreshing:
         if server is None:
             return await self._end(connection, "What was known of the authorization server is lost.", purge=False)
         try:
+            # Written down before the refresh token leaves: what cannot be recorded does not happen (I4, S-22).
+            await self._trail.write(
+                "connection.refresh",
+                actor="system",
+                organization_id=connection.organization_id,
+                person_id=connection.person_id,
+                object=connection.id,
+                detail={"origin": server.token_endpoint.origin},
+            )
             async with self._at_once.setdefault(server.issuer, asyncio.Semaphore(_AT_ONCE_PER_SERVER)):
                 reply, server = await self._tokens.refresh(connection, connector, server, steps)
         except NothingSealed:

@@ -33,6 +33,7 @@ HAPPENED = {
     "profile.removed": "A profile was removed",
     "connection.connected": "A service was connected",
     "connection.disconnected": "A service was disconnected",
+    "connection.refresh": "Its access was renewed",
     "connection.reconnect_needed": "A service needs to be reconnected",
     "connection.granted_more": "A service gave more than was asked for, which was not kept",
     "connection.callback_refused": "An answer of a service came to the wrong browser and was refused",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
+from valetkey.audit.uses import Uses
 from valetkey.connections.accounts import Connections
 from valetkey.connections.connect import Connecting
 from valetkey.connections.disconnect import Disconnecting
@@ -46,5 +47,6 @@ class Services:
     disconnecting: Disconnecting
     trace: Trace
     calls: CallRecords
+    uses: Uses
     day_keys: DayKeys
     trail: Trail
