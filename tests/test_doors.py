@@ -24,7 +24,7 @@ DOORS = {
     r"/(p/\{\w+\}/|c/\{\w+\}/(\{\w+\}/)?)?mcp": "gateway",
     r"/\.well-known/.+": "metadata",
     r"/oauth/(token|register|revoke)": "authserver",
-    r"/oauth/client/.+\.json": "metadata",
+    r"/oauth/client/.+\.(json|jwks)": "metadata",
     r"/api/v1/.+": "api",
     r"/static/\{name\}": "static",
     r"/(|_components|_components/quiet|privacy)": "pages",

@@ -94,4 +94,4 @@ def _statement(rows: int, *, on_postgresql: bool) -> str:
         marks = (", ".join("?" * width) for _ in range(rows))
     places = ", ".join(f"({row})" for row in marks)
     # Only our own column names and placeholders are put together here.
-    return f"insert into trail_leaf ({', '.join(_COLUMNS)}) values {places}"  # nosec B608 # noqa: S608 – ours
+    return f"insert into trail_leaf ({', '.join(_COLUMNS)}) values {places}"  # noqa: S608 – ours

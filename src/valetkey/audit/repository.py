@@ -82,7 +82,7 @@ def _statement(rows: int, *, on_postgresql: bool) -> str:
     places = ", ".join(f"({row})" for row in marks)
     # Only our own column names and placeholders are put together here.
     names = ", ".join(_COLUMNS)
-    return f"insert into call_record ({names}) values {places} on conflict do nothing"  # nosec B608 # noqa: S608 – ours
+    return f"insert into call_record ({names}) values {places} on conflict do nothing"  # noqa: S608 – ours
 
 
 def _row(intent: CallIntent, ending: CallEnding, *, on_postgresql: bool) -> tuple[Any, ...]:

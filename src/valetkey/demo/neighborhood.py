@@ -99,7 +99,7 @@ def running(
     pass_fds: Sequence[int] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that lives as long as the block: asked to stop at its end, and stopped if it will not."""
-    process = subprocess.Popen(  # nosec B603 # noqa: S603 - only our own programs are started here
+    process = subprocess.Popen(  # noqa: S603 - only our own programs are started here
         command,
         env=dict(environment),
         stdin=subprocess.DEVNULL,

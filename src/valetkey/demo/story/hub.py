@@ -31,7 +31,7 @@ class Hub:
 
     def command(self, *arguments: str, ends_with: int = 0) -> Any:
         """What `valetkey … --json` prints, on the hub's own machine."""
-        done = subprocess.run(  # nosec B603 # noqa: S603 - our own command line
+        done = subprocess.run(  # noqa: S603 - our own command line
             [sys.executable, "-m", "valetkey", *arguments, "--data", self.data, "--json"],
             capture_output=True,
             text=True,

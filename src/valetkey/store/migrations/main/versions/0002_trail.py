@@ -34,7 +34,7 @@ def upgrade() -> None:
     # What was written before there was a log is not in it, and is not to be taken for smuggled in.
     empty = "''::bytea" if op.get_context().dialect.name == "postgresql" else "x''"
     op.execute(
-        "insert into trail_head (id, size, peaks, events_before, calls_before) "  # nosec B608 # noqa: S608 – ours
+        "insert into trail_head (id, size, peaks, events_before, calls_before) "  # noqa: S608 – ours
         f"select 1, 0, {empty}, coalesce((select max(seq) from trail_event), 0), "
         "coalesce((select max(id) from call_record), '')"
     )
