@@ -12,14 +12,22 @@ from valetkey.connections.model import Connection
 from valetkey.gateway.accounts import Accounts, Connectors, Profiles, ReadsUrls, Snapshots
 from valetkey.gateway.authenticate import Authenticates, Gate
 from valetkey.gateway.call import Calls, Permissions
+from valetkey.gateway.capabilities import Offers
+from valetkey.gateway.carry import Carrier
+from valetkey.gateway.catalog import TOPIC as LISTS
+from valetkey.gateway.catalog import Catalog
 from valetkey.gateway.continuation import Continuations
 from valetkey.gateway.endpoint import Endpoint
 from valetkey.gateway.exchange import Exchange
 from valetkey.gateway.front import House
+from valetkey.gateway.levels import Levels
 from valetkey.gateway.listing import PATIENCE, Listings
+from valetkey.gateway.lists import Lists
+from valetkey.gateway.methods import Methods
 from valetkey.gateway.model import Connections, Credentials, Door
 from valetkey.gateway.questions import Questions
 from valetkey.gateway.recording import Records
+from valetkey.gateway.relaying import Relays
 from valetkey.gateway.search import SEARCH_ABOVE, ToolSearch
 from valetkey.gateway.single import Ran, run_once
 from valetkey.gateway.spent import Spent
@@ -66,7 +74,10 @@ class Gateway:
         records = Records(call_log, day_keys, clock=clock)
         tickets = Tickets(credentials, connections)
         self._upstreams = upstreams
-        self.listings = Listings(accounts, upstreams, tickets, records, clock=clock, patience=patience)
+        self._notifications = notifications
+        self.listings = Listings(
+            accounts, upstreams, tickets, records, clock=clock, public_url=public_url, patience=patience
+        )
         self._accounts = accounts
         self.continuations = Continuations(
             upstreams,
@@ -87,9 +98,19 @@ class Gateway:
             public_url=public_url,
         )
         self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
-        search = ToolSearch(calls, self.listings, accounts, records, clock=clock, above=search_above)
-        self.exchange = Exchange(search, self.listings, accounts, Welcome(accounts, public_url=public_url))
-        self.exchange.asked = self.continuations.asked
+        offers, carrier = Offers(accounts), Carrier(tickets, upstreams)
+        self._catalog = Catalog(accounts, offers, carrier, records, notifications, clock=clock, patience=patience)
+        methods = Methods(
+            ToolSearch(calls, self.listings, accounts, records, clock=clock, above=search_above),
+            self.listings,
+            Lists(self._catalog, clock=clock, public_url=public_url),
+            Relays(accounts, offers, self._catalog, carrier, records, public_url=public_url),
+            accounts,
+            Welcome(accounts, offers, public_url=public_url),
+            Levels(notifications),
+            public_url=public_url,
+        )
+        self.exchange = Exchange(methods, self.continuations.asked)
         self.endpoint = Endpoint(self.gate, self.exchange)
         self.house = House(self.gate, self.exchange)
 
@@ -127,13 +148,15 @@ class Gateway:
                 await self.listings.refresh(who, door, account)
 
     async def connection_ended(self, connection_id: str) -> None:
-        """A connection was disconnected: forget the session that was held with its service."""
+        """A connection was disconnected: forget the session that was held with its service, and what it listed."""
         self.continuations.parked.release(connection_id)
         await self._upstreams.close(connection_id)
+        await self._notifications.publish(LISTS, connection_id)
 
     async def stop(self) -> None:
         """Ends what is still under way, before the rooms below are closed."""
         await self.endpoint.stop()
         await self.listings.stop()
         await self.continuations.stop()
+        await self._catalog.stop()
         await self._upstreams.stop()

@@ -25,9 +25,18 @@ from valetkey.upstream.model import Listing, Unauthorized
 PATIENCE: Final = 2.0
 """Seconds that the list of everything waits for one connector."""
 _NOT_OLD: Final = timedelta(0)
-_MOST_TTL_MS: Final = 60_000
+MOST_TTL_MS: Final = 60_000
 PARTIAL: Final = "valetkey/partial"
-"""Key in `_meta`: which accounts' tools are missing or old, and why."""
+"""Key in `_meta`: which accounts' tools are missing or old, why, and where the person can change that."""
+
+Trouble = tuple[str, str, str, str]
+"""Connector, label, what is wrong in a word, and the page that helps."""
+
+
+def marks(troubles: Sequence[Trouble]) -> Mapping[str, Any]:
+    """What goes into `_meta` of a list that is not whole."""
+    names = ("connector", "label", "reason", "url")
+    return {PARTIAL: [dict(zip(names, trouble, strict=True)) for trouble in troubles]} if troubles else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Listings:
         records: Records,
         *,
         clock: Clock,
+        public_url: str,
         patience: float = PATIENCE,
     ) -> None:
         self._accounts = accounts
@@ -59,6 +69,7 @@ class Listings:
         self._records = records
         self._clock = clock
         self._patience = patience
+        self._public_url = public_url
         self._under_way: dict[str, asyncio.Task[Snapshot]] = {}
 
     async def one(self, who: Principal, door: Door, account: Account, client: Client) -> bytes:
@@ -163,15 +174,21 @@ class Listings:
             return 0
         now = self._clock.now()
         left = [(each.snapshot.fresh_until - now).total_seconds() for each in seen if each.snapshot is not None]
-        return max(0, min(_MOST_TTL_MS, int(min(left, default=0) * 1000)))
+        return max(0, min(MOST_TTL_MS, int(min(left, default=0) * 1000)))
 
     def _marks(self, seen: Sequence[Seen]) -> Mapping[str, Any]:
-        marked = [
-            {"connector": each.account.connector.slug, "label": each.account.connection.label, "reason": each.problem}
-            for each in seen
-            if each.problem
-        ]
-        return {PARTIAL: marked} if marked else {}
+        return marks(
+            [
+                (
+                    each.account.connector.slug,
+                    each.account.connection.label,
+                    each.problem,
+                    self._public_url + each.account.page,
+                )
+                for each in seen
+                if each.problem
+            ]
+        )
 
 
 def is_callable(tool: Tool, client: Client) -> bool:

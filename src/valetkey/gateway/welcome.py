@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from valetkey import __version__
+from valetkey.connections.model import State
 from valetkey.gateway.accounts import Accounts
+from valetkey.gateway.capabilities import Offers, Server
 from valetkey.gateway.model import Account, Door
 from valetkey.identity.model import Principal
 from valetkey.protocol.messages import server_result
+from valetkey.protocol.versions import MODERN
 
 _INFO: Final = msgspec.json.encode({"name": "valetkey", "title": "Valetkey", "version": __version__})
-_CAPABILITIES: Final[Mapping[str, Any]] = {"tools": {}}
 _MOST_OF_ONE: Final = 1000
 _MOST: Final = 8000
-
-
-class _Server(msgspec.Struct, gc=False):
-    """From a snapshot: what the service said of itself."""
-
-    info: msgspec.Raw = msgspec.field(default=msgspec.Raw(b""), name="serverInfo")
-    instructions: str = ""
 
 
 class Welcome:
     """Says who serves here and how to use it."""
 
-    def __init__(self, accounts: Accounts, *, public_url: str) -> None:
+    def __init__(self, accounts: Accounts, offers: Offers, *, public_url: str) -> None:
         self._accounts = accounts
+        self._offers = offers
         self._public_url = public_url
 
     async def server(self, who: Principal, door: Door, *, version: str) -> bytes:
@@ -39,16 +35,28 @@ class Welcome:
         A door to one connector passes on what its server says of itself, as last seen. Raises `NotFound`.
         """
         if not door.connector:
-            info, instructions = _INFO, await self._several(door, await self._accounts.behind(door, who))
+            accounts = await self._accounts.behind(door, who)
+            info, instructions = _INFO, await self._several(door, accounts)
         else:
             account = await self._accounts.at(door, who)
-            server = await self._server(account) if account is not None else _Server()
+            accounts = (account,) if account is not None else ()
+            server = await self._offers.server(account) if account is not None else Server()
             info = bytes(server.info) or _INFO
-            instructions = server.instructions
-            if account is None:
-                where = f"{self._public_url}/connections"
-                instructions = f"{door.connector} is not connected yet. The person can connect it on {where}"
-        return server_result(version=version, instructions=instructions, info=info, capabilities=_CAPABILITIES)
+            instructions = self._before(door, account) or server.instructions
+        capabilities = await self._offers.of(accounts, is_modern=version == MODERN)
+        return server_result(version=version, instructions=instructions, info=info, capabilities=capabilities)
+
+    def _before(self, door: Door, account: Account | None) -> str:
+        """What the person has to do before anything here works; nothing, when all is well."""
+        if account is None:
+            where = f"{self._public_url}/connections"
+            return f"{door.connector} is not connected yet. The person can connect it on {where}"
+        if account.connection.state is not State.CONNECTED:
+            where = self._public_url + account.page
+            return (
+                f"{account.connector.name} is not connected at the moment. The person can connect it again on {where}"
+            )
+        return ""
 
     async def _several(self, door: Door, accounts: Sequence[Account]) -> str:
         if not accounts and door.profile:
@@ -68,14 +76,7 @@ class Welcome:
             "not switched on or not connected, show the person the address it names."
         ]
         for account in accounts:
-            said = (await self._server(account)).instructions
+            said = (await self._offers.server(account)).instructions
             if said and sum(map(len, parts)) < _MOST:
                 parts.append(f"{account.connector.slug}: {said[:_MOST_OF_ONE]}")
         return "\n\n".join(parts)
-
-    async def _server(self, account: Account) -> _Server:
-        snapshot = await self._accounts.snapshots.get(account.connection.id)
-        try:
-            return msgspec.json.decode(snapshot.server, type=_Server) if snapshot is not None else _Server()
-        except msgspec.MsgspecError:
-            return _Server()

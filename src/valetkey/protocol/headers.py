@@ -20,7 +20,14 @@ NAME: Final = b"mcp-name"
 SESSION: Final = b"mcp-session-id"
 PARAM_PREFIX: Final = b"mcp-param-"
 
-NAMED_BY: Final[Mapping[str, str]] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED_BY: Final[Mapping[str, str]] = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
 """Method → the member of `params` that `Mcp-Name` repeats."""
 
 ANNOTATION: Final = b'"x-mcp-header"'

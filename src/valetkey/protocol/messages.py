@@ -21,6 +21,8 @@ CLIENT_INFO_KEY: Final = "io.modelcontextprotocol/clientInfo"
 CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
 LOG_LEVEL_KEY: Final = "io.modelcontextprotocol/logLevel"
 SERVER_INFO_KEY: Final = "io.modelcontextprotocol/serverInfo"
+LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+"""Severities of log messages, the chattiest first (RFC 5424)."""
 _OWN_KEYS: Final = "io.modelcontextprotocol/"
 
 _NOTHING: Final = msgspec.Raw(b"")
@@ -43,6 +45,7 @@ class ToolCall(msgspec.Struct, frozen=True, gc=False):
     wants_log: bool = False
     declined: bool = False
     answered: Answered = NOT_ANSWERED
+    log_level: str = ""
 
 
 _decode_string = msgspec.json.Decoder(str).decode
@@ -72,10 +75,10 @@ def read_params(raw: bytes) -> Params:
         raise Rejected("params._meta must be an object.", rpc_code=INVALID_PARAMS, field="params._meta") from error
 
 
-def tool_call(params: Params, *, modern: bool) -> ToolCall:
+def tool_call(params: Params, *, modern: bool, log_level: str = "") -> ToolCall:
     """The call in the `params` of `tools/call`. Raises `Rejected` (-32602) when there is none.
 
-    A modern client gets log messages only if it asks for them with the call; an older one takes what comes.
+    A modern client gets log messages only if it asks for them with the call; an older one from `log_level` on.
     """
     found, meta = params.members, params.meta
     try:
@@ -92,7 +95,20 @@ def tool_call(params: Params, *, modern: bool) -> ToolCall:
         declined = "inputResponses" in found and _is_declined(bytes(found["inputResponses"]))
         brought = answered(found) if modern else NOT_ANSWERED
     token = bytes(meta["progressToken"]) if "progressToken" in meta else b""
-    return ToolCall(name, arguments, meta, rest, token, not modern or LOG_LEVEL_KEY in meta, declined, brought)
+    wants_log = not modern or LOG_LEVEL_KEY in meta
+    level = level_in(meta) if modern else log_level
+    return ToolCall(name, arguments, meta, rest, token, wants_log, declined, brought, level)
+
+
+def level_in(meta: Mapping[str, msgspec.Raw]) -> str:
+    """The level of log messages that a modern request asks for; empty when it asks for none, or for no known one."""
+    if LOG_LEVEL_KEY not in meta:
+        return ""
+    try:
+        level = _decode_string(meta[LOG_LEVEL_KEY])
+    except msgspec.MsgspecError:
+        return ""
+    return level if level in LEVELS else ""
 
 
 class _Response(msgspec.Struct, gc=False):
@@ -143,6 +159,7 @@ def upstream_meta(
     client_info: bytes,
     modern: bool,
     capabilities: bytes = b"{}",
+    log_level: str = "",
 ) -> bytes:
     """`_meta` for a request of ours: our own envelope, and what the client sent beside the protocol's keys.
 
@@ -151,14 +168,14 @@ def upstream_meta(
     request can be asked through us, raw. Empty when there is nothing to say.
     """
     theirs = [key for key in meta if not key.startswith(_OWN_KEYS) and key != "progressToken"]
-    log_level = meta.get(LOG_LEVEL_KEY, b"") if modern else b""
-    if not theirs and token is None and not log_level:
+    level = (_encode(log_level) if log_level else meta.get(LOG_LEVEL_KEY, b"")) if modern else b""
+    if not theirs and token is None and not level:
         return _envelope(client_info, capabilities) if modern else b""
     parts: list[tuple[str, bytes | msgspec.Raw]] = [(key, meta[key]) for key in theirs]
     if token is not None:
         parts.append(("progressToken", b"%d" % token))
-    if log_level:
-        parts.append((LOG_LEVEL_KEY, log_level))
+    if level:
+        parts.append((LOG_LEVEL_KEY, level))
     own = _envelope(client_info, capabilities) if modern else b"{}"
     if not parts:
         return own

@@ -190,6 +190,8 @@ class Upstreams:
 
     async def _carry_legacy(self, session: Session, errand: Errand, heed: Heed | None = None) -> Carried:
         target, tickets = errand.target, errand.tickets
+        if errand.onward.log_level:
+            await self._legacy.set_level(target, session, errand.onward.log_level, tickets)
         request = legacy.passed_on(session, next(self._ids), errand.onward)
         if heed is None:
             heed = Heed(self, errand, request.id, session)

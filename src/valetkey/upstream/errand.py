@@ -15,7 +15,7 @@ from valetkey.net.model import Answer
 from valetkey.protocol.asks import Asks, Question, Told, needed
 from valetkey.protocol.errors import INTERNAL_ERROR
 from valetkey.protocol.jsonrpc import Notification, Request, error_object, members, notification_message
-from valetkey.protocol.onward import Onward
+from valetkey.protocol.onward import Onward, is_as_severe
 from valetkey.protocol.translate import progress
 from valetkey.upstream.legacy import Session
 from valetkey.upstream.model import NOBODY, Asker, Relay, Target, TicketFor
@@ -75,10 +75,15 @@ class Heed(msgspec.Struct, gc=False, eq=False):
             ours, theirs = self.request_id, errand.onward.progress_token
             if (params := progress(message.params, ours=ours, theirs=theirs)) is not None:
                 await errand.relay(notification_message(message.method, params))
-        elif message.method == "notifications/message" and errand.onward.wants_log:
-            await errand.relay(notification_message(message.method, message.params))
+        elif message.method == "notifications/message":
+            await self._logged(message.params)
         elif message.method == "notifications/cancelled" and self.asked:
             self._withdrawn(message)
+
+    async def _logged(self, params: bytes) -> None:
+        onward = self.errand.onward
+        if onward.wants_log and is_as_severe(params, onward.log_level):
+            await self.errand.relay(notification_message("notifications/message", params))
 
     async def take_up(self, last_id: bytes, wait: float, limits: Limits) -> Answer:
         return await self.upstreams.take_up(self, last_id, wait, limits)

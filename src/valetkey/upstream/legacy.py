@@ -30,7 +30,7 @@ from valetkey.protocol.jsonrpc import (
     request_message,
     result_message,
 )
-from valetkey.protocol.messages import initialize_params, server_facts, upstream_meta
+from valetkey.protocol.messages import LEVELS, initialize_params, server_facts, upstream_meta
 from valetkey.protocol.onward import Onward
 from valetkey.protocol.versions import LEGACY
 from valetkey.upstream.model import EraChanged, HttpFailed, Target, TicketFor
@@ -83,6 +83,7 @@ class LegacySessions:
         self._clock = clock
         self._open: OrderedDict[str, tuple[float, Session]] = OrderedDict()
         self._opening: dict[str, asyncio.Lock] = {}
+        self._levels: dict[str, tuple[Session, str]] = {}
 
     def now(self, connection_id: str, asks: Asks = Asks.NOTHING) -> Session | None:
         """The connection's session for clients that can be asked this, if there is one in use."""
@@ -118,6 +119,7 @@ class LegacySessions:
         """Forgets the connection's sessions."""
         for number in range(EVERYTHING + 1):
             self._open.pop(_key(connection_id, Asks(number)), None)
+        self._levels.pop(connection_id, None)
 
     def forget_lost(self, connection_id: str, session: Session) -> None:
         """Forgets a session that the server lost, unless there is a newer one already."""
@@ -155,6 +157,23 @@ class LegacySessions:
         """Tells the server that nobody waits for the request any more: closing the stream would not (2025-11-25)."""
         body = notification_message("notifications/cancelled", b'{"requestId":%d}' % request_id)
         await tell(self._calls, target, body, session.headers, ticket=await tickets(), limits=ASK)
+
+    async def set_level(self, target: Target, session: Session, level: str, tickets: TicketFor) -> None:
+        """Has the server log from `level` on at least; a session has one level, and several clients may share it.
+
+        That the server would not changes nothing: log messages are no part of any answer.
+        """
+        held, chattiest = self._levels.get(target.connection_id, (None, ""))
+        if b'"logging"' not in session.server:
+            return
+        if held is session and LEVELS.index(chattiest) <= LEVELS.index(level):
+            return
+        request_id = next(self._ids)
+        body = request_message(request_id, "logging/setLevel", b'{"level":"%b"}' % level.encode())
+        request = Outgoing(request_id, body, session.headers)
+        heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
+        accepted(heard, session)
+        self._levels[target.connection_id] = (session, level)
 
     async def answer(self, target: Target, session: Session, request: Request, told: Told, tickets: TicketFor) -> None:
         """Answers what the server asked of us."""

@@ -19,6 +19,9 @@ _CALL: Final = (*_COMMON, (headers.METHOD, b"tools/call"))
 _DISCOVER: Final = (*_COMMON, (headers.METHOD, b"server/discover"))
 _PLAIN_META: Final = upstream_meta({}, token=None, client_info=CLIENT_INFO, modern=True)
 
+_UNASKED: Final = "info"
+"""The level of log messages for a legacy client that never said one, since a modern server says nothing unasked."""
+
 _REJECTED: Final = (400, 404, 405)
 _NOT_MODERN: Final = (-32000, -32001, -32600, UNSUPPORTED_VERSION)
 """Errors that legacy servers give to a request without a session, under a status of `_REJECTED`. -32602 is not one of
@@ -39,7 +42,15 @@ def passed_on(request_id: int, onward: Onward, more: Headers, asks: Asks = Asks.
     """
     capabilities = declaration(asks) if asks else b"{}"
     token = request_id if onward.progress_token else None
-    meta = upstream_meta(onward.meta, token=token, client_info=CLIENT_INFO, modern=True, capabilities=capabilities)
+    level = onward.log_level or (_UNASKED if onward.wants_log else "")
+    meta = upstream_meta(
+        onward.meta,
+        token=token,
+        client_info=CLIENT_INFO,
+        modern=True,
+        capabilities=capabilities,
+        log_level=level,
+    )
     body = request_message(request_id, onward.method, onward.params_with(meta))
     common = _CALL if onward.method == "tools/call" else (*_COMMON, (headers.METHOD, onward.method.encode()))
     if onward.named:

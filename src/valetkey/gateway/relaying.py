@@ -1,0 +1,168 @@
+"""Passing on whatever is no tool call: prompts, resources, completion, tasks. One function, inside one record."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from valetkey.audit.model import Outcome
+from valetkey.gateway import addresses, answers
+from valetkey.gateway.accounts import Accounts
+from valetkey.gateway.capabilities import Offers
+from valetkey.gateway.carry import Carrier
+from valetkey.gateway.catalog import Catalog
+from valetkey.gateway.listing import marks
+from valetkey.gateway.model import Account, Client, Door, Notify, Said
+from valetkey.gateway.recording import Record, Records, outcome_of
+from valetkey.identity.model import Principal
+from valetkey.kernel.errors import NotConnected, OutboundFailed, Refused, ValetkeyError
+from valetkey.protocol import translate, uris
+from valetkey.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Rejected
+from valetkey.protocol.jsonrpc import members
+from valetkey.protocol.messages import object_of
+from valetkey.protocol.onward import Onward, redirected
+from valetkey.upstream.model import Carried
+from valetkey.upstream.streamable_http import CALL_LIMITS
+
+_TARGET: Final = 255
+
+Meant = tuple[Account, Onward]
+
+
+class Relays:
+    """Passes requests on for people. Knows no HTTP, as `Calls`."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        offers: Offers,
+        catalog: Catalog,
+        carrier: Carrier,
+        records: Records,
+        *,
+        public_url: str,
+    ) -> None:
+        self._accounts = accounts
+        self._offers = offers
+        self._catalog = catalog
+        self._carrier = carrier
+        self._records = records
+        self._public_url = public_url
+
+    async def recorded(self, who: Principal, door: Door, client: Client, asked: Onward, notify: Notify) -> Said:
+        """Asks the service that is meant; the answer in the client's revision.
+
+        Raises `NotRecorded` (then nothing was asked), `NotFound` for a connector that is none of theirs.
+        """
+        meant = await self._meant(who, door, asked)  # 1. whose?
+        account, onward = meant if meant is not None else (None, asked)
+        if account is not None and not await self._offers.has(account, asked.method):
+            return answers.failure(METHOD_NOT_FOUND, "Method not found")
+        target = onward.named[:_TARGET]
+        record = self._records.open_now(
+            who, door, account, method=asked.method, tool=target, request=onward.params
+        ) or await self._records.open(who, door, account, method=asked.method, tool=target, request=onward.params)
+        with record:
+            try:
+                if account is None:
+                    raise self._nothing_meant(door, asked)
+                carried = await self._carrier.carry(who, account, onward, record, notify, limits=CALL_LIMITS)  # 2. ask
+                return self._render(client, door, account, asked, carried, record)  # 3. in their words
+            except Rejected as error:
+                record.end(Outcome.PROTOCOL_ERROR, detail=error.message)
+                return answers.failure(error.rpc_code, error.message, error.data)
+            except ValetkeyError as error:
+                return self._refuse(client, door, account, asked, record, error)
+
+    # --- 1. whose? ----------------------------------------------------------------------------------------------------
+
+    async def _meant(self, who: Principal, door: Door, asked: Onward) -> Meant | None:
+        if door.connector:
+            account = await self._accounts.at(door, who)
+            return (account, asked) if account is not None else None
+        match asked.method:
+            case "prompts/get":
+                found = await self._catalog.prompt(who, door, asked.named)
+                return (found[0], redirected(asked, name=_json(found[1]))) if found else None
+            case "resources/read":
+                found = await self._catalog.resource(who, door, asked.named)
+                return (found[0], redirected(asked, uri=_json(found[1]))) if found else None
+            case "completion/complete":
+                return await self._meant_by_reference(who, door, asked)
+        found = addresses.task_inward(await self._accounts.behind(door, who), asked.named)
+        return (found[0], redirected(asked, taskId=_json(found[1]))) if found else None
+
+    async def _meant_by_reference(self, who: Principal, door: Door, asked: Onward) -> Meant | None:
+        """What a completion is about: the reference names a prompt, or a resource's template."""
+        given = members(asked.params)
+        try:
+            reference = members(bytes(given.get("ref", b"{}")))
+            for member, find in (("name", self._catalog.prompt), ("uri", self._catalog.resource)):
+                if member in reference:
+                    found = await find(who, door, msgspec.json.decode(reference[member], type=str))
+                    if found is None:
+                        return None
+                    reference[member] = msgspec.Raw(_json(found[1]))
+                    return found[0], redirected(asked, ref=object_of(reference.items()))
+        except (Rejected, msgspec.MsgspecError):
+            pass
+        return None
+
+    def _nothing_meant(self, door: Door, asked: Onward) -> ValetkeyError:
+        if door.connector:
+            path = f"/connections?connector={door.connector}"
+            return NotConnected(f"{door.connector} is not connected yet.", path=path)
+        if asked.method == "resources/read":
+            data = object_of([("uri", _json(asked.named))])
+            return Rejected("Resource not found", rpc_code=INVALID_PARAMS, data=data)
+        what = {"prompts/get": "prompt", "completion/complete": "reference"}.get(asked.method, "task")
+        return Rejected(f"There is no such {what}.", rpc_code=INVALID_PARAMS)
+
+    # --- 3. in their words --------------------------------------------------------------------------------------------
+
+    def _render(
+        self, client: Client, door: Door, account: Account, asked: Onward, carried: Carried, record: Record
+    ) -> Said:
+        row = translate.REQUESTS[asked.method]
+        change = addresses.outward(account)
+        if carried.error:
+            relayed = translate.error(carried.error, version=client.version, row=row, uri=asked.named)
+            record.end(Outcome.PROTOCOL_ERROR, detail=f"error {relayed.code}", response=carried.error)
+            raw = relayed.raw if door.connector else uris.in_error(relayed.raw, change)
+            return Said(error=raw, code=relayed.code)
+        facts = translate.read_result(carried.result)
+        if facts is None or not facts.is_complete:
+            why = "the result is no object" if facts is None else "it asks for something this hub does not pass on"
+            record.end(Outcome.PROTOCOL_ERROR, detail=why, response=carried.result)
+            return answers.failure(INTERNAL_ERROR, f"{account.connector.name} gave an answer that is none: {why}.")
+        result = translate.result(carried.result, row, version=client.version)
+        record.end(Outcome.OK, response=carried.result)
+        return Said(result=result if door.connector else uris.in_result(asked.method, result, change))
+
+    def _refuse(
+        self, client: Client, door: Door, account: Account | None, asked: Onward, record: Record, error: ValetkeyError
+    ) -> Said:
+        """Closes the record and says why nothing was asked, or what went wrong with it."""
+        rule = error.rule if isinstance(error, Refused) else error.code
+        record.end(outcome_of(error), rule=rule, detail=error.message)
+        row = translate.REQUESTS[asked.method]
+        service = account.connector.name if account is not None else door.connector
+        match error:
+            case NotConnected() if row.items:
+                mark = marks([(door.connector, door.label, error.reason, self._public_url + error.path)])
+                return Said(
+                    result=translate.list_result([], row, version=client.version, ttl_ms=0, cursor="", meta=mark)
+                )
+            case NotConnected() if row.may_ask and client.opens_urls:
+                return answers.visit(client, error.message, self._public_url + error.path, declined=False)
+            case NotConnected():
+                url = self._public_url + error.path
+                return answers.failure(INTERNAL_ERROR, f"{error.message} The person can change that on {url}")
+            case OutboundFailed():
+                return answers.failure(INTERNAL_ERROR, answers.outbound(error, service=service))
+        return answers.failure(INTERNAL_ERROR, str(error))
+
+
+def _json(text: str) -> bytes:
+    return msgspec.json.encode(text)
