@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from valetkey.gateway.model import Account
+from valetkey.protocol import uris
 from valetkey.protocol.uris import Change
 
 _UI: Final = "ui://"
@@ -54,6 +55,13 @@ def inward(accounts: Iterable[Account], uri: str) -> tuple[Account, str] | None:
         return None
     account = _keyed(accounts, key) if found else None
     return (account, theirs) if account is not None else None
+
+
+def result_outward(account: Account, result: bytes, *, is_task: bool = False) -> bytes:
+    """A tool's result as it stands on `/mcp`."""
+    if is_task:
+        return uris.in_item(result, "taskId", lambda task_id: task_outward(account, task_id))
+    return uris.in_result("tools/call", result, outward(account))
 
 
 def task_outward(account: Account, task_id: str) -> str:

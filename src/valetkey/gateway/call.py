@@ -12,7 +12,7 @@ import msgspec
 from valetkey.audit.model import Outcome
 from valetkey.connections.step_up import MoreNeeded
 from valetkey.directory.model import Tool
-from valetkey.gateway import answers
+from valetkey.gateway import addresses, answers
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.continuation import Continuations, More, StateRefused, Turn, Undeclared, Waiting, checked
 from valetkey.gateway.listing import Listings
@@ -25,7 +25,7 @@ from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, Refus
 from valetkey.policy.decide import UNKNOWN_TOOL, decide
 from valetkey.policy.model import Effect, Permission
 from valetkey.protocol import headers, translate
-from valetkey.protocol.asks import NOT_ANSWERED, required_capabilities
+from valetkey.protocol.asks import NOT_ANSWERED, Asks, required_capabilities
 from valetkey.protocol.errors import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -113,7 +113,7 @@ class Calls:
                 return record.id, self._refuse(client, door, meant, asked, record, more)
             except ValetkeyError as error:
                 return record.id, self._refuse(client, door, meant, asked, record, error)
-            return record.id, self._render(client, meant, carried, record)
+            return record.id, self._render(client, door, meant, carried, record)
 
     # --- 1. which tool? -----------------------------------------------------------------------------------------------
 
@@ -233,7 +233,7 @@ class Calls:
 
     # --- the answer ---------------------------------------------------------------------------------------------------
 
-    def _render(self, client: Client, meant: Meant, carried: Carried, record: Record) -> Said:
+    def _render(self, client: Client, door: Door, meant: Meant, carried: Carried, record: Record) -> Said:
         if isinstance(carried, Waiting):  # the client has to answer something first
             record.end(Outcome.INPUT_REQUIRED, response=carried.result or carried.error)
             return Said(result=carried.result, error=carried.error, code=URL_ELICITATION_REQUIRED)
@@ -248,10 +248,12 @@ class Calls:
         facts = translate.read_result(result)
         if facts is None:
             return self._not_mcp(client, meant, record, "the result is no object", result)
-        if not facts.is_complete:
+        is_task = facts.is_task and Asks.TASKS in client.asks
+        if not facts.is_complete and not is_task:
             return self._not_mcp(client, meant, record, "it asks for something this hub does not pass on", result)
         record.end(Outcome.TOOL_ERROR if facts.is_tool_error else Outcome.OK, response=result)
-        return Said(result=translate.tool_result(result, facts, version=client.version))
+        said = translate.tool_result(result, facts, version=client.version)
+        return Said(result=said if door.connector else addresses.result_outward(meant.account, said, is_task=is_task))
 
     def _not_mcp(self, client: Client, meant: Meant, record: Record, why: str, result: bytes) -> Said:
         record.end(Outcome.PROTOCOL_ERROR, detail=why, response=result)

@@ -31,6 +31,7 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import Refused, printable
 from valetkey.protocol.asks import (
     ELICITATION,
+    QUESTIONS,
     Answered,
     Asks,
     Question,
@@ -190,7 +191,7 @@ class Continuations:
     # --- a modern client --------------------------------------------------------------------------------------------
 
     async def _begin(self, turn: Turn, send: Send, more: More) -> Carried:
-        if self._upstreams.speaks_modern(turn.account.target) or not turn.client.asks:
+        if self._upstreams.speaks_modern(turn.account.target) or not turn.client.asks & QUESTIONS:
             carried = await send(_Declared(turn.client.asks), more, turn.tickets, turn.notify)
             return await self._passed_on(turn, carried)
 

@@ -98,7 +98,7 @@ class Gateway:
             public_url=public_url,
         )
         self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
-        offers, carrier = Offers(accounts), Carrier(tickets, upstreams)
+        offers, carrier = Offers(accounts), Carrier(tickets, upstreams, self.continuations)
         self._catalog = Catalog(accounts, offers, carrier, records, notifications, clock=clock, patience=patience)
         methods = Methods(
             ToolSearch(calls, self.listings, accounts, records, clock=clock, above=search_above),

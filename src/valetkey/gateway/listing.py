@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from valetkey.audit.model import Outcome
 from valetkey.directory.model import Snapshot, Tool
+from valetkey.gateway import addresses
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.model import Account, Client, Door
 from valetkey.gateway.recording import Record, Records, outcome_of
@@ -17,7 +18,7 @@ from valetkey.gateway.tickets import Tickets
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, TooMany, ValetkeyError, VaultFailed
-from valetkey.protocol import headers, translate
+from valetkey.protocol import headers, translate, uris
 from valetkey.protocol.messages import tools_result
 from valetkey.upstream.client import Upstreams
 from valetkey.upstream.model import Listing, Unauthorized
@@ -86,7 +87,8 @@ class Listings:
         for name, (account, tool_name) in names.items():
             tools = await self._accounts.tools(account)
             if (tool := tools.get(tool_name)) is not None and is_callable(tool, client):
-                shown.append(translate.tool(tool.raw, version=client.version, name=name))
+                raw = translate.tool(tool.raw, version=client.version, name=name)
+                shown.append(uris.in_tool(raw, addresses.outward(account)))
         return self.instead(client, seen, shown)
 
     def instead(self, client: Client, seen: Sequence[Seen], tools: Sequence[bytes]) -> bytes:

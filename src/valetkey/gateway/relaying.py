@@ -12,13 +12,21 @@ from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.capabilities import Offers
 from valetkey.gateway.carry import Carrier
 from valetkey.gateway.catalog import Catalog
+from valetkey.gateway.continuation import StateRefused, Undeclared, Waiting
 from valetkey.gateway.listing import marks
 from valetkey.gateway.model import Account, Client, Door, Notify, Said
 from valetkey.gateway.recording import Record, Records, outcome_of
 from valetkey.identity.model import Principal
 from valetkey.kernel.errors import NotConnected, OutboundFailed, Refused, ValetkeyError
 from valetkey.protocol import translate, uris
-from valetkey.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Rejected
+from valetkey.protocol.errors import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    MISSING_CLIENT_CAPABILITY,
+    URL_ELICITATION_REQUIRED,
+    Rejected,
+)
 from valetkey.protocol.jsonrpc import members
 from valetkey.protocol.messages import object_of
 from valetkey.protocol.onward import Onward, redirected
@@ -67,7 +75,7 @@ class Relays:
             try:
                 if account is None:
                     raise self._nothing_meant(door, asked)
-                carried = await self._carrier.carry(who, account, onward, record, notify, limits=CALL_LIMITS)  # 2. ask
+                carried = await self._ask(who, client, account, onward, record, notify)  # 2. ask
                 return self._render(client, door, account, asked, carried, record)  # 3. in their words
             except Rejected as error:
                 record.end(Outcome.PROTOCOL_ERROR, detail=error.message)
@@ -119,6 +127,15 @@ class Relays:
         what = {"prompts/get": "prompt", "completion/complete": "reference"}.get(asked.method, "task")
         return Rejected(f"There is no such {what}.", rpc_code=INVALID_PARAMS)
 
+    # --- 2. ask -------------------------------------------------------------------------------------------------------
+
+    async def _ask(
+        self, who: Principal, client: Client, account: Account, onward: Onward, record: Record, notify: Notify
+    ) -> Carried:
+        if not translate.REQUESTS[onward.method].may_ask:
+            return await self._carrier.carry(who, account, onward, record, notify, limits=CALL_LIMITS)
+        return await self._carrier.carry_asking(who, client, account, onward, record, notify, limits=CALL_LIMITS)
+
     # --- 3. in their words --------------------------------------------------------------------------------------------
 
     def _render(
@@ -126,6 +143,9 @@ class Relays:
     ) -> Said:
         row = translate.REQUESTS[asked.method]
         change = addresses.outward(account)
+        if isinstance(carried, Waiting):  # the client has to answer something first
+            record.end(Outcome.INPUT_REQUIRED, response=carried.result or carried.error)
+            return Said(result=carried.result, error=carried.error, code=URL_ELICITATION_REQUIRED)
         if carried.error:
             relayed = translate.error(carried.error, version=client.version, row=row, uri=asked.named)
             record.end(Outcome.PROTOCOL_ERROR, detail=f"error {relayed.code}", response=carried.error)
@@ -149,6 +169,12 @@ class Relays:
         row = translate.REQUESTS[asked.method]
         service = account.connector.name if account is not None else door.connector
         match error:
+            case StateRefused():
+                return answers.failure(INVALID_PARAMS, error.message)
+            case Undeclared(capabilities=missing) if client.is_modern:
+                return answers.failure(
+                    MISSING_CLIENT_CAPABILITY, error.message, b'{"requiredCapabilities":%b}' % missing
+                )
             case NotConnected() if row.items:
                 mark = marks([(door.connector, door.label, error.reason, self._public_url + error.path)])
                 return Said(

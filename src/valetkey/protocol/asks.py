@@ -45,9 +45,17 @@ class Asks(IntFlag):
     SAMPLING_TOOLS = 8
     SAMPLING_CONTEXT = 16
     ROOTS = 32
+    TASKS = 64
+    APPS = 128
 
 
-EVERYTHING: Final = Asks(63)
+EVERYTHING: Final = Asks(255)
+QUESTIONS: Final = Asks(63)
+"""What a service can really ask; the others are extensions that a client understands (SEP-2663, SEP-1865)."""
+_EXTENSIONS: Final[Mapping[str, tuple[Asks, Mapping[str, object]]]] = {
+    "io.modelcontextprotocol/tasks": (Asks.TASKS, {}),
+    "io.modelcontextprotocol/ui": (Asks.APPS, {"mimeTypes": ["text/html;profile=mcp-app"]}),
+}
 
 
 class _Elicitation(msgspec.Struct, gc=False):
@@ -64,6 +72,7 @@ class _Declared(msgspec.Struct, gc=False):
     elicitation: msgspec.Raw = _NOTHING
     sampling: msgspec.Raw = _NOTHING
     roots: msgspec.Raw = _NOTHING
+    extensions: msgspec.Raw = _NOTHING
 
 
 _decode_declared = msgspec.json.Decoder(_Declared).decode
@@ -93,6 +102,11 @@ def declared(capabilities: bytes, *, version: str) -> Asks:
             found |= Asks.SAMPLING_CONTEXT if _is_object(parts.context) else Asks.NOTHING
         if _is_object(said.roots):
             found |= Asks.ROOTS
+        if _is_object(said.extensions):
+            names = members(bytes(said.extensions))
+            for name, (flag, _settings) in _EXTENSIONS.items():
+                if name in names and (flag is not Asks.TASKS or version > LEGACY[0]):
+                    found |= flag
     except msgspec.MsgspecError:
         return Asks.NOTHING
     return found
@@ -105,18 +119,20 @@ def _is_object(raw: msgspec.Raw) -> bool:
 @functools.cache
 def declaration(asks: Asks) -> bytes:
     """Client capabilities for a server, as raw JSON: what the client of this very request declared, nothing else."""
-    made: dict[str, dict[str, dict[str, str]]] = {}
+    made: dict[str, dict[str, object]] = {}
     if asks & (Asks.FORMS | Asks.URLS):
         # A server of before 2025-11-25 knows no modes: `{}` is what it expects, and means forms.
-        modes: dict[str, dict[str, str]] = {
+        modes: dict[str, object] = {
             name: {} for name, flag in (("form", Asks.FORMS), ("url", Asks.URLS)) if asks & flag
         }
-        made["elicitation"] = {} if asks & (Asks.FORMS | Asks.URLS) == Asks.FORMS else modes
+        made["elicitation"] = modes if asks & (Asks.FORMS | Asks.URLS) != Asks.FORMS else {}
     if asks & Asks.SAMPLING:
         parts = (("tools", Asks.SAMPLING_TOOLS), ("context", Asks.SAMPLING_CONTEXT))
         made["sampling"] = {name: {} for name, flag in parts if asks & flag}
     if asks & Asks.ROOTS:
         made["roots"] = {}
+    if asks & ~QUESTIONS:
+        made["extensions"] = {name: settings for name, (flag, settings) in _EXTENSIONS.items() if asks & flag}
     return _encode(made)
 
 

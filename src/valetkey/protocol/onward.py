@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from valetkey.protocol.asks import NOT_ANSWERED, Answered, answered
 from valetkey.protocol.errors import INVALID_PARAMS, Rejected
 from valetkey.protocol.jsonrpc import members
 from valetkey.protocol.messages import LEVELS, LOG_LEVEL_KEY, Params, ToolCall, call_params, level_in, object_of
@@ -31,6 +32,7 @@ class Onward(msgspec.Struct, frozen=True, gc=False):
     progress_token: bytes = b""
     wants_log: bool = False
     log_level: str = ""
+    answered: Answered = NOT_ANSWERED
 
     def params_with(self, meta: bytes) -> bytes:
         """The whole `params`; `meta` is raw JSON, or empty when there is none."""
@@ -56,13 +58,16 @@ def onward(method: str, params: Params, *, modern: bool, log_level: str = "") ->
     """A client's request, ready to be passed on. Raises `Rejected` (-32602) when what `Mcp-Name` repeats is missing.
 
     `log_level` is what a legacy client has set; a modern one says it with each request. Answers to questions, and the
-    state that comes with them, are about another leg and do not cross here.
+    state that comes with them, stand apart: they are about our own leg.
     """
     rest = {key: value for key, value in params.members.items() if key not in _OURS}
     token = bytes(params.meta["progressToken"]) if "progressToken" in params.meta else b""
     level = level_in(params.meta) if modern else log_level
     wants_log = not modern or LOG_LEVEL_KEY in params.meta
-    return Onward(method, object_of(rest.items()), name_in(method, params), params.meta, token, wants_log, level)
+    brought = answered(params.members) if modern else NOT_ANSWERED
+    return Onward(
+        method, object_of(rest.items()), name_in(method, params), params.meta, token, wants_log, level, brought
+    )
 
 
 def name_in(method: str, params: Params) -> str:

@@ -94,6 +94,7 @@ NOTIFICATIONS: Final[Mapping[str, Row]] = {
 _NOTHING: Final = msgspec.Raw(b"")
 _TRUE: Final = msgspec.Raw(b"true")
 _COMPLETE: Final = msgspec.Raw(b'"complete"')
+_TASK: Final = msgspec.Raw(b'"task"')
 _PRIVATE: Final = msgspec.Raw(b'"private"')
 _ZERO: Final = msgspec.Raw(b"0")
 _MODERN_MEMBERS: Final = ("resultType", "ttlMs", "cacheScope", "inputRequests", "requestState")
@@ -115,6 +116,11 @@ class ResultFacts(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_tool_error(self) -> bool:
         return self.is_error == _TRUE
+
+    @property
+    def is_task(self) -> bool:
+        """Whether the answer is a task that goes on without the request (SEP-2663)."""
+        return self.type == _TASK
 
     @property
     def is_complete(self) -> bool:

@@ -13,7 +13,7 @@ from valetkey.kernel.errors import ValetkeyError
 from valetkey.kernel.secret import Credential
 from valetkey.net.limits import ASK, Limits
 from valetkey.net.model import Answer
-from valetkey.protocol.asks import Asks, Told
+from valetkey.protocol.asks import QUESTIONS, Asks, Told
 from valetkey.protocol.jsonrpc import Notification, Request
 from valetkey.protocol.messages import ToolCall, server_facts
 from valetkey.protocol.onward import Onward, page_onward, tool_call_onward
@@ -179,9 +179,9 @@ class Upstreams:
                 raise
             response = modern.accepted(heard).response
             return Carried(Era.MODERN, response.result, response.error)
-        asks = errand.asker.asks
+        asks = errand.asker.asks & ~Asks.TASKS
         session = self._legacy.now(target.connection_id, asks) or await self._open_session(target, tickets, asks)
-        carry = self._carry_legacy if not asks else self._carry_legacy_asking
+        carry = self._carry_legacy if not asks & QUESTIONS else self._carry_legacy_asking
         try:
             return await carry(session, errand)
         except SessionLost:
