@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import anyio
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
@@ -68,11 +69,15 @@ class Call:
         return declared is not None and getattr(declared, _REQUESTS[method][0]) is not None
 
     async def ask(self, requests: Mapping[str, Json], *, remember: bool = False) -> Json:
-        """The client's answers by key. With `remember`, those of earlier rounds travel in a signed `requestState`."""
+        """The client's answers by key. With `remember`, those of earlier rounds travel in a signed `requestState`.
+
+        A client of before 2026-07-28 is asked all at once, and without a look at what it declared: many servers do not
+        look, since a client that cannot answer says so.
+        """
+        if not self.is_modern:
+            return await self._request_all(requests)
         for request in requests.values():
             self._demand(str(request["method"]))
-        if not self.is_modern:
-            return {key: await self._request(request) for key, request in requests.items()}
         known = {**(_open(self.state) if self.state else {}), **self.responses}
         if requests.keys() <= known.keys():
             return {key: known[key] for key in requests}
@@ -86,13 +91,27 @@ class Call:
         await self.context.session.report_progress(done, total, f"{done:g} of {total:g}")
 
     def _demand(self, method: str) -> None:
-        if self.declares(method):
-            return
-        capability = _REQUESTS[method][0]
-        if self.is_modern:
+        if not self.declares(method):
+            capability = _REQUESTS[method][0]
             wanted: Json = {"requiredCapabilities": {capability: {}}}
             raise MCPError(CAPABILITY_MISSING, f"This needs the client's capability {capability}.", wanted)
-        raise Refused(f"The client does not support {capability}.")
+
+    async def _request_all(self, requests: Mapping[str, Json]) -> Json:
+        answers: Json = {}
+        refused: list[Refused] = []
+
+        async def request(key: str) -> None:
+            try:
+                answers[key] = await self._request(requests[key])
+            except Refused as error:
+                refused.append(error)
+
+        async with anyio.create_task_group() as group:
+            for key in requests:
+                group.start_soon(request, key)
+        if refused:
+            raise refused[0]
+        return answers
 
     async def _request(self, request: Json) -> Json:
         _, kind, result = _REQUESTS[str(request["method"])]
