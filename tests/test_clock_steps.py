@@ -283,7 +283,7 @@ async def house(
             database=sqlite_database, keyring_database=keyring_database, clock=clock, folder=tmp_path
         )
         root = open_or_create(tmp_path / "keys" / "root.key", forbidden_below=(), may_create=False)
-        connections = ConnectionsHub(sqlite_database, keyring_database, root, clock)
+        connections = ConnectionsHub(sqlite_database, keyring_database, root, clock, tmp_path / "spool")
         await connections.vault.start("deployment")
         auth = AuthHub(sqlite_database, clock)
         await auth.open()

@@ -56,6 +56,7 @@ REVEALED: dict[str, str] = {
     "connections/callback.py": "the code verifier, for the exchange it was made for",
     "connections/client_identity.py": "our client secret at an issuer",
     "connections/methods/header.py": "a header's value is checked before it is sealed",
+    "connections/spooled.py": "new tokens, into the spool, where they are sealed",
     "connections/token_endpoint.py": "a refresh token, to refresh or to revoke",
     "oauth/authorization.py": "`state` is part of an address",
     "oauth/token.py": "our client secret, in HTTP Basic",

@@ -69,6 +69,7 @@ from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import holds_keys
 from valetkey.vault.root_keys.file import FileRootKey, open_or_create
 from valetkey.vault.rotation import Rotation
+from valetkey.vault.spool import Spool
 from valetkey.vault.trail_keys import TrailKeys
 from valetkey.web.client_document_show import client_document_route
 from valetkey.web.frame import Frame
@@ -195,6 +196,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     room = open_room(
         database,
         vault=ground.vault,
+        spool=Spool(settings.data / "spool", ground.vault.keyring, clock=clock),
         web=ground.outbound.web,
         upstreams=upstreams,
         connectors=connectors,

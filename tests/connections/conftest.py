@@ -36,6 +36,7 @@ from valetkey.store.schema import organization, person
 from valetkey.upstream.client import Upstreams
 from valetkey.vault.broker import Vault
 from valetkey.vault.root_keys.file import FileRootKey, open_or_create
+from valetkey.vault.spool import Spool
 
 PUBLIC_URL = "https://hub.example.com"
 PARSE = functools.partial(parse_url, private_names=True)
@@ -49,6 +50,7 @@ class Hub:
     keyring: Database
     root: FileRootKey
     clock: FakeClock
+    spool: Path
     options: Mapping[str, Any] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     connected: list[str] = field(default_factory=list)
@@ -64,6 +66,7 @@ class Hub:
         self.room: Room = open_room(
             self.main,
             vault=self.vault,
+            spool=Spool(self.spool, self.vault.keyring, clock=self.clock),
             web=self.outbound.web,
             upstreams=self.upstreams,
             connectors=self.connectors,
@@ -192,12 +195,14 @@ async def stores(engine: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 
 
 @pytest.fixture
-async def open_hub(stores: tuple[str, str], root: FileRootKey, clock: FakeClock) -> AsyncIterator[OpenHub]:
+async def open_hub(
+    stores: tuple[str, str], root: FileRootKey, clock: FakeClock, tmp_path: Path
+) -> AsyncIterator[OpenHub]:
     """Opens a hub; a second one is a second process on the same stores."""
     hubs: list[Hub] = []
 
     def make(**options: Any) -> Hub:
-        hubs.append(Hub(Database.open(stores[0]), Database.open(stores[1]), root, clock, options))
+        hubs.append(Hub(Database.open(stores[0]), Database.open(stores[1]), root, clock, tmp_path / "spool", options))
         return hubs[-1]
 
     yield make

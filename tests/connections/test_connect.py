@@ -319,7 +319,7 @@ async def test_removing_an_account_ends_it_first_and_drops_all_that_hangs_on_it(
     connector = await hub.connector(ada.person, service.url)
     connection = await hub.connect(ada, connector, server)
 
-    receipt = await hub.room.connections.remove(ada.person.id, connection.id)
+    receipt = await hub.room.connections.remove(ada.person.id, connection.id, by="operator")
 
     assert (receipt.keys_destroyed, receipt.revocation) == (2, "confirmed")
     assert hub.ended == [connection.id]

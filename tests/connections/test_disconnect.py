@@ -253,10 +253,11 @@ async def test_what_a_crash_cut_off_is_finished_by_the_next_start(
 
     restarted = open_hub()
     await restarted.room.start()
+    await restarted.room.disconnecting.stop()
 
     await _nothing_is_left(restarted, connection)
     (receipt,) = await restarted.room.disconnecting.receipts(ada.person.id)
-    assert (receipt.keys_destroyed, receipt.revocation) == (2, "failed")
+    assert (receipt.keys_destroyed, receipt.revocation) == (2, "confirmed")
     assert restarted.ended == [connection.id]
 
 
@@ -292,6 +293,7 @@ async def test_who_derived_something_is_asked_before_the_receipt_and_a_failure_i
     state = (await hub.now(connection)).state
     broken.clear()
     await hub.room.start()
+    await hub.room.disconnecting.stop()
 
     assert state is State.DISCONNECTING
     await _nothing_is_left(hub, connection)

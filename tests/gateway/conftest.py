@@ -49,6 +49,7 @@ from valetkey.upstream.client import Upstreams
 from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.root_keys.file import open_or_create
+from valetkey.vault.spool import Spool
 from valetkey.vault.tickets import Ticket
 
 Front = Literal["asgi", "fast"]
@@ -237,7 +238,7 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     room = open_room(
         database, vault=vault, web=outbound.web, upstreams=upstreams, connectors=connectors,
         leases=Leases(database, clock=clock), notifications=notifications, trail=trail, clock=clock, parse=read_url,
-        public_url="http://localhost",
+        public_url="http://localhost", spool=Spool(tmp_path / "spool", vault.keyring, clock=clock),
     )  # fmt: skip
     call_log = CallLog(database, tmp_path / "journal", clock)
     await call_log.start()

@@ -75,7 +75,7 @@ async def hub(
     sqlite_database: Database, keyring_database: Database, clock: FakeClock, tmp_path: Path
 ) -> AsyncIterator[Hub]:
     root = open_or_create(tmp_path / "keys" / "root.key", forbidden_below=[], may_create=True)
-    opened = Hub(sqlite_database, keyring_database, root, clock)
+    opened = Hub(sqlite_database, keyring_database, root, clock, tmp_path / "spool")
     await opened.vault.start("dep_test")
     yield opened
     await opened.close()
@@ -162,7 +162,9 @@ async def test_it_takes_our_signature_for_a_secret(
 ) -> None:
     """CON-25, `private_key_jwt`: registration with our key, exchange, refresh and revocation, each newly signed."""
     root = open_or_create(tmp_path / "keys" / "root.key", forbidden_below=[], may_create=True)
-    hub = Hub(sqlite_database, keyring_database, root, FakeClock(datetime.now(UTC)))  # statements live for a minute
+    hub = Hub(
+        sqlite_database, keyring_database, root, FakeClock(datetime.now(UTC)), tmp_path / "spool"
+    )  # statements live for a minute
     await hub.vault.start("dep_test")
     ada = hub.browser(await hub.person("ada"))
     with _outside(node, tmp_path, "private_key_jwt") as outside:

@@ -49,6 +49,7 @@ from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.root_keys.file import open_or_create
+from valetkey.vault.spool import Spool
 from valetkey.web.services import Services
 from valetkey.web.site import Site
 
@@ -259,6 +260,7 @@ async def build_world(
     room = open_room(
         database,
         vault=Vault(database, keyring_database, root, clock, notifications),
+        spool=Spool(folder / "spool", keyring, clock=clock),
         web=service,
         upstreams=service,
         connectors=connectors,

@@ -205,9 +205,9 @@ async def show_connection(connection_id: str, _who: Reader, whose: Whose, rooms:
 
 
 @router.delete("/{connection_id}", operation_id="remove_connection", status_code=204)
-async def remove_connection(connection_id: str, _who: Ender, whose: Whose, rooms: Rooms) -> None:
+async def remove_connection(connection_id: str, who: Ender, whose: Whose, rooms: Rooms) -> None:
     """Disconnects, then drops the entry with its tools and permissions (CON-01)."""
-    await rooms.connections.remove(whose.id, connection_id)
+    await rooms.connections.remove(whose.id, connection_id, by=actor_of(who))
 
 
 @router.post("/{connection_id}/disconnect", operation_id="disconnect")

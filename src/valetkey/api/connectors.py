@@ -96,7 +96,7 @@ async def remove_connector(slug: str, who: Writer, whose: Whose, rooms: Rooms) -
         await _demand_may_add(rooms, whose)
     for connection in await rooms.connections.list(whose.id):
         if connection.connector_id == connector.id:
-            await rooms.connections.remove(whose.id, connection.id)
+            await rooms.connections.remove(whose.id, connection.id, by=actor_of(who))
     await rooms.connectors.remove(connector.id)
     await _tell(rooms, "connector.removed", who, whose, connector)
 

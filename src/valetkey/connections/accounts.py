@@ -153,16 +153,19 @@ class Connections:
         await self._notifications.publish(TOPIC, person_id)
         return replace(found, display_name=name)
 
-    async def remove(self, person_id: str, connection_id: str) -> Receipt:
-        """Disconnects, then drops the entry with all that hangs on it. What the disconnect did."""
+    async def remove(self, person_id: str, connection_id: str, *, by: str) -> Receipt:
+        """Disconnects, then drops the entry with all that hangs on it. What the disconnect did.
+
+        `by` is the actor, for the trail: the person, or whoever acts for them.
+        """
         found = await self.get(person_id, connection_id)
-        done = await self._disconnecting.end(found, actor=f"person:{person_id}")
+        done = await self._disconnecting.end(found, actor=by)
         async with self._database.write() as tx:
             await repository.delete_connection(tx, connection_id)
         for removed in self._on_removed:
             await removed(found)
         await self._notifications.publish(TOPIC, person_id)
-        await self.tell("connection.removed", found, actor=f"person:{person_id}")
+        await self.tell("connection.removed", found, actor=by)
         return done
 
     # --- what has become of them: for the other files of this room, and for whoever made a call -----------------------

@@ -13,6 +13,7 @@ from valetkey.connections.client_identity import ClientIdentities
 from valetkey.connections.facts import Plan, read_plan
 from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection, StepFailed, issuer_hash
+from valetkey.connections.points import Point
 from valetkey.connections.refresh import Refreshing
 from valetkey.connections.repository import Seen, StoredAttempt
 from valetkey.connections.step_up import StepUp
@@ -22,6 +23,7 @@ from valetkey.directory.model import Connector
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, OutboundFailed, VaultFailed
+from valetkey.kernel.failpoints import reached
 from valetkey.kernel.secret import Secret
 from valetkey.net.model import BadAnswer, Moved, TooLarge
 from valetkey.oauth.authorization import Declined, read_callback
@@ -96,6 +98,7 @@ class Callback:
             ),
         )
         tokens = await self._exchange(back, code)  # 4.
+        reached(Point.CONNECT_EXCHANGED)
         asked = back.plan.asked_scope
         granted = tokens.granted(asked)
         wider = beyond(granted, (*asked.split(), *back.plan.accepted_beyond)) if asked else ()
@@ -217,9 +220,11 @@ class Callback:
     async def _keep(self, back: _Return, seen: Seen, tokens: TokenSet, facts: Mapping[str, Any]) -> Connection:
         received_at = self._clock.now()
         await self._vault.shred(seen.id)  # a new consent begins with nothing of an old one
+        reached(Point.CONNECT_EMPTIED)
         has_refresh_token = tokens.refresh_token is not None
         generation = await oauth.seal(self._vault, back.connection, back.connector, back.server, tokens)  # 6.
         oauth.wipe(tokens)
+        reached(Point.CONNECT_SEALED)
         connected = await self._connections.mark_connected(  # 7.
             seen,
             at=received_at,
@@ -228,10 +233,11 @@ class Callback:
             expires_at=received_at + timedelta(seconds=tokens.usable_for),
             **facts,
         )
+        reached(Point.CONNECT_WRITTEN)
         if connected is None:
             await self._vault.shred(seen.id)
             raise await changed_meanwhile(back.steps)
-        self._refreshing.learn(connected.id, tokens.usable_for)
+        self._refreshing.pace.learn(connected.id, tokens.usable_for)
         if set(back.plan.shown.challenged) <= set(back.plan.asked_scope.split()):
             await self._step_up.agreed(connected.id)
         await back.steps.note("connected", "", reason=f"granted: {connected.granted_scope or '(not stated)'}")

@@ -22,6 +22,7 @@ from valetkey.connections.client_identity import ClientIdentities
 from valetkey.connections.discover import Discovery
 from valetkey.connections.facts import Plan, make_plan, read_plan
 from valetkey.connections.model import Attempt, Connection
+from valetkey.connections.points import Point
 from valetkey.connections.repository import StoredAttempt
 from valetkey.connections.step_up import StepUp, Wanted
 from valetkey.connections.trace import Trace
@@ -30,6 +31,7 @@ from valetkey.directory.model import Connector
 from valetkey.identity.model import BrowserSession, Person
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound
+from valetkey.kernel.failpoints import reached
 from valetkey.kernel.ids import new_id, new_token
 from valetkey.kernel.secret import Secret
 from valetkey.oauth import pkce
@@ -202,6 +204,7 @@ class Connecting:
         parameters = parameters_of(params)
         async with self._database.write() as tx:  # 1.
             stored = await repository.take_attempt(tx, state_of(parameters).digest())
+        reached(Point.CONNECT_TAKEN)
         if stored is None:
             raise NotFound("This answer belongs to no attempt, or was used before.", hint=AGAIN)
         try:

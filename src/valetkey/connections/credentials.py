@@ -150,7 +150,7 @@ class Credentials:
         now = self._clock.now()
         until = now + timedelta(seconds=_SECONDS)
         if connection.expires_at is not None and connection.has_refresh_token:
-            until = min(until, connection.expires_at - self._refreshing.margin(connection.id))
+            until = min(until, connection.expires_at - self._refreshing.pace.margin(connection.id))
         sealed = [purpose for purpose, _ in (await self._vault.mark(connection.id)).names]
         ready = _Ready(
             parts=_METHODS[connection.method](connection, connector, sealed),
@@ -170,7 +170,7 @@ class Credentials:
     async def _fresh(self, connection: Connection) -> Connection:
         """The connection with a token that is good for a while, as far as we know."""
         expires_at = connection.expires_at
-        if expires_at is None or not connection.has_refresh_token or self._refreshing.is_recent(connection.id):
+        if expires_at is None or not connection.has_refresh_token or self._refreshing.pace.is_recent(connection.id):
             return connection  # of a token without expiry or refresh only a 401 tells that it is over
         now = self._clock.now()
         if now >= expires_at:
@@ -179,7 +179,7 @@ class Credentials:
             if outcome is not Outcome.UNAVAILABLE:
                 connection = await self._find(connection.id, connection.person_id)
                 _check_state(connection)
-        elif now >= expires_at - self._refreshing.margin(connection.id):
+        elif now >= expires_at - self._refreshing.pace.margin(connection.id):
             self._refreshing.begin(Seen.of(connection))  # beside the call, which goes with the token there is
         return connection
 

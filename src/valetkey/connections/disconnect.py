@@ -8,7 +8,8 @@
     6. the connection says *not connected*; receipt; trail
 
 It works while the service is down, and when the connector is delisted or blocked. It needs nobody's permission. Once
-begun it is finished: beside the caller if the caller goes away, and by the next start if this process goes away.
+begun it is finished: beside the caller if the caller goes away, and by the next start if this process goes away. The
+tombstone says who began it, and whether the service was told already.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ import structlog
 
 from valetkey.audit.trail import Trail
 from valetkey.connections import repository
+from valetkey.connections import tombstone_repository as tombstones
 from valetkey.connections.accounts import TOPIC, ConnectorBook
 from valetkey.connections.model import Connection, Receipt, State
+from valetkey.connections.points import Point
 from valetkey.connections.refresh import Refreshing
 from valetkey.connections.token_endpoint import Revoked, TokenEndpoint
+from valetkey.connections.tombstone_repository import Tombstone
 from valetkey.connections.trace import Trace
 from valetkey.directory.model import Connector
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import NotFound, printable
+from valetkey.kernel.errors import NotFound, VaultFailed, printable
+from valetkey.kernel.failpoints import reached
 from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
@@ -94,7 +99,7 @@ class Disconnecting:
 
         held = [connection for connection in theirs if connection.state is not State.NOT_CONNECTED]
         for connection in held:  # before anybody waits for any service
-            await self._bury(connection)
+            await self._bury(connection, by)
         return list(await asyncio.gather(*(end(connection) for connection in held)))
 
     async def shared_with(self, connection: Connection) -> list[Connection]:
@@ -126,17 +131,25 @@ class Disconnecting:
             return await repository.list_receipts(tx, person_id, limit=_RECEIPTS)
 
     async def resume(self) -> int:
-        """At the start: finishes what a crash cut off, and destroys what no connection owns up to. How many."""
+        """At the start: takes up what a crash cut off, and destroys what no connection owns up to. How many.
+
+        What is taken up is finished beside the caller, since a service may be slow to forget; `stop` waits for it.
+        """
         async with self._database.read() as tx:
             cut_off = await repository.list_in_states(tx, [State.DISCONNECTING])
-            idle = await repository.list_in_states(tx, [State.NOT_CONNECTED])
+            idle = await repository.list_in_states(tx, [State.NOT_CONNECTED, State.RECONNECT])
+            attempts = await repository.list_attempts(tx)
         for connection in cut_off:
-            await self._finish(connection, "system", Revoked("failed", "The hub stopped before the service answered."))
+            self._begin(connection, "system")
         orphans = 0
         for connection in idle:
+            if connection.state is State.RECONNECT and not _is_over(connection):
+                continue
             if (await self._vault.mark(connection.id)).names:
                 orphans += 1
                 await self._vault.shred(connection.id)
+        for attempt_id in set(await self._vault.subjects("pkce_verifier")) - set(attempts):
+            await self._vault.shred(attempt_id)
         return len(cut_off) + orphans
 
     async def stop(self) -> None:
@@ -148,31 +161,54 @@ class Disconnecting:
 
     async def end(self, connection: Connection, *, actor: str) -> Receipt:
         """All the steps; they go on if the caller is cancelled."""
-        task = asyncio.get_running_loop().create_task(self._end(connection, actor))
-        self._under_way.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._begin(connection, actor))
 
     async def forget(self, connection: Connection) -> None:
         """For a connection that was removed: only now may its lease be dropped, since fences then begin anew."""
         await self._leases.forget(f"refresh:{connection.id}")
 
+    def _begin(self, connection: Connection, actor: str) -> asyncio.Task[Receipt]:
+        task = asyncio.get_running_loop().create_task(self._end(connection, actor))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
     async def _end(self, connection: Connection, actor: str) -> Receipt:
-        await self._bury(connection)  # 1.
+        tombstone = await self._bury(connection, actor)  # 1.
         await self._vault.cancel(connection.id)  # 2.
         async with self._database.write() as tx:
             attempts = await repository.take_attempts_of(tx, connection.id)
         for attempt in attempts:
             if attempt.was_accepted:
                 await self._vault.shred(attempt.id)
+        reached(Point.DISCONNECT_CANCELLED)
         await self._refreshing.settle(connection.id, seconds=_SETTLE_SECONDS)
-        revoked = await self._revoke(connection)  # 3.
-        return await self._finish(connection, actor, revoked)
+        if tombstone.revocation:  # before a crash, and its tokens may be gone since
+            revoked = Revoked(tombstone.revocation, tombstone.revocation_detail)
+        else:
+            revoked = await self._revoke(connection)  # 3.
+            reached(Point.DISCONNECT_REVOKED)
+            async with self._database.write() as tx:
+                await tombstones.update_tombstone(
+                    tx, connection.id, revocation=revoked.outcome, revocation_detail=revoked.detail
+                )
+        reached(Point.DISCONNECT_NOTED)
+        return await self._finish(connection, tombstone, revoked)
 
-    async def _bury(self, connection: Connection) -> None:
+    async def _bury(self, connection: Connection, actor: str) -> Tombstone:
+        try:
+            keys = len((await self._vault.mark(connection.id)).names)
+        except VaultFailed:
+            keys = 0  # what lies there is nothing of ours; it goes all the same
+        new = Tombstone(connection.id, printable(actor, limit=79), self._clock.now(), keys, "", "")
         async with self._database.write() as tx:
-            await repository.set_connection(tx, connection.id, state=State.DISCONNECTING.value)
+            exists = await repository.set_connection(tx, connection.id, state=State.DISCONNECTING.value)
+            if exists:
+                await tombstones.add_tombstone_once(tx, new)
+            found = await tombstones.find_tombstone(tx, connection.id)
+        reached(Point.DISCONNECT_BURIED)
         await self._notifications.publish(TOPIC, connection.person_id)
+        return found or new
 
     async def _revoke(self, connection: Connection) -> Revoked:
         if connection.method != "oauth" or not connection.issuer:
@@ -189,8 +225,11 @@ class Disconnecting:
             return Revoked(revoked.outcome, f"{revoked.detail} It may have ended there for {names} too.")
         return revoked
 
-    async def _finish(self, connection: Connection, actor: str, revoked: Revoked) -> Receipt:
+    async def _finish(self, connection: Connection, tombstone: Tombstone, revoked: Revoked) -> Receipt:
         destroyed = await self._vault.shred(connection.id)  # 4.
+        if tombstone.revocation:  # taken up after a crash, which may have come after the keys had gone
+            destroyed = max(destroyed, tombstone.keys)
+        reached(Point.DISCONNECT_SHREDDED)
         for ended in self._on_ended:  # 5.
             await ended(connection)
         now = self._clock.now()
@@ -207,18 +246,22 @@ class Disconnecting:
             revocation_detail=printable(revoked.detail, limit=400),
             unrecoverable_after=now + self._keyring_backups_kept,
         )
-        async with self._database.write() as tx:  # 6.
-            await repository.set_connection(tx, connection.id, **_BLANK)
-            await repository.insert_receipt(tx, receipt)
-        await self._notifications.publish(TOPIC, connection.person_id)
+        # Before the tombstone goes: rather twice in the trail, should we be cut off here, than not at all.
         await self._trail.write(
             "connection.disconnected",
-            actor=actor,
+            actor=tombstone.actor,
             organization_id=connection.organization_id,
             person_id=connection.person_id,
             object=connection.id,
             detail={"receipt": receipt.id, "keys_destroyed": destroyed, "revocation": revoked.outcome},
         )
+        reached(Point.DISCONNECT_TOLD)
+        async with self._database.write() as tx:  # 6.
+            await repository.set_connection(tx, connection.id, **_BLANK)
+            await repository.insert_receipt(tx, receipt)
+            await tombstones.delete_tombstone(tx, connection.id)
+        reached(Point.DISCONNECT_WRITTEN)
+        await self._notifications.publish(TOPIC, connection.person_id)
         return receipt
 
     async def _connector(self, connection: Connection) -> Connector | None:
@@ -232,6 +275,11 @@ class Disconnecting:
         if not task.cancelled() and (error := task.exception()) is not None:
             # Whoever waits gets it too; the connection stays *disconnecting* and the next start finishes it.
             structlog.get_logger(__name__).error("disconnecting was cut off", error=repr(error))
+
+
+def _is_over(connection: Connection) -> bool:
+    """Whether the server has ended what was granted, so that what is still held of it is of no use to anybody."""
+    return connection.method == "oauth" and not connection.has_refresh_token and connection.expires_at is None
 
 
 _BLANK = {

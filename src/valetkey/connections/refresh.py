@@ -3,9 +3,13 @@
     1. in this process, who comes while a refresh is under way waits for that one
     2. over all processes, one holds the lease; the others watch the connection until it has changed
     3. with the lease: read again, and look again whether it still is needed
-    4. ask the token endpoint; no transaction is open meanwhile
+    4. make room in the vault's spool, ask the token endpoint, and put what came into the spool: from here on nothing is
+       lost, whatever becomes of this process or the database. No transaction is open meanwhile
     5. seal what came if nothing was shredded or sealed since 3 (the vault's mark), then write it into the connection if
        that is as it was read (`Seen`), and only while the lease is ours: who was overtaken changes nothing
+
+What is found in the spool is written down first, at the start of a process and before each refresh. Killed between the
+server's answer and its first byte here: only the server can mend that, and the person reconnects.
 
 Of the ways to fail only `invalid_grant` ends a connection; then the tokens are destroyed. After any other the tokens
 stay, and the next try waits a little longer each time (CON-21 to CON-23, security.md 2.6).
@@ -14,8 +18,6 @@ stay, and the next try waits a little longer each time (CON-21 to CON-23, securi
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 from weakref import WeakValueDictionary
@@ -23,36 +25,36 @@ from weakref import WeakValueDictionary
 import structlog
 
 from valetkey.audit.trail import Trail
-from valetkey.connections import repository
+from valetkey.connections import repository, spooled
 from valetkey.connections.accounts import TOPIC, ConnectorBook
 from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection, State
+from valetkey.connections.pace import Pace
+from valetkey.connections.points import Point
 from valetkey.connections.repository import Seen
+from valetkey.connections.spooled import Spooled
 from valetkey.connections.token_endpoint import TokenEndpoint, tokens_of, words_of
 from valetkey.connections.trace import Steps, Trace
 from valetkey.directory.model import Connector
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import VaultFailed
-from valetkey.oauth.model import AuthorizationServer, TokenFailure, TokenFailureKind, TokenSet
+from valetkey.kernel.failpoints import reached
+from valetkey.oauth.model import AuthorizationServer, TokenFailure, TokenFailureKind
 from valetkey.oauth.scopes import beyond
 from valetkey.store.database import Database
 from valetkey.store.leases import Lease, Leases
 from valetkey.store.notify import Notifications
 from valetkey.vault.broker import Vault
-from valetkey.vault.model import Mark, NothingSealed, Overtaken
+from valetkey.vault.envelope import wipe
+from valetkey.vault.model import NothingSealed, Overtaken
+from valetkey.vault.spool import Slot, Spool
 
 LEASE_SECONDS = 45.0
 """The 30 s a refresh may take, enforced by `net`, and a margin of 15 for clocks and pauses."""
 
-RECENT = timedelta(seconds=10)
-"""A token this young is not renewed again, whatever its expiry says: some servers give out tokens already expired."""
-
 _POLL_SECONDS = 0.03
 _PATIENCE_SECONDS = 60.0
-_FIRST_WAIT, _LONGEST_WAIT = 5.0, 300.0
 _AT_ONCE_PER_SERVER = 4
-_REMEMBERED = 10_000
-_MARGIN = timedelta(minutes=5)
 
 
 class Outcome(Enum):
@@ -61,16 +63,6 @@ class Outcome(Enum):
     FRESH = auto()  # there is a newer token
     ENDED = auto()  # the person must reconnect
     UNAVAILABLE = auto()  # not now; everything is kept
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What this process remembers of one connection's refreshes; safe to lose."""
-
-    lifetime: float = 0.0
-    renewed_at: float = float("-inf")
-    wait: float = 0.0
-    not_before: float = float("-inf")
 
 
 class Refreshing:
@@ -88,6 +80,7 @@ class Refreshing:
         tokens: TokenEndpoint,
         trail: Trail,
         trace: Trace,
+        spool: Spool,
     ) -> None:
         self._database = database
         self._vault = vault
@@ -98,8 +91,9 @@ class Refreshing:
         self._tokens = tokens
         self._trail = trail
         self._trace = trace
+        self._spool = spool
+        self.pace = Pace(clock)
         self._running: dict[str, asyncio.Task[Outcome]] = {}
-        self._memory: OrderedDict[str, _Memory] = OrderedDict()
         self._at_once: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     # --- for whoever hands out tickets ------------------------------------------------------------------------------
@@ -127,28 +121,43 @@ class Refreshing:
         if self._running:
             await asyncio.wait(self._running.values(), timeout=LEASE_SECONDS)
 
-    def learn(self, connection_id: str, usable_for: float) -> None:
-        """Remembers how long this connection's tokens live, when one has just come."""
-        self._memory[connection_id] = _Memory(usable_for, self._clock.monotonic())
-        self._memory.move_to_end(connection_id)
-        while len(self._memory) > _REMEMBERED:
-            self._memory.popitem(last=False)
+    async def recover(self, connection_id: str = "") -> int:
+        """Writes down what a process got and did not write down: for one connection, or all. How many there were.
 
-    def margin(self, connection_id: str) -> timedelta:
-        """How long before its expiry a token is renewed: five minutes, half its life if that is shorter (CON-21)."""
-        memory = self._memory.get(connection_id)
-        return _MARGIN if memory is None else min(_MARGIN, timedelta(seconds=memory.lifetime / 2))
-
-    def is_recent(self, connection_id: str) -> bool:
-        """Whether the token has just been renewed here."""
-        memory = self._memory.get(connection_id)
-        return memory is not None and self._clock.monotonic() - memory.renewed_at < RECENT.total_seconds()
+        Needs no lease: each is written only if connection and vault are as they were when it was asked for.
+        """
+        waiting = self._spool.waiting(connection_id)
+        for one in waiting:
+            async with self._database.read() as tx:
+                connection = await repository.find_connection(tx, one.subject)
+            if connection is None or connection.state is not State.CONNECTED:
+                await self._spool.clear(one.subject)  # ended meanwhile, and with it the key of this answer
+                continue
+            connector = await self._connectors.by_id(connection.connector_id)
+            server = await self._tokens.server_of(connection, connector)
+            if server is None:
+                continue
+            try:
+                packed = await self._spool.read(one, bound_to=spooled.binding(connection, server))
+            except VaultFailed as failed:
+                structlog.get_logger(__name__).warning("an answer in the spool is of no use", reason=failed.code)
+                await self._spool.remove(one)
+                continue
+            answer = spooled.unpack(packed, one)
+            wipe(packed)
+            steps = self._trace.of(person_id=connection.person_id, connection_id=connection.id)
+            await steps.note("refresh", "", reason="Found in the spool: an answer that had not been written down.")
+            if Seen.of(connection) == answer.seen:
+                await self._keep(connection, connector, server, answer, steps)
+            else:
+                await self._spool.remove(one)
+            oauth.wipe(answer.tokens)
+        return len(waiting)
 
     # --- the refresh ------------------------------------------------------------------------------------------------
 
     async def _run(self, seen: Seen) -> Outcome:
-        memory = self._memory.get(seen.id)
-        if memory is not None and self._clock.monotonic() < memory.not_before:
+        if self.pace.must_wait(seen.id):
             return Outcome.UNAVAILABLE
         until = self._clock.monotonic() + _PATIENCE_SECONDS
         while (lease := await self._leases.take(f"refresh:{seen.id}", seconds=LEASE_SECONDS)) is None:
@@ -172,6 +181,7 @@ class Refreshing:
         return None if Seen.of(now) == seen else Outcome.FRESH
 
     async def _with_lease(self, lease: Lease, seen: Seen) -> Outcome:
+        await self.recover(seen.id)
         mark = await self._vault.mark(seen.id)  # before reading: what happens from here on is noticed
         if (moved := await self._moved_on(seen)) is not None:
             return moved
@@ -183,6 +193,8 @@ class Refreshing:
         server = await self._tokens.server_of(connection, connector)
         if server is None:
             return await self._end(connection, "What was known of the authorization server is lost.", purge=False)
+        slot = await self._spool.prepare(spooled.binding(connection, server))
+        reached(Point.REFRESH_PREPARED)
         try:
             # Written down before the refresh token leaves: what cannot be recorded does not happen (I4, S-22).
             await self._trail.write(
@@ -196,33 +208,52 @@ class Refreshing:
             async with self._at_once.setdefault(server.issuer, asyncio.Semaphore(_AT_ONCE_PER_SERVER)):
                 reply, server = await self._tokens.refresh(connection, connector, server, steps)
         except NothingSealed:
+            await self._spool.remove(slot.named)
             return await self._end(connection, "There is no refresh token any more.", purge=False)
         except VaultFailed as failed:
+            await self._spool.remove(slot.named)
             return await self._end(connection, f"The refresh token cannot be opened. {failed.message}", purge=False)
-        if not await self._leases.is_current(lease):
-            await steps.note("refresh", "", reason="Another process took over; what came is not used.")
-            return await self._moved_on(seen) or Outcome.UNAVAILABLE
         if isinstance(reply, TokenFailure):
+            await self._spool.remove(slot.named)
+            if not await self._leases.is_current(lease):
+                return await self._moved_on(seen) or Outcome.UNAVAILABLE
             return await self._failed(connection, connector, server, reply, steps)
+        answer = Spooled(reply, self._clock.now(), Seen.of(connection), mark, slot.named)
         try:
-            return await self._keep(connection, connector, server, reply, mark, steps)
+            await self._put_away(slot, answer)
+            if not await self._leases.is_current(lease):
+                await steps.note("refresh", "", reason="Another process took over; what came is not used.")
+                await self._spool.remove(slot.named)
+                return await self._moved_on(seen) or Outcome.UNAVAILABLE
+            return await self._keep(connection, connector, server, answer, steps)
         finally:
             oauth.wipe(reply)
+
+    async def _put_away(self, slot: Slot, answer: Spooled) -> None:
+        """Into the spool; if the disk is full, the database is what is left."""
+        reached(Point.REFRESH_ANSWERED)
+        packed = spooled.pack(answer)
+        try:
+            await asyncio.to_thread(self._spool.write, slot, packed)
+        except OSError as error:
+            structlog.get_logger(__name__).error("the spool cannot be written", error=repr(error))
+        finally:
+            wipe(packed)
+        reached(Point.REFRESH_SPOOLED)
 
     async def _keep(
         self,
         connection: Connection,
         connector: Connector,
         server: AuthorizationServer,
-        tokens: TokenSet,
-        mark: Mark,
+        answer: Spooled,
         steps: Steps,
     ) -> Outcome:
-        received_at = self._clock.now()
+        tokens = answer.tokens
         try:
-            generation = await oauth.seal(self._vault, connection, connector, server, tokens, since=mark)
+            generation = await oauth.seal(self._vault, connection, connector, server, tokens, since=answer.mark)
         except Overtaken:
-            return await self._came_too_late(connection, connector, server, tokens, steps)
+            return await self._came_too_late(connection, connector, server, answer, steps)
         wider = beyond(tokens.granted(""), connection.granted_scope.split()) if connection.granted_scope else ()
         values: dict[str, object] = {"state_reason": ""}
         if not connection.granted_scope:
@@ -230,17 +261,21 @@ class Refreshing:
         if wider:  # S-17: a token that can do more than was granted is not used until the person has said so
             reason = f"The service gave more than you granted: {' '.join(wider)}."[:200]
             values = {"state": State.RECONNECT.value, "state_reason": reason, "granted_scope": tokens.scope}
+        reached(Point.REFRESH_SEALED)
         async with self._database.write() as tx:
             written = await repository.update_connection(
                 tx,
                 Seen.of(connection),
                 generation=generation,
-                expires_at=received_at + timedelta(seconds=tokens.usable_for),
+                expires_at=answer.received_at + timedelta(seconds=tokens.usable_for),
                 **values,
             )
         if not written:
-            return await self._came_too_late(connection, connector, server, tokens, steps)
-        self.learn(connection.id, tokens.usable_for)
+            return await self._came_too_late(connection, connector, server, answer, steps)
+        reached(Point.REFRESH_WRITTEN)
+        await self._spool.clear(connection.id)
+        reached(Point.REFRESH_CLEARED)
+        self.pace.learn(connection.id, tokens.usable_for)
         await self._notifications.publish(TOPIC, connection.person_id)
         if wider:
             await self._tell(connection, str(values["state_reason"]))
@@ -251,14 +286,15 @@ class Refreshing:
         connection: Connection,
         connector: Connector,
         server: AuthorizationServer,
-        tokens: TokenSet,
+        answer: Spooled,
         steps: Steps,
     ) -> Outcome:
         """The tombstone wins (S-20): what came for a connection that was ended goes back to the server."""
+        await self._spool.remove(answer.place)
         moved = await self._moved_on(Seen.of(connection))
         if moved is Outcome.ENDED:
             await steps.note("refresh", "", reason="Disconnected meanwhile; the new token is not kept.")
-            await self._tokens.revoke(connector, server, tokens_of(tokens), steps)
+            await self._tokens.revoke(connector, server, tokens_of(answer.tokens), steps)
         return moved or Outcome.UNAVAILABLE
 
     async def _failed(
@@ -272,9 +308,7 @@ class Refreshing:
         host = server.token_endpoint.host
         if failure.kind is TokenFailureKind.GRANT_ENDED:
             return await self._end(connection, f"{host} has ended what you granted.", purge=True)
-        memory = self._memory.setdefault(connection.id, _Memory(lifetime=_MARGIN.total_seconds() * 2))
-        memory.wait = min(_LONGEST_WAIT, memory.wait * 2 or _FIRST_WAIT)
-        memory.not_before = self._clock.monotonic() + memory.wait
+        self.pace.fail(connection.id)
         reason = f"Temporarily unavailable: {host} {words_of(failure)}"[:200]
         async with self._database.write() as tx:
             await repository.update_connection(tx, Seen.of(connection), state_reason=reason)
@@ -291,6 +325,7 @@ class Refreshing:
                 state_reason=reason[:200],
                 **({"has_refresh_token": False, "expires_at": None} if purge else {}),
             )
+        reached(Point.REFRESH_ENDED)
         if ended:
             if purge:
                 await self._vault.shred(connection.id)

@@ -182,6 +182,11 @@ async def take_attempt(tx: AsyncConnection, state_hash: str) -> StoredAttempt | 
     return _attempt(row) if row else None
 
 
+async def list_attempts(tx: AsyncConnection) -> list[str]:
+    """The ids of all attempts that are neither finished nor purged."""
+    return list(await tx.scalars(select(connect_attempt.c.id)))
+
+
 async def take_attempts_of(tx: AsyncConnection, connection_id: str) -> list[StoredAttempt]:
     rows = await tx.execute(
         delete(connect_attempt).where(connect_attempt.c.connection_id == connection_id).returning(connect_attempt)

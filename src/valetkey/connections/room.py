@@ -28,6 +28,7 @@ from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
 from valetkey.vault.broker import Vault
+from valetkey.vault.spool import Spool
 
 Told = Callable[[Connection], Awaitable[None]]
 
@@ -46,7 +47,8 @@ class Room:
     trace: Trace
 
     async def start(self) -> None:
-        """Finishes disconnects that a crash cut off."""
+        """Writes down what a crash left in the spool, and finishes disconnects that it cut off."""
+        await self.refreshing.recover()
         await self.disconnecting.resume()
 
     async def stop(self) -> None:
@@ -59,6 +61,7 @@ def open_room(
     database: Database,
     *,
     vault: Vault,
+    spool: Spool,
     web: WebClient,
     upstreams: Lister,
     connectors: ConnectorBook,
@@ -105,7 +108,12 @@ def open_room(
         tokens=tokens,
         trail=trail,
         trace=trace,
+        spool=spool,
     )
+
+    async def empty_spool(connection: Connection) -> None:
+        await spool.clear(connection.id)
+
     disconnecting = Disconnecting(
         database,
         vault=vault,
@@ -117,7 +125,7 @@ def open_room(
         refreshing=refreshing,
         trail=trail,
         trace=trace,
-        on_ended=[step_up.forget, *on_ended],
+        on_ended=[empty_spool, step_up.forget, *on_ended],
         keyring_backups_kept=keyring_backups_kept,
     )
     connections = Connections(

@@ -418,6 +418,17 @@ oauth_trace = Table(
     Index(None, "connection_id", "at"),
 )
 
+tombstone = Table(
+    "tombstone",  # of a connection that is being ended: from the first step to the last
+    main,
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), primary_key=True),
+    Column("actor", String(80), nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("keys", Integer, nullable=False),  # held when it began
+    Column("revocation", String(20), nullable=False),  # empty until the service has been told
+    Column("revocation_detail", Text, nullable=False),
+)
+
 receipt = Table(
     "receipt",  # of a disconnect; outlives the connection
     main,

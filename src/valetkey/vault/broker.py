@@ -103,6 +103,11 @@ class Vault:
         async with self._main.read() as tx:
             return mark_of(subject, await repository.find_secrets(tx, subject))
 
+    async def subjects(self, purpose: str) -> list[str]:
+        """Whose value for `purpose` is sealed: for whoever looks for what nobody owns up to after a crash."""
+        async with self._main.read() as tx:
+            return await repository.find_subjects(tx, purpose)
+
     # --- opening ----------------------------------------------------------------------------------------------------
 
     def ticket_now(

@@ -78,6 +78,11 @@ async def find_secrets(tx: AsyncConnection, subject: str, *, for_update: bool = 
     return {row.purpose: SecretRow(*row) for row in rows}
 
 
+async def find_subjects(tx: AsyncConnection, purpose: str) -> list[str]:
+    """Whose value for `purpose` is sealed."""
+    return list(await tx.scalars(select(secret.c.subject).where(secret.c.purpose == purpose)))
+
+
 async def has_secrets(tx: AsyncConnection) -> bool:
     return bool(await tx.scalar(select(exists(select(secret.c.subject)))))
 
@@ -145,6 +150,12 @@ async def delete_data_key(tx: AsyncConnection, subject: str, purpose: str) -> in
 
 async def delete_data_keys(tx: AsyncConnection, subject: str) -> int:
     return (await tx.execute(delete(data_key).where(data_key.c.subject == subject))).rowcount
+
+
+async def delete_data_keys_like(tx: AsyncConnection, subject: str, beginning: str) -> int:
+    """Destroys the keys of a subject whose purpose begins so."""
+    where = (data_key.c.subject == subject, data_key.c.purpose.startswith(beginning, autoescape=True))
+    return (await tx.execute(delete(data_key).where(*where))).rowcount
 
 
 async def delete_data_keys_before(tx: AsyncConnection, subject_prefix: str, purpose: str) -> int:

@@ -13,5 +13,5 @@ async def submit(visit: Visit) -> Response:
     account = await read_account(visit)
     if account.is_live:
         raise Conflict("This account is still connected.", hint="Disconnect it first.")
-    await visit.services.connections.remove(visit.person.id, account.connection.id)
+    await visit.services.connections.remove(visit.person.id, account.connection.id, by=visit.actor)
     return visit.go("/connections", done="removed")

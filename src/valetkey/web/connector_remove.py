@@ -26,6 +26,6 @@ async def submit(visit: Visit) -> Response:
         check_may(visit, Act.MANAGE_CONNECTORS)
     for one in await read_accounts(visit):
         if one.connector.id == connector.id and not one.is_live:  # an entry that was begun and never connected
-            await visit.services.connections.remove(visit.person.id, one.connection.id)
+            await visit.services.connections.remove(visit.person.id, one.connection.id, by=visit.actor)
     await visit.services.connectors.remove(connector.id)  # refuses while anybody is connected
     return visit.go("/directory", done="connector-removed")
