@@ -34,7 +34,7 @@ class Memory(Database):
         self.rows: dict[str, Any] = {}
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[Any]:  # type: ignore[override]  # no connection, but what answers as one
+    async def read(self) -> AsyncIterator[Any]:
         yield self
 
     async def execute(self, query: Any) -> list[Any]:
@@ -42,7 +42,7 @@ class Memory(Database):
 
 
 def as_tuple(row: Row[Any]) -> Any:
-    return namedtuple("as_tuple", row._fields)(*row)  # type: ignore[misc]  # the fields are the table's
+    return namedtuple("as_tuple", row._fields)(*row)
 
 
 def bits(value: bytes) -> Iterator[bytes]:
