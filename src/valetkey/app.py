@@ -25,6 +25,8 @@ from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
+from valetkey.audit.sinks import Means
+from valetkey.audit.sinks.address import open_sinks
 from valetkey.audit.trail import Trail
 from valetkey.audit.unfinished import count_unfinished
 from valetkey.audit.uses import Uses
@@ -165,8 +167,10 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     trail_keys = TrailKeys(ground.vault, ground.deployment_id)
     if why := await trail_keys.open():
         await trail.write("trail.key_made", actor="system", detail={"because": why})
+    means = Means(web=ground.outbound.web, streams=ground.outbound.streams, clock=clock, parse_url=parse)
+    sinks = open_sinks(settings.trail_sink, means, forbidden_below=settings.data)
     checkpoints = Checkpoints(
-        database, clock=clock, leases=leases, trail=trail, signer=trail_keys, watch=trail_keys, sinks=()
+        database, clock=clock, leases=leases, trail=trail, signer=trail_keys, watch=trail_keys, sinks=sinks
     )
     await checkpoints.start()
     closing.push_async_callback(checkpoints.stop)

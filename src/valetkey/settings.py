@@ -48,6 +48,8 @@ class Settings:
     """False when services cannot fetch documents from `public_url`, so that registration is used instead."""
     pinned_clients: tuple[Path, ...] = ()
     """Client ID metadata documents (JSON files) of assistants, for hubs that cannot fetch them."""
+    trail_sink: tuple[str, ...] = ()
+    """Where signed checkpoints of the trail are sent, off this host: file:, syslog:, s3: or git+https: addresses."""
     search_above: int = 80
     """Tools beyond which `/mcp` and profiles offer assistants a search instead of the whole list."""
 
@@ -65,7 +67,7 @@ class Settings:
         return urlsplit(self.public_url).netloc
 
 
-_MULTIPLE = {"allow_network", "trusted_proxy", "pinned_clients"}
+_MULTIPLE = {"allow_network", "trusted_proxy", "pinned_clients", "trail_sink"}
 
 
 def load_settings(flags: Mapping[str, object], *, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -107,6 +109,7 @@ def _checked(given: dict[str, object]) -> Settings:
     for name in ("allow_network", "trusted_proxy"):
         values[name] = tuple(_network(name, text) for text in _many(values, name))
     values["pinned_clients"] = tuple(Path(str(path)).expanduser() for path in _many(values, "pinned_clients"))
+    values["trail_sink"] = tuple(str(address) for address in _many(values, "trail_sink"))
     for name in ("client_id_reachable", "development"):
         if isinstance(said := values.get(name), str):
             values[name] = said.lower() not in ("0", "false", "no", "off")

@@ -120,7 +120,7 @@ class Hub:
             uses=Uses(database),
             day_keys=None,  # type: ignore[arg-type]  # only the tests of contents give keys
             trail=trail,
-            trail_log=None,  # type: ignore[arg-type]  # only the tests of the log give it
+            trail_log=self._log(trail),
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
             rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
@@ -131,14 +131,14 @@ class Hub:
     def replaced(self, **rooms: Any) -> None:
         self.services = replace(self.services, **rooms)
 
-    async def keep_log(self) -> TrailLog:
-        """The trail as a log, signed by a key made here, with a first checkpoint over what there is."""
+    def _log(self, trail: Trail) -> TrailLog:
+        """The trail as a log, signed by a key made here."""
         signer = TestSigner()
         checkpoints = Checkpoints(
             self.database,
             clock=self.clock,
             leases=Leases(self.database, clock=self.clock),
-            trail=self.services.trail,
+            trail=trail,
             signer=signer,
             watch=signer,
         )
@@ -146,25 +146,21 @@ class Hub:
         async def verify_log(
             since: Note | None, watch: tuple[str, bytes] | None, older_keys: tuple[VerifierKey, ...]
         ) -> Report:
-            return await verify(
-                self.database, Against(keys=(signer.verifier_key, *older_keys), since=since, watch=watch)
-            )
+            against = Against(keys=(signer.verifier_key, *older_keys), since=since, watch=watch)
+            return await verify(self.database, against)
 
         async def begin_watch() -> Secret:
             return Secret("vkw_first")
 
         async def flush() -> None: ...
 
-        log = TrailLog(
+        return TrailLog(
             checkpoints=checkpoints,
             proofs=Proofs(self.database, clock=self.clock),
             verify=verify_log,
             begin_watch=begin_watch,
             flush=flush,
         )
-        await checkpoints.make()
-        self.replaced(trail_log=log)
-        return log
 
     def keep_keys(self, keyring: Database, root: Path = Path("root.key")) -> DayKeys:
         """Day keys and rotation under a root key that lives as long as the test; later versions lie beside `root`."""

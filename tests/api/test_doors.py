@@ -107,7 +107,7 @@ def test_every_route_is_in_the_table() -> None:
 async def things(hub: Hub, keyring_database: Database, tmp_path: Path) -> Things:
     hub.keep_keys(keyring_database, tmp_path / "root.key")
     things = await give_things(hub)
-    await hub.keep_log()
+    await hub.services.trail_log.checkpoints.make()
     return things
 
 

@@ -33,7 +33,8 @@ async def renewed(database: Database, clock: FakeClock, *, person: str = "per_ad
 
 
 async def all_pages(database: Database, limit: int) -> list[Use]:
-    uses, before = [], ""
+    uses: list[Use] = []
+    before = ""
     while True:
         found, before = await Uses(database).list("con_1", "per_ada", before=before, limit=limit)
         uses += found

@@ -131,4 +131,4 @@ def test_people_get_one_line_for_each_finding(
     assert run(["doctor"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith(("✓ ", "– ")) for line in lines) == 8
+    assert sum(line.startswith(("✓ ", "– ")) for line in lines) == 9

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from valetkey import __version__
-from valetkey.api.asking import principal_of
+from valetkey.api.asking import Rooms, principal_of
 
 router = APIRouter(tags=["hub"])
 
@@ -14,6 +14,7 @@ router = APIRouter(tags=["hub"])
 class Health(BaseModel):
     status: str
     version: str
+    trail: str = Field(description="`signed`; `sink_failing` when a checkpoint cannot be delivered; `broken`.")
 
 
 class Me(BaseModel):
@@ -28,9 +29,9 @@ class Me(BaseModel):
 
 
 @router.get("/health", operation_id="health")
-async def health() -> Health:
+async def health(rooms: Rooms) -> Health:
     """Answers without a token."""
-    return Health(status="ok", version=__version__)
+    return Health(status="ok", version=__version__, trail=rooms.trail_log.checkpoints.state)
 
 
 @router.get("/me", operation_id="me")

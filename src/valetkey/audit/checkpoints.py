@@ -89,12 +89,20 @@ class Checkpoints:
         self._known = Frontier()
         self._alone = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._failing: set[str] = set()
         self.broken = ""
         """Why nothing is signed any more; empty while all is well."""
 
     @property
     def verifier_key(self) -> VerifierKey:
         return self._signer.verifier_key
+
+    @property
+    def state(self) -> str:
+        """In a word: `broken`, `sink_failing` or `signed`."""
+        if self.broken:
+            return "broken"
+        return "sink_failing" if self._failing else "signed"
 
     @property
     def sink_names(self) -> Sequence[str]:
@@ -207,9 +215,10 @@ class Checkpoints:
         """One round: to every sink what it does not have yet, unless it failed a moment ago."""
         for sink, state in zip(self._sinks, await self.sinks(), strict=True):
             if state.next_at is None or state.next_at <= self._clock.now():
-                await self._deliver_to(sink, state)
+                state = await self._deliver_to(sink, state)
+            (self._failing.discard if state.failing_since is None else self._failing.add)(sink.name)
 
-    async def _deliver_to(self, sink: Sink, state: SinkState) -> None:
+    async def _deliver_to(self, sink: Sink, state: SinkState) -> SinkState:
         async with self._database.read() as tx:
             waiting = await rows.find_from(tx, state.delivered + 1, limit=_AT_ONCE)
         before, now = state, self._clock.now()
@@ -228,7 +237,7 @@ class Checkpoints:
                 break
             state = SinkState(sink.name, delivered=checkpoint.number, delivered_at=now)
         if state == before:
-            return
+            return state
         async with self._database.write() as tx:
             await rows.put_sinks(tx, [state])
         # Once when it begins and once when it ends: an event for every try would fill the log with itself.
@@ -240,6 +249,7 @@ class Checkpoints:
                 object=sink.name,
                 detail={"reason": state.reason} if failing else {"delivered": state.delivered},
             )
+        return state
 
     # --- the rounds -------------------------------------------------------------------------------------------------
 

@@ -166,10 +166,26 @@ async def _hub(settings: Settings) -> AsyncIterator[Finding]:
         yield _bad("hub", error)
     else:
         yield Finding("hub", "good", f"It runs, version {health['version']}")
+        yield await asyncio.to_thread(_trail, settings)
     if settings.is_public:
         yield await _public_url(settings)
     else:
         yield Finding("public URL", "note", f"{settings.public_url}: for browsers and assistants on this machine only.")
+
+
+def _trail(settings: Settings) -> Finding:
+    """Whether the log is signed, and reaches somebody beyond this host."""
+    status = open_hub(url="", data=str(settings.data)).get("/trail/status")
+    if status["broken"]:
+        return Finding("trail", "bad", status["broken"], "`valetkey trail verify` names the first bad record.")
+    for sink in status["sinks"]:
+        if sink["failing_since"]:
+            says = f"{sink['name']} takes no checkpoint since {sink['failing_since'][:16]}: {sink['reason']}"
+            return Finding("trail", "bad", says, "It is tried again until it works; nothing is lost meanwhile.")
+    if not status["sinks"]:
+        says = "Checkpoints stay on this host, where who takes it over can rewrite them."
+        return Finding("trail", "note", says, "Give --trail-sink: a directory on another mount, syslog, S3 or git.")
+    return Finding("trail", "good", f"signed, and delivered to {len(status['sinks'])} sinks")
 
 
 async def _public_url(settings: Settings) -> Finding:

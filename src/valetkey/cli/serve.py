@@ -55,6 +55,12 @@ if TYPE_CHECKING:
     help="The network of a reverse proxy in front, which says where requests came from; repeat for more.",
 )
 @click.option(
+    "--trail-sink",
+    metavar="URL",
+    multiple=True,
+    help="Where signed checkpoints of the trail go, off this host: file:, syslog:, s3: or git+https:; repeat for more.",
+)
+@click.option(
     "--client-id-url",
     metavar="URL",
     help="Where our client ID metadata document is published, if not below --public-url.",

@@ -54,6 +54,12 @@ class WebClient:
         """POST a body. Raises as `get`."""
         return await self._fetch("POST", url, {"content-type": content_type, **headers}, body, limits)
 
+    async def put(
+        self, url: Url, *, body: bytes, content_type: str, headers: Values, limits: Limits = TOKEN
+    ) -> Fetched:
+        """PUT a body. Raises as `get`."""
+        return await self._fetch("PUT", url, {"content-type": content_type, **headers}, body, limits)
+
     async def post_form(self, url: Url, fields: Values, *, headers: Values = _NONE, limits: Limits = TOKEN) -> Fetched:
         """POST a form (`application/x-www-form-urlencoded`), of which some fields are secrets. Raises as `get`."""
         body = "&".join(f"{quote_plus(name)}={quote_plus(_bytes(value))}" for name, value in fields.items())

@@ -1,4 +1,4 @@
-"""Opening the way out: one dialer, and the two clients behind it."""
+"""Opening the way out: one dialer, and the clients behind it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.client import WebClient
 from valetkey.net.dialer import Dialer, Resolve, resolve_by_system
 from valetkey.net.http1 import CallClient
+from valetkey.net.stream import StreamClient
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """The two clients of one process; `web` holds nothing open, `calls` a pool."""
+    """The clients of one process; `web` and `streams` hold nothing open, `calls` a pool."""
 
     calls: CallClient
     web: WebClient
+    streams: StreamClient
 
     async def close(self) -> None:
         """Hang up everywhere."""
@@ -29,4 +31,4 @@ def open_outbound(
 ) -> Outbound:
     """The way out under a policy; `ca_file` adds roots of trust (PEM), `resolve` replaces the system's name service."""
     dialer = Dialer(policy, clock=clock, resolve=resolve, ca_file=ca_file)
-    return Outbound(calls=CallClient(dialer, clock=clock), web=WebClient(dialer))
+    return Outbound(calls=CallClient(dialer, clock=clock), web=WebClient(dialer), streams=StreamClient(dialer))
