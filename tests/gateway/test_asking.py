@@ -189,11 +189,15 @@ async def test_a_modern_service_that_asks_for_what_was_not_declared_is_not_passe
 
 async def test_a_client_that_takes_no_stream_or_has_no_session_is_not_asked(hub: Hub, legacy: Service) -> None:
     client = await assistant(hub, legacy, "2025-11-25")
-    client.session = ""
+    message = client.request("tools/call", {"name": "echo", "arguments": {}})
+    headers = [pair for pair in client.headers(message) if pair[0] != "Accept"]
 
+    await client.send("POST", json.dumps(message).encode(), [*headers, ("Accept", "application/json")])
+    without_stream = declared(legacy)
+    client.session = ""
     await client.call("echo", {"text": "x"})
 
-    assert declared(legacy) == {}
+    assert [without_stream, declared(legacy)] == [{}, {}]
 
 
 # --- what is not passed on --------------------------------------------------------------------------------------------

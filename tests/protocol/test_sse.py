@@ -6,7 +6,7 @@ import itertools
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from valetkey.protocol.sse import COMMENT, SseReader, StreamLimits, StreamRefused, event
@@ -71,3 +71,74 @@ def test_a_stream_of_single_bytes_is_read_in_one_pass() -> None:
 
     assert got == [b"x" * 500_000]
     assert time.perf_counter() - began < 5
+
+
+# --- against a reference ----------------------------------------------------------------------------------------------
+
+
+def reference(stream: bytes) -> tuple[list[bytes], bytes, int]:
+    """The algorithm of the HTML standard, line by line, over the whole stream: messages, last event id, retry."""
+    messages: list[bytes] = []
+    data: list[bytes] = []
+    kind, seen_id, last_id, retry = b"", b"", b"", -1
+    text = stream.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for line in text.split(b"\n")[:-1]:
+        if not line:
+            last_id = seen_id
+            joined = b"\n".join(data)
+            if joined and kind in (b"", b"message"):
+                messages.append(joined)
+            data, kind = [], b""
+            continue
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            data.append(value)
+        elif name == b"event":
+            kind = value
+        elif name == b"id" and b"\0" not in value:
+            seen_id = value
+        elif name == b"retry" and value.isdigit() and len(value) < 10:
+            retry = int(value)
+    return messages, last_id, retry
+
+
+FIELDS = st.sampled_from([b"data", b"event", b"id", b"retry", b"", b"datax", b" data", b"id\0"])
+VALUES = st.sampled_from([b"", b" ", b"message", b"ping", b"17", b"-1", b"{}", b" x", b"a:b", b"a\0b", "é".encode()])
+LINES = st.builds(lambda name, colon, value: name + colon + value, FIELDS, st.sampled_from([b":", b": ", b""]), VALUES)
+ENDS = st.sampled_from([b"\n", b"\r", b"\r\n", b"\n\n", b"\r\r", b"\r\n\r\n", b"\n\r"])
+STREAMS = st.builds(
+    lambda bom, parts: bom + b"".join(parts),
+    st.sampled_from([b"", b"\xef\xbb\xbf"]),
+    st.lists(st.builds(lambda line, end: line + end, LINES, ENDS), max_size=30),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(STREAMS, st.data())
+def test_any_stream_in_any_chunks_is_read_as_the_standard_reads_it(stream: bytes, draw: st.DataObject) -> None:
+    messages, last_id, retry = reference(stream)
+    cuts = draw.draw(st.lists(st.integers(0, len(stream)), max_size=12))
+    at = sorted({0, len(stream), *cuts})
+
+    for chunks in (
+        [stream],
+        [bytes([byte]) for byte in stream],
+        [stream[start:end] for start, end in itertools.pairwise(at)],
+    ):
+        reader = SseReader(StreamLimits())
+        assert read(reader, chunks) == messages
+        assert (reader.last_id, reader.retry) == (last_id, retry)
+
+
+def test_a_stream_that_is_taken_up_again_begins_afresh_after_the_last_whole_event() -> None:
+    reader = SseReader(StreamLimits(event=100, total=1000, events=3))
+    read(reader, [b'id: 1\nretry: 250\ndata:\n\nid: 2\ndata: {"a":1}\n\nid: 3\ndata: {"cut'])
+
+    reader.again()
+
+    assert (reader.last_id, reader.retry) == (b"2", 250)
+    assert read(reader, [b'\xef\xbb\xbfdata: {"b":2}\n\n']) == [b'{"b":2}']
+    assert reader.last_id == b"2"
+    with pytest.raises(StreamRefused):
+        read(reader, [b"data: x\n\n"] * 2)

@@ -10,6 +10,7 @@ from valetkey.gateway.model import Client, Head
 from valetkey.gateway.sessions import find_session
 from valetkey.identity.model import Principal
 from valetkey.protocol import headers
+from valetkey.protocol.asks import Asks
 from valetkey.protocol.errors import HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION, Rejected
 from valetkey.protocol.jsonrpc import Message, Request
 from valetkey.protocol.messages import CAPABILITIES_KEY, PROTOCOL_VERSION_KEY, Params, read_params
@@ -39,9 +40,18 @@ def legacy_client(who: Principal, head: Head, message: Message) -> Client | None
     if session is None:
         return Client(version=version, is_modern=False, opens_urls=False)
     client = find_session(session, who.person_id)
-    if client is None or header is None or client.version == version:
+    if client is None:
+        return None
+    if client.asks and not _takes_stream(head):  # then there is no way to ask it anything
+        client = msgspec.structs.replace(client, asks=Asks.NOTHING)
+    if header is None or client.version == version:
         return client
     return msgspec.structs.replace(client, version=version)
+
+
+def _takes_stream(head: Head) -> bool:
+    accept = head.fields.get(b"accept", b"*/*")
+    return b"text/event-stream" in accept or b"*/*" in accept or b"text/*" in accept
 
 
 def _has_envelope(message: Request) -> bool:

@@ -27,7 +27,7 @@ PARKED_SECONDS: Final = 240.0
 MAX_PARKED: Final = 1000
 MAX_PER_PERSON: Final = 16
 """Beyond it the person's oldest goes: most likely nobody comes back to it."""
-_TOGETHER: Final = 0.02
+TOGETHER: Final = 0.02
 """Seconds in which further questions are put together with the first one."""
 
 
@@ -45,7 +45,10 @@ Send = Callable[["Conversation"], Awaitable[Carried]]
 class Conversation:
     """One call at a legacy service, in a task of its own. To the service it is the one who is asked."""
 
-    def __init__(self, account: Account, person_id: str, asks: Asks, leg: Leg, send: Send) -> None:
+    def __init__(
+        self, account: Account, person_id: str, asks: Asks, leg: Leg, send: Send, *, together: float = TOGETHER
+    ) -> None:
+        self._together = together
         self.account = account
         self.person_id = person_id
         self.asks = asks
@@ -97,7 +100,7 @@ class Conversation:
                 self._news = asyncio.get_running_loop().create_future()
                 await self._news
             if not self._task.done():
-                await asyncio.wait({self._task}, timeout=_TOGETHER)
+                await asyncio.wait({self._task}, timeout=self._together)
             if self._questions and not self._task.done():
                 return {key: question for key, (question, _) in self._questions.items()}
             return self._task.result()
@@ -150,9 +153,12 @@ class Conversation:
 class Parked:
     """The conversations that wait."""
 
-    def __init__(self, *, seconds: float = PARKED_SECONDS, most: int = MAX_PARKED) -> None:
+    def __init__(
+        self, *, seconds: float = PARKED_SECONDS, most: int = MAX_PARKED, per_person: int = MAX_PER_PERSON
+    ) -> None:
         self.seconds = seconds
         self._most = most
+        self._per_person = per_person
         self._waiting: dict[bytes, tuple[Conversation, asyncio.TimerHandle]] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -162,7 +168,7 @@ class Parked:
     def put(self, conversation: Conversation) -> bytes:
         """Parks it; the id is good for one `take`. Raises `TooMany`, and then the call was given up."""
         mine = [key for key, (one, _) in self._waiting.items() if one.person_id == conversation.person_id]
-        if len(mine) >= MAX_PER_PERSON:
+        if len(mine) >= self._per_person:
             self._release(mine[0])
         if len(self._waiting) >= self._most:
             self._end(conversation)

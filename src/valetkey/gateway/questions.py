@@ -28,7 +28,7 @@ _MAX_MESSAGE: Final = 4000
 _SECRET: Final = re.compile(
     r"pass ?(word|wd|phrase|code)s?|\bpwd\b|secret|credential|api ?keys?\b|(access|private|signing|ssh) ?keys?"
     r"|(access|auth|bearer|refresh|api|session|id) ?tokens?\b|^(your |the |my )?token$|\bjwt\b"
-    r"|(credit|debit|bank)? ?card ?(number|no)\b|\bcv[vc]2?\b|\bpin( ?(code|number))?$|\bssn\b|social security"
+    r"|(credit|debit|bank)? ?card ?(number|no)\b|\bcv[vc]2?\b|\bpin ?(code|number)\b|\bpin$|\bssn\b|social security"
     r"|(one time|recovery|backup|verification|security|2fa|mfa|sms) ?codes?|\b(t?otp|2fa|mfa)\b|seed phrase|mnemonic"
 )
 """In the name, title or description of a form's field, in lower case and with its words apart."""
