@@ -41,7 +41,7 @@ GUARDIANS: dict[str, tuple[str, ...]] = {
     "click rich": ("cli/", "__main__.py", "demo/"),
     "prometheus_client": ("app.py",),
     "valetkey.settings": ("app.py", "cli/", "__main__.py"),
-    "subprocess multiprocessing": ("demo/", "cli/"),
+    "subprocess multiprocessing": ("demo/", "cli/", "upstream/stdio.py"),  # the last: programs the operator declared
     "random": (),  # unpredictable numbers come from `secrets`
     "pickle marshal shelve": (),
     "requests httpx mcp fastmcp": (),  # development only, or superseded
@@ -136,6 +136,17 @@ def test_a_guarded_library_is_imported_only_by_its_guardians(libraries: str) -> 
     ]
 
     assert not strangers
+
+
+def test_a_program_is_started_only_where_it_may_be_and_never_by_a_shell() -> None:
+    """The operator declares programs (`upstream/stdio.py`); `asyncio` starts them without importing `subprocess`."""
+    starting = re.compile(
+        r"create_subprocess_\w+|\bos\.(?:system|popen|fork|exec\w+|spawn\w+|posix_spawn\w*)\(|shell=True"
+    )
+    found = {(path, match[0]) for path, text in sources() for match in starting.finditer(text)}
+
+    assert {path for path, _ in found} - {"upstream/stdio.py", "demo/", "cli/"} == set()
+    assert {how for _, how in found} <= {"create_subprocess_exec"}
 
 
 def test_every_room_stands_on_a_floor_and_the_demo_is_a_stranger_to_each_below_the_doors() -> None:

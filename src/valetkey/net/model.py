@@ -24,7 +24,7 @@ class Url:
     def origin(self) -> str:
         """`scheme://host[:port]`, the port only when it is not the scheme's default."""
         shown = f"[{self.host}]" if ":" in self.host else self.host
-        default = {"http": 80, "https": 443}[self.scheme]
+        default = {"http": 80, "https": 443}.get(self.scheme, 0)
         return f"{self.scheme}://{shown}" + ("" if self.port == default else f":{self.port}")
 
     @property

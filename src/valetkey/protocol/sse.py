@@ -33,15 +33,16 @@ class StreamLimits:
 
 
 class SseReader:
-    """Feed it chunks as they come; it gives the `data` of each complete `message` event.
+    """Feed it chunks as they come; it gives the `data` of each complete event of one `kind`.
 
     Other event types and comments are passed over; an event cut off by the end of the stream never was. Works in one
     pass over each byte, however small the chunks are. `last_id` and `retry` (milliseconds) are for who takes the stream
     up again: the id of the last complete event, and how long to wait; empty and -1 when the server said nothing.
     """
 
-    def __init__(self, limits: StreamLimits) -> None:
+    def __init__(self, limits: StreamLimits, *, kind: bytes = b"message") -> None:
         self._limits = limits
+        self._kinds = (kind, b"") if kind == b"message" else (kind,)
         self.last_id = b""
         self.retry = -1
         self._id = b""
@@ -50,7 +51,7 @@ class SseReader:
         self._size = 0
         self._total = 0
         self._events = 0
-        self._is_message = True
+        self._is_message = b"" in self._kinds
         self._after_cr = False
         self._at_start = True
 
@@ -60,7 +61,8 @@ class SseReader:
         self._data.clear()
         self._size = 0
         self._id = self.last_id
-        self._is_message = self._at_start = True
+        self._is_message = b"" in self._kinds
+        self._at_start = True
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -101,7 +103,7 @@ class SseReader:
                 raise StreamRefused("An event is larger than the limit.")
             self._data.append(value)
         elif field == b"event":
-            self._is_message = value.removeprefix(b" ") in (b"message", b"")
+            self._is_message = value.removeprefix(b" ") in self._kinds
         elif field == b"id":
             if b"\0" not in value and len(value) <= _MAX_ID:
                 self._id = value.removeprefix(b" ")
@@ -120,7 +122,7 @@ class SseReader:
             complete.append(data)
         self._data.clear()
         self._size = 0
-        self._is_message = True
+        self._is_message = b"" in self._kinds
 
 
 def event(message: bytes) -> bytes:

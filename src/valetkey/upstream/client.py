@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -23,6 +23,7 @@ from valetkey.upstream import legacy, modern
 from valetkey.upstream.eras import Eras
 from valetkey.upstream.errand import Errand, Heed, declined
 from valetkey.upstream.legacy import LegacySessions, Session, SessionLost
+from valetkey.upstream.lines import Lines
 from valetkey.upstream.model import (
     NOBODY,
     Asker,
@@ -30,6 +31,7 @@ from valetkey.upstream.model import (
     EraChanged,
     HttpFailed,
     Listing,
+    LocalServer,
     Relay,
     Target,
     TicketFor,
@@ -43,6 +45,7 @@ WITH_QUESTIONS: Final = 600.0
 """Seconds that a call may take in all when its client can be asked: the time that a person takes is not the service's.
 
 Without a word from the service it ends after 240 s all the same."""
+NO_LOCAL_SERVERS: Final[Mapping[str, LocalServer]] = {}
 _OF_A_CALL: Final = ("notifications/progress", "notifications/message", "notifications/cancelled")
 
 News = Callable[[str, Notification], None]
@@ -69,16 +72,25 @@ class _Tickets:
 class Upstreams:
     """Our MCP client for all connectors. One object for the process; sessions and sockets are per connection.
 
-    `limits` are those of a tool call.
+    `limits` are those of a tool call; `local` are the programs the operator offers, by name.
     """
 
-    def __init__(self, calls: Calls, database: Database, clock: Clock, *, limits: Limits = CALL_LIMITS) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        database: Database,
+        clock: Clock,
+        *,
+        limits: Limits = CALL_LIMITS,
+        local: Mapping[str, LocalServer] = NO_LOCAL_SERVERS,
+    ) -> None:
         self.limits = limits
         self.limits_with_questions = replace(limits, total=max(WITH_QUESTIONS, limits.total))
         self._calls = calls
         self._ids = itertools.count(1)  # one counter: a retried call never repeats an id (SEP-2322)
-        self._eras = Eras(database, calls, self._ids, clock)
-        self._legacy = LegacySessions(calls, self._ids, clock)
+        self._lines = Lines(calls, clock=clock, local=local)
+        self._eras = Eras(database, self._lines, self._ids, clock)
+        self._legacy = LegacySessions(self._lines, self._ids, clock)
         self._farewells: set[asyncio.Task[None]] = set()
         self._standing = Standing(self._legacy, self._hear, clock=clock)
         self._under_way: dict[int, list[Heed]] = {}
@@ -139,10 +151,12 @@ class Upstreams:
         """Forgets the connection's sessions. Their sockets are closed by `net`, which owns them."""
         self._legacy.forget(connection_id)
         self._standing.forget(connection_id)
+        self._lines.close_pool(connection_id)
 
     async def stop(self) -> None:
-        """Closes standing streams, and gives up on cancellations still being sent."""
+        """Closes standing streams and lines, and gives up on cancellations still being sent."""
         await self._standing.stop()
+        await self._lines.stop()
         for task in self._farewells:
             task.cancel()
         await asyncio.gather(*self._farewells, return_exceptions=True)
@@ -199,7 +213,7 @@ class Upstreams:
             heed.request_id = request.id
         try:
             heard = await ask(
-                self._calls,
+                self._lines,
                 target,
                 request,
                 ticket=await tickets(),

@@ -33,6 +33,7 @@ from valetkey.protocol.jsonrpc import (
 from valetkey.protocol.messages import LEVELS, initialize_params, server_facts, upstream_meta
 from valetkey.protocol.onward import Onward
 from valetkey.protocol.versions import LEGACY
+from valetkey.upstream.lines import Lines
 from valetkey.upstream.model import EraChanged, HttpFailed, Target, TicketFor
 from valetkey.upstream.streamable_http import (
     ACCEPT,
@@ -77,8 +78,9 @@ class SessionLost(OutboundFailed):
 class LegacySessions:
     """Opens sessions, remembers them, and forgets them when they are idle, lost, or too many."""
 
-    def __init__(self, calls: Calls, ids: Iterator[int], clock: Clock) -> None:
-        self._calls = calls
+    def __init__(self, lines: Lines, ids: Iterator[int], clock: Clock) -> None:
+        self._lines = lines
+        self._calls: Calls = lines
         self._ids = ids
         self._clock = clock
         self._open: OrderedDict[str, tuple[float, Session]] = OrderedDict()
@@ -129,6 +131,17 @@ class LegacySessions:
             del self._open[key]
 
     async def _initialize(self, target: Target, tickets: TicketFor, asks: Asks) -> Session:
+        if self._lines.expects(target):
+            await self._lines.open(target, tickets)
+        try:
+            return await self._shake_hands(target, tickets, asks)
+        except EraChanged:
+            # Neither era takes a POST here: is it a server of 2024-11-05, which says elsewhere what it listens to?
+            if not await self._lines.open(target, tickets):
+                raise
+        return await self._shake_hands(target, tickets, asks)
+
+    async def _shake_hands(self, target: Target, tickets: TicketFor, asks: Asks) -> Session:
         request_id = next(self._ids)
         params = initialize_params(LEGACY[0], CLIENT_INFO, declaration(asks))
         body = request_message(request_id, "initialize", params)

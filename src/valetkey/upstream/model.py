@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -53,6 +53,18 @@ class Target:
     url: Url
     connection_id: str
     connector: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A server that is a program on the hub's host, as the operator declared it: `stdio://<name>`.
+
+    `environment` is all that it finds in its environment.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
 
 
 class Carried(msgspec.Struct, frozen=True, gc=False):

@@ -106,7 +106,7 @@ async def ask(
     if answer.stream is not None:
         return await _ask_stream(answer, answer.stream, request.id, heed, takes_up, limits)
     if status in (401, 403):
-        raise _refused(answer, target)
+        raise refused(answer, target)
     if answer.content_type != b"application/json":
         if status >= 300:
             raise failed(target, status)
@@ -161,10 +161,11 @@ async def tell(
     if answer.stream is not None:
         await answer.aclose()
     if answer.status in (401, 403):
-        raise _refused(answer, target)
+        raise refused(answer, target)
 
 
-def _refused(answer: Answer, target: Target) -> HttpFailed:
+def refused(answer: Answer, target: Target) -> HttpFailed:
+    """The error for a 401 or 403."""
     challenge = printable(answer.headers.get(b"www-authenticate", b"").decode("latin-1"), limit=2000)
     if answer.status == 401:
         return Unauthorized(f"{target.url.host} did not accept the credential (HTTP 401).", challenge=challenge)
