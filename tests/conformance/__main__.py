@@ -115,6 +115,9 @@ def failures(done: list[Row]) -> Iterator[str]:
                 word = "" if scenario.scored else " (not scored)"
                 yield f"✗ {row.role} {row.revision}, {row.behind}: {scenario.name}{word}"
                 yield from (f"    {check.id}: {check.reason}" for check in scenario.failing)
+            elif scenario.because:
+                yield f"– {row.role} {row.revision}, {row.behind}: {scenario.name} is not applicable"
+                yield f"    {scenario.because}"
             elif scenario.warned:
                 yield f"! {row.role} {row.revision}, {row.behind}: {scenario.name} passed, with a warning"
                 yield from (f"    {check.id}: {check.reason}" for check in scenario.warned)

@@ -10,7 +10,7 @@ import pytest
 from tests.conformance.__main__ import table
 from tests.conformance.hub import reference_upstream
 from tests.conformance.shim import rewritten
-from tests.conformance.suite import Row, Scenario, judged, run_server
+from tests.conformance.suite import INAPPLICABLE, Check, Row, Scenario, excused, judged, run_server
 
 
 def check(status: str) -> dict[str, Any]:
@@ -40,6 +40,19 @@ def test_a_run_is_good_when_all_that_is_scored_passed_and_something_did() -> Non
     assert not Row("server", "2026-07-28", "x", True, (good, bad)).is_good
     assert not Row("server", "2026-07-28", "x", True, (unscored,)).is_good
     assert not Row("server", "2026-07-28", "x", False, (good,)).is_good
+
+
+def test_what_the_specification_does_not_mean_is_set_apart_only_when_nothing_else_failed() -> None:
+    [((revision, behind, name), (reason, why))] = INAPPLICABLE.items()
+    meant, other = Check("one", reason), Check("two", "something else")
+
+    def outcome(*failing: Check, behind: str = behind) -> Scenario:
+        row = Row("server", revision, behind, True, (Scenario(name, "failed", True, failing),))
+        return excused(row).scenarios[0]
+
+    assert (outcome(meant).outcome, outcome(meant).because) == ("not applicable", why)
+    assert outcome(meant, other).outcome == outcome(other).outcome == "failed"
+    assert outcome(meant, behind="modern upstream").outcome == "failed"
 
 
 def test_the_table_counts_what_is_scored_apart_from_what_is_not() -> None:
