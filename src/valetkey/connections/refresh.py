@@ -197,14 +197,7 @@ class Refreshing:
         reached(Point.REFRESH_PREPARED)
         try:
             # Written down before the refresh token leaves: what cannot be recorded does not happen (I4, S-22).
-            await self._trail.write(
-                "connection.refresh",
-                actor="system",
-                organization_id=connection.organization_id,
-                person_id=connection.person_id,
-                object=connection.id,
-                detail={"origin": server.token_endpoint.origin},
-            )
+            await self._tell(connection, "refresh", origin=server.token_endpoint.origin)
             async with self._at_once.setdefault(server.issuer, asyncio.Semaphore(_AT_ONCE_PER_SERVER)):
                 reply, server = await self._tokens.refresh(connection, connector, server, steps)
         except NothingSealed:
@@ -278,7 +271,7 @@ class Refreshing:
         self.pace.learn(connection.id, tokens.usable_for)
         await self._notifications.publish(TOPIC, connection.person_id)
         if wider:
-            await self._tell(connection, str(values["state_reason"]))
+            await self._tell(connection, "reconnect_needed", reason=str(values["state_reason"]))
         return Outcome.ENDED if wider else Outcome.FRESH
 
     async def _came_too_late(
@@ -330,17 +323,17 @@ class Refreshing:
             if purge:
                 await self._vault.shred(connection.id)
             await self._notifications.publish(TOPIC, connection.person_id)
-            await self._tell(connection, reason)
+            await self._tell(connection, "reconnect_needed", reason=reason[:200])
         return Outcome.ENDED if ended else await self._moved_on(Seen.of(connection)) or Outcome.UNAVAILABLE
 
-    async def _tell(self, connection: Connection, reason: str) -> None:
+    async def _tell(self, connection: Connection, event: str, **detail: str) -> None:
         await self._trail.write(
-            "connection.reconnect_needed",
+            f"connection.{event}",
             actor="system",
             organization_id=connection.organization_id,
             person_id=connection.person_id,
             object=connection.id,
-            detail={"reason": reason[:200]},
+            detail=detail,
         )
 
     def _done(self, connection_id: str, done: asyncio.Task[Outcome]) -> None:
