@@ -45,7 +45,7 @@ async def measure(directory: Path) -> None:
     root = open_or_create(directory / "key" / "root.key", forbidden_below=[], may_create=True)
     vault = Vault(main_store, keyring, root, clock, notifications)
     await vault.start("dep_1")
-    rotation = Rotation(vault.keyring, root, clock=clock, notifications=notifications)
+    rotation = Rotation(vault.keyring, clock=clock, notifications=notifications)
 
     began = time.perf_counter()
     for number in range(ONE_BY_ONE):

@@ -38,7 +38,7 @@ async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     settings = Settings(
-        data=data, public_url=ORIGIN, root_key=tmp_path / "keys" / "root.key", development=True, port=8484
+        data=data, public_url=ORIGIN, root_key=str(tmp_path / "keys" / "root.key"), development=True, port=8484
     )
     async with open_hub(settings) as opened:
         yield opened

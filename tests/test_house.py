@@ -23,7 +23,17 @@ SOURCE = HERE / "src/valetkey"
 
 GUARDIANS: dict[str, tuple[str, ...]] = {
     # What is imported: by which files alone. A folder stands for all in it; `demo` is the outside world.
-    "ssl httpx2 httpcore2 http.client urllib.request aiohttp": ("net/", "demo/", "cli/hub_client.py"),
+    # A root key on another machine is asked for there, and nowhere else; the hub may not even have started by then.
+    "ssl httpx2 httpcore2 http.client urllib.request aiohttp": (
+        "net/",
+        "demo/",
+        "cli/hub_client.py",
+        "vault/root_keys/transit.py",
+    ),
+    "boto3 botocore": ("vault/root_keys/aws_kms.py",),
+    "pkcs11": ("vault/root_keys/pkcs11.py",),
+    "keyring": ("vault/root_keys/keyring.py",),
+    "shamir_mnemonic": ("vault/recovery_kit.py",),
     "httptools": ("net/", "gateway/http_request.py"),  # the parser of answers, and that of requests on the call path
     # Out: net, and the command line to the hub on this host. In: the listeners, which are opened before the app.
     "socket": ("net/", "demo/", "cli/hub_client.py", "cli/start_checks.py", "app.py", "api/control_socket.py"),
@@ -52,6 +62,8 @@ REVEALED: dict[str, str] = {
     # A service's credential, on its way into the vault or to the one endpoint it is for:
     "vault/sealing.py": "to encrypt it",
     "vault/signing.py": "our key at an issuer, to sign who we are",
+    "vault/root_keys/passphrase.py": "the vault's passphrase, to make the root key of it",
+    "cli/key.py": "a new passphrase, from the terminal to the hub's control socket",
     "vault/broker.py": "defines `reveal_for_exchange`, the way out besides tickets, for named uses only",
     "connections/callback.py": "the code verifier, for the exchange it was made for",
     "connections/client_identity.py": "our client secret at an issuer",

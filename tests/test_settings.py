@@ -26,7 +26,7 @@ def test_with_nothing_set_the_hub_is_for_this_machine_only(tmp_path: Path) -> No
     assert settings.public_url == "http://localhost:8484"
     assert not settings.is_public
     assert settings.allow_network == ()
-    assert settings.root_key is None
+    assert settings.root_key == ""
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from valetkey.api.app import create as create_api
 from valetkey.api.control_socket import ControlSocket
 from valetkey.api.pages import Pages
-from valetkey.api.services import Answer, CallTool, TrailLog, VerifyTrail
+from valetkey.api.services import Answer, CallTool, OpenRootKey, TrailLog, VerifyTrail
 from valetkey.api.services import Services as ApiServices
 from valetkey.audit.calls import CallLog
 from valetkey.audit.checkpoints import Checkpoints
@@ -53,6 +53,7 @@ from valetkey.identity.signin.password import Passwords
 from valetkey.identity.sweep import Sweeper
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock, SystemClock
+from valetkey.kernel.secret import Secret
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.http1 import CallClient
 from valetkey.net.outbound import Outbound, open_outbound
@@ -68,8 +69,12 @@ from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
 from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
-from valetkey.vault.keyring import holds_keys
-from valetkey.vault.root_keys.file import FileRootKey, open_or_create
+from valetkey.vault.keyring import deployment_of, holds_keys
+from valetkey.vault.recovery import Recovered, Recovery, recover
+from valetkey.vault.root_keys import RootKey
+from valetkey.vault.root_keys.opening import Asked, nobody_to_ask, open_root_key
+from valetkey.vault.root_keys.passphrase import Ask
+from valetkey.vault.roots import Roots
 from valetkey.vault.rotation import Rotation
 from valetkey.vault.spool import Spool
 from valetkey.vault.trail_keys import TrailKeys
@@ -84,7 +89,7 @@ class Hub:
     """A hub that is open. `asgi` has all doors; `sign_in_url` is empty once an owner has set a credential."""
 
     settings: Settings
-    root_key: FileRootKey
+    root_key: RootKey
     asgi: ASGIApp
     gateway: Gateway
     sign_in_url: str
@@ -105,22 +110,27 @@ class _Ground:
     deployment_id: str
     outbound: Outbound
     policy: AddressPolicy
-    root_key: FileRootKey
+    root_key: RootKey
     public_url_before: str
 
 
 @asynccontextmanager
-async def open_hub(settings: Settings, *, listening: tuple[tuple[str, int], ...] = ()) -> AsyncIterator[Hub]:
+async def open_hub(
+    settings: Settings, *, listening: tuple[tuple[str, int], ...] = (), ask: Ask = nobody_to_ask
+) -> AsyncIterator[Hub]:
     """Opens a hub on a prepared data directory (0700, locked) and closes it in the opposite order.
 
-    `listening` are the hub's own addresses, which no connector may lead to. Raises `StartRefused`.
+    `listening` are the hub's own addresses, which no connector may lead to; `ask` asks for a passphrase, if the root
+    key is one. Raises `StartRefused`.
     """
     async with AsyncExitStack() as closing:
-        ground = await _lay_ground(settings, listening, closing)
+        ground = await _lay_ground(settings, listening, closing, ask)
         yield await _build(settings, ground, closing)
 
 
-async def _lay_ground(settings: Settings, listening: tuple[tuple[str, int], ...], closing: AsyncExitStack) -> _Ground:
+async def _lay_ground(
+    settings: Settings, listening: tuple[tuple[str, int], ...], closing: AsyncExitStack, ask: Ask
+) -> _Ground:
     clock = SystemClock()
     database = _database(settings.database, settings.data / "valetkey.db")
     closing.push_async_callback(database.close)
@@ -129,15 +139,20 @@ async def _lay_ground(settings: Settings, listening: tuple[tuple[str, int], ...]
     await migrate(database, "main")
     await migrate(keyring, "keyring")
     deployment = await find_or_create_deployment(database, public_url=settings.public_url, clock=clock)
-    root_key = open_or_create(
-        settings.root_key or Path.home() / ".config/valetkey" / deployment.id / "root.key",
-        forbidden_below=[settings.data],
-        may_create=not await holds_keys(keyring),
+    asked = Asked(
+        spec=settings.root_key,
+        deployment_id=deployment.id,
+        apart_from=[settings.data],
+        # A key of another provider may be new to a deployment that has keys: the one before is named beside it.
+        may_create=bool(settings.former_root_key) or not await holds_keys(keyring),
+        ask=ask,
     )
+    root_key = await open_root_key(asked)
+    former = [await open_root_key(replace(asked, spec=spec, may_create=False)) for spec in _former(settings)]
     notifications = Notifications(database)
     await notifications.start()
     closing.push_async_callback(notifications.stop)
-    vault = Vault(database, keyring, root_key, clock, notifications)
+    vault = Vault(database, keyring, root_key, clock, notifications, former=former)
     await vault.start(deployment.id)
     policy = AddressPolicy(settings.allow_network, lambda: listening, [settings.public_url])
     outbound = open_outbound(policy, clock)
@@ -318,7 +333,9 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             ),
             call_tool=_caller(gateway),
             pages=Pages(settings.public_url),
-            rotation=Rotation(ground.vault.keyring, ground.root_key, clock=clock, notifications=notifications),
+            rotation=Rotation(ground.vault.keyring, clock=clock, notifications=notifications),
+            recovery=Recovery(ground.vault.keyring, clock=clock),
+            open_root_key=_opener(settings, ground.deployment_id),
             clock=clock,
         )
     )
@@ -387,6 +404,24 @@ def _verifier(database: Database, trail_keys: TrailKeys, journal: Path) -> Verif
     return verify_trail
 
 
+def _former(settings: Settings) -> list[str]:
+    return [settings.former_root_key] if settings.former_root_key else []
+
+
+def _opener(settings: Settings, deployment_id: str) -> OpenRootKey:
+    async def open_another(spec: str, passphrase: Secret) -> RootKey:
+        asked = Asked(
+            spec=spec,
+            deployment_id=deployment_id,
+            apart_from=[settings.data],
+            may_create=True,
+            ask=lambda _question: passphrase,
+        )
+        return await open_root_key(asked)
+
+    return open_another
+
+
 def _database(url: str, path: Path) -> Database:
     return Database.open(url) if url else Database.sqlite(path)
 
@@ -405,19 +440,43 @@ def _names(settings: Settings) -> list[str]:
     return [settings.public_host, *loopback]
 
 
-def serve(settings: Settings, listening: socket.socket, *, ready: Callable[[Hub], None]) -> None:
+async def recover_hub(settings: Settings, sheets: Sequence[str], *, ask: Ask) -> tuple[Recovered, str]:
+    """Puts a stopped hub's keys under a new root key, with two sheets of its recovery kit; what was done, and where
+    that key is. It is in the trail before it happens. Raises `StartRefused`, `BadInput`, `VaultFailed`.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as closing:
+        database = _database(settings.database, settings.data / "valetkey.db")
+        closing.push_async_callback(database.close)
+        keyring = _database(settings.keyring_database, settings.data / "keyring.db")
+        closing.push_async_callback(keyring.close)
+        await migrate(database, "main")
+        await migrate(keyring, "keyring")
+        asked = Asked(
+            spec=settings.root_key,
+            deployment_id=await deployment_of(keyring),
+            apart_from=[settings.data],
+            may_create=True,
+            ask=ask,
+        )
+        root_key = await open_root_key(asked)
+        await Trail(database, clock).write("key.recover", actor="operator", detail={"root_key": root_key.key_id})
+        return await recover(keyring, Roots(keyring, root_key, (), clock=clock), sheets), root_key.place
+
+
+def serve(settings: Settings, listening: socket.socket, *, ready: Callable[[Hub], None], ask: Ask) -> None:
     """Runs a hub on the bound socket `listening` until it is told to stop (SIGINT, SIGTERM). Raises `StartRefused`."""
     try:
         import uvloop
     except ImportError:  # not on every platform
-        asyncio.run(_serve(settings, listening, ready))
+        asyncio.run(_serve(settings, listening, ready, ask))
     else:
-        uvloop.run(_serve(settings, listening, ready))
+        uvloop.run(_serve(settings, listening, ready, ask))
 
 
-async def _serve(settings: Settings, listening: socket.socket, ready: Callable[[Hub], None]) -> None:
+async def _serve(settings: Settings, listening: socket.socket, ready: Callable[[Hub], None], ask: Ask) -> None:
     host, port = listening.getsockname()[:2]
-    async with open_hub(settings, listening=((host, port),)) as hub:
+    async with open_hub(settings, listening=((host, port),), ask=ask) as hub:
         config = uvicorn.Config(
             hub.asgi,
             http=hub.gateway.front(),  # MCP endpoints beside ASGI (D9); hands everything else to uvicorn's own

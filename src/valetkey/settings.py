@@ -36,8 +36,10 @@ class Settings:
     """URL of the main database. Default SQLite in `data`."""
     keyring_database: str = ""
     """URL of the keyring database, which wants its own backup policy. Default SQLite in `data`."""
-    root_key: Path | None = None
-    """File of the root key. Default ~/.config/valetkey/<deployment id>/root.key; never below `data`."""
+    root_key: str = ""
+    """The root key: a file's path, or SCHEME:… (docs/vault.md). Default ~/.config/valetkey/<deployment id>/root.key."""
+    former_root_key: str = ""
+    """The root key before, in the same words, until nothing hangs on it any more."""
     allow_network: tuple[Network, ...] = ()
     """Private networks that connectors may be in (any port, http too). Never the hub's own listeners."""
     trusted_proxy: tuple[Network, ...] = ()
@@ -113,8 +115,8 @@ def _checked(given: dict[str, object]) -> Settings:
     for name in ("client_id_reachable", "development"):
         if isinstance(said := values.get(name), str):
             values[name] = said.lower() not in ("0", "false", "no", "off")
-    if root_key := values.get("root_key"):
-        values["root_key"] = Path(str(root_key)).expanduser().absolute()
+    for name in ("root_key", "former_root_key"):
+        values[name] = str(values.get(name) or "")
     settings = Settings(**values)  # type: ignore[arg-type]  # each value was checked or converted above
     public_url = _public_url(settings.public_url) if settings.public_url else f"http://localhost:{settings.port}"
     if settings.host not in _LOOPBACK_NAMES and not public_url.startswith("https://"):

@@ -38,6 +38,7 @@ from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.tokens import Tokens
+from valetkey.kernel.errors import StartRefused
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
@@ -46,6 +47,8 @@ from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
+from valetkey.vault.recovery import Recovery
+from valetkey.vault.root_keys import RootKey
 from valetkey.vault.root_keys.file import FileRootKey
 from valetkey.vault.rotation import Rotation
 
@@ -91,6 +94,10 @@ class Elsewhere:
         return Receipt("rec_1", person_id, now, "GitHub", "h.example", label, 2, "confirmed", "", now)
 
 
+async def _no_root_key(spec: str, passphrase: Secret) -> RootKey:
+    raise StartRefused(f"Only the tests of keys open one, not {spec}.")
+
+
 class Hub:
     """The API with its rooms. `operator` and `with_scopes` give clients; `nobody` one without a token."""
 
@@ -124,6 +131,8 @@ class Hub:
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
             rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
+            recovery=None,  # type: ignore[arg-type]  # so here
+            open_root_key=_no_root_key,
             clock=clock,
         )
         self.people: dict[str, Person] = {}
@@ -169,7 +178,8 @@ class Hub:
         keys = DayKeys(keyring_of_hub, clock=self.clock, notifications=self.notifications)
         self.replaced(
             day_keys=keys,
-            rotation=Rotation(keyring_of_hub, root_key, clock=self.clock, notifications=self.notifications),
+            rotation=Rotation(keyring_of_hub, clock=self.clock, notifications=self.notifications),
+            recovery=Recovery(keyring_of_hub, clock=self.clock),
         )
         return keys
 

@@ -19,6 +19,7 @@ PRINT_NO_DATA = {
     "valetkey connector remove",
     "valetkey profile remove",
     "valetkey trail watch-key",
+    "valetkey key recovery-kit",  # on a terminal only
 }
 PRINT_JSON_ANYWAY = {"valetkey trail export"} | {
     f"valetkey trail prove {what}" for what in ("call", "event", "consistency")

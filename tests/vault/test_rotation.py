@@ -33,9 +33,7 @@ OURS = OneTenant("org_1")
 
 
 def rotation_of(house: House, vault: Vault, notifications: Notifications | None = None) -> Rotation:
-    return Rotation(
-        vault.keyring, house.root, clock=house.clock, notifications=notifications or Notifications(house.main)
-    )
+    return Rotation(vault.keyring, clock=house.clock, notifications=notifications or Notifications(house.main))
 
 
 async def rewrap(made: Rotation, tenants: Tenants = EveryTenant()) -> Rewrapped:  # noqa: B008 – a frozen value
@@ -238,7 +236,7 @@ async def test_what_was_shredded_or_sealed_anew_during_a_batch_is_left_as_it_is(
     await rotation_of(house, vault).rotate_tenant("org_1")
     store = Between(house.keyring)
     keyring = Keyring(store, house.root, clock=house.clock)  # type: ignore[arg-type]  # stands for the database
-    made = Rotation(keyring, house.root, clock=house.clock, notifications=Notifications(house.main))
+    made = Rotation(keyring, clock=house.clock, notifications=Notifications(house.main))
     store.then = [vault.shred("con_1"), vault.seal(secret("new"), bound_to=binding("con_2"))]
 
     await rewrap(made)
@@ -400,7 +398,7 @@ async def run():
     root = open_or_create(Path(key), forbidden_below=[], may_create=False)
     stores = Database.sqlite(Path(main)), Database.sqlite(Path(keyring))
     made = rotation.Rotation(
-        Keyring(stores[1], root, clock=SystemClock()), root, clock=SystemClock(), notifications=Notifications(stores[0])
+        Keyring(stores[1], root, clock=SystemClock()), clock=SystemClock(), notifications=Notifications(stores[0])
     )
     await made.rotate_tenant("org_1")
     await made.rotate_root()

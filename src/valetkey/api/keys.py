@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, demand_act
 from valetkey.api.services import Services
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
-from valetkey.kernel.errors import Forbidden, NotFound
+from valetkey.kernel.errors import BadInput, Forbidden, NotFound, StartRefused
+from valetkey.kernel.secret import Secret
 from valetkey.vault.model import EveryTenant, OneTenant, Tenants
 from valetkey.vault.rotation import KeyStatus, Rewrapped
 
@@ -33,6 +34,8 @@ class RootShown(BaseModel):
     version: int
     key_id: str = Field(description="Names the key without telling anything about it.")
     organization_keys: int = Field(description="How many keys of organizations hang on this version.")
+    scheme: str = Field(description="Its provider, as `--root-key` has it.")
+    place: str = Field(description="Where it is. No secret.")
     at_hand: bool = Field(description="False when the hub does not have it: then put it back.")
 
 
@@ -51,7 +54,12 @@ class KeysShown(BaseModel):
         return cls(
             roots=[
                 RootShown(
-                    version=root.version, key_id=root.key_id, organization_keys=root.keys, at_hand=root.is_at_hand
+                    version=root.version,
+                    key_id=root.key_id,
+                    organization_keys=root.keys,
+                    scheme=root.scheme,
+                    place=root.place,
+                    at_hand=root.is_at_hand,
                 )
                 for root in status.roots
                 if with_roots
@@ -67,6 +75,23 @@ class KeysShown(BaseModel):
 
 class Rotate(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class RotateRoot(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    to: str = Field(
+        default="", max_length=500, description="Another root key, as `--root-key` has it. Empty: the same provider's."
+    )
+    passphrase: SecretStr = Field(default=SecretStr(""), max_length=1024, description="For passphrase:prompt.")
+
+
+class NewKit(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    public_key: str = Field(pattern=r"^[0-9a-f]{64}$", description="X25519, in hex. The private half never comes here.")
+
+
+class KitShown(BaseModel):
+    number: int
 
 
 class Rotated(BaseModel):
@@ -118,10 +143,25 @@ async def show_keys(who: Reader, rooms: Rooms, organization: OrganizationQuery =
 
 
 @router.post("/rotate/root", operation_id="rotate_root_key")
-async def rotate_root_key(_new: Rotate, who: Operator, rooms: Rooms) -> Rotated:
+async def rotate_root_key(new: RotateRoot, who: Operator, rooms: Rooms) -> Rotated:
     """A new root key, which wraps from now on. Rewrap after, and back it up."""
     await rooms.trail.write("key.rotate_root", actor=actor_of(who))
-    return Rotated(version=await rooms.rotation.rotate_root())
+    if not new.to:
+        return Rotated(version=await rooms.rotation.rotate_root())
+    if new.to.startswith("passphrase:") and new.to != "passphrase:prompt":
+        raise BadInput("A hub that runs takes a passphrase only from the prompt.", field="to")
+    try:
+        provider = await rooms.open_root_key(new.to, Secret(new.passphrase.get_secret_value()))
+    except StartRefused as refusal:
+        raise BadInput(refusal.message, field="to", hint=refusal.hint) from refusal
+    return Rotated(version=await rooms.rotation.move_root(provider))
+
+
+@router.post("/recovery-kit", operation_id="adopt_recovery_kit")
+async def adopt_recovery_kit(new: NewKit, who: Operator, rooms: Rooms) -> KitShown:
+    """From now on every organization's key can be opened with this kit too, and with none before it."""
+    await rooms.trail.write("key.recovery_kit", actor=actor_of(who))
+    return KitShown(number=await rooms.recovery.adopt(bytes.fromhex(new.public_key)))
 
 
 @router.post("/rotate/tenant", operation_id="rotate_tenant_key")

@@ -28,6 +28,7 @@ from valetkey.kernel.errors import (
     NotSignedIn,
     OutboundFailed,
     Refused,
+    RootKeyUnavailable,
     TooMany,
     ValetkeyError,
     VaultFailed,
@@ -49,6 +50,7 @@ _STATUS: tuple[tuple[type[ValetkeyError], int], ...] = (
     (ConnectFailed, 502),
     (OutboundFailed, 502),
     (NotRecorded, 503),
+    (RootKeyUnavailable, 503),
     (VaultFailed, 500),
 )
 

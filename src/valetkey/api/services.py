@@ -30,6 +30,8 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
 from valetkey.policy.permissions import Permissions
 from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.recovery import Recovery
+from valetkey.vault.root_keys import RootKey
 from valetkey.vault.rotation import Rotation
 
 
@@ -91,6 +93,12 @@ class TrailLog:
     flush: FlushCalls
 
 
+class OpenRootKey(Protocol):
+    """Opens the root key that a setting names, proving it; `passphrase` is for those that are one."""
+
+    async def __call__(self, spec: str, passphrase: Secret) -> RootKey: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything a route may ask for."""
@@ -111,6 +119,8 @@ class Services:
     uses: Uses
     day_keys: DayKeys
     rotation: Rotation
+    recovery: Recovery
+    open_root_key: OpenRootKey
     trail: Trail
     trail_log: TrailLog
     call_tool: CallTool

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from valetkey.cli.hub_client import NoHub, open_hub
+from valetkey.cli.passphrase import ask_for_passphrase
 from valetkey.cli.printing import as_json, print_json
 from valetkey.cli.start_checks import check_data_directory, is_held, listen
 from valetkey.kernel.errors import StartRefused, ValetkeyError
@@ -133,20 +133,27 @@ async def _keys(settings: Settings, keyring: Database) -> Finding:
     from valetkey.kernel.clock import SystemClock
     from valetkey.vault.keyring import Keyring
     from valetkey.vault.repository import find_canary
-    from valetkey.vault.root_keys.file import open_or_create
+    from valetkey.vault.root_keys.opening import Asked, open_root_key
 
     async with keyring.read() as tx:
         canary = await find_canary(tx)
     if canary is None:
         return Finding("keys", "note", "No key has been made yet.", "`valetkey serve` makes it at its first start.")
     deployment_id = canary[0]
-    path = settings.root_key or Path.home() / ".config/valetkey" / deployment_id / "root.key"
+    asked = Asked(
+        spec=settings.root_key,
+        deployment_id=deployment_id,
+        apart_from=[settings.data],
+        may_create=False,
+        ask=ask_for_passphrase,
+    )
     try:
-        root_key = open_or_create(path, forbidden_below=[settings.data], may_create=False)
-        await Keyring(keyring, root_key, clock=SystemClock()).check(deployment_id, secrets_exist=True)
+        root_key = await open_root_key(asked)
+        former = [await open_root_key(replace(asked, spec=spec)) for spec in (settings.former_root_key,) if spec]
+        await Keyring(keyring, root_key, clock=SystemClock(), former=former).check(deployment_id, secrets_exist=True)
     except StartRefused as refusal:
         return _bad("keys", refusal)
-    return Finding("keys", "good", f"{path} opens the keyring", "Have you a copy of it, apart from the data?")
+    return Finding("keys", "good", f"{root_key.place} opens the keyring", "Have you a copy of it, apart from the data?")
 
 
 async def _hub(settings: Settings) -> AsyncIterator[Finding]:

@@ -1,20 +1,30 @@
-"""`valetkey key`: the keys of the vault. No command shows one."""
+"""`valetkey key`: the keys of the vault. No command shows one; a new recovery kit is shown once, to a terminal."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import click
 
 from valetkey.cli.hub_client import Hub, hub_options
+from valetkey.cli.key_recover import recover_keys, show_kit
+from valetkey.cli.passphrase import ask_for_new_passphrase
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 
-_ROOTS = {"version": "root key", "key_id": "id", "organization_keys": "wraps", "at_hand": "at hand"}
+_ROOTS = {
+    "version": "root key",
+    "scheme": "kind",
+    "key_id": "id",
+    "organization_keys": "wraps",
+    "at_hand": "at hand",
+}
 
 for_organization = click.option("--org", "organization", default="", metavar="ID", help="Of this organization only.")
 
 
 @click.group()
 def key() -> None:
-    """Keys of the vault: status, rotate, rewrap."""
+    """Keys of the vault: status, rotate, rewrap, recover."""
 
 
 @key.command("status")
@@ -47,13 +57,25 @@ def rotate() -> None:
 
 
 @rotate.command("root")
+@click.option("--to", "to", default="", metavar="KEY", help="Move to another root key, in the words of --root-key.")
 @as_json
 @hub_options
-def rotate_root(hub: Hub, as_json: bool) -> None:
+def rotate_root(hub: Hub, to: str, as_json: bool) -> None:
     """Make a new root key beside the older, and wrap under it."""
-    made = hub.post("/keys/rotate/root")
+    asked: dict[str, Any] = {"to": to} if to else {}
+    if to == "passphrase:prompt":
+        # The hub must have it: it goes through the control socket, which only this user can open.
+        asked["passphrase"] = ask_for_new_passphrase("New passphrase of the vault").reveal().decode()
+    made = hub.post("/keys/rotate/root", asked)
     _finish(hub, "", made, as_json=as_json)
-    note("Back up the new root key now, apart from the data. The older one stays until you remove it.")
+    if to:
+        note(f"Start the hub with --root-key '{to}' from now on; the key before is needed for older backups only.")
+    else:
+        note("Back up the new root key now, apart from the data. The older one stays until you remove it.")
+
+
+key.add_command(show_kit)
+key.add_command(recover_keys)
 
 
 @rotate.command("tenant")

@@ -30,7 +30,7 @@ COMMANDS = {
     ),
     "call": Later("valetkey.cli.call:call", "Tool calls: list, show, tail, run."),
     "trail": Later("valetkey.cli.trail:trail", "The trail: list, status, verify, checkpoint, export, prove, …"),
-    "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap."),
+    "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap, recover."),
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from valetkey import __version__
+from valetkey.cli.passphrase import ask_for_passphrase
 from valetkey.cli.start_checks import holding_data_directory, listen
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--root-key",
-    metavar="FILE",
-    help="The root key; never below --data.  [default: ~/.config/valetkey/<deployment id>/root.key]",
+    metavar="KEY",
+    help="The root key: a file, never below --data, or passphrase:prompt, keyring:, systemd-creds:, aws-kms:…,"
+    " pkcs11:…, transit:… (docs/vault.md).  [default: ~/.config/valetkey/<deployment id>/root.key]",
+)
+@click.option(
+    "--former-root-key", metavar="KEY", help="The root key before, until nothing hangs on it (`valetkey key status`)."
 )
 @click.option(
     "--allow-network",
@@ -102,7 +107,7 @@ def serve(**flags: object) -> None:
             tell(hub)
 
         with listening:
-            serve_hub(settings, listening, ready=ready)
+            serve_hub(settings, listening, ready=ready, ask=ask_for_passphrase)
 
 
 class _Stopping:
@@ -122,7 +127,7 @@ class _Stopping:
 def tell(hub: Hub) -> None:
     """What a person needs to know now that the hub is ready: one fact to a line, for people and for scripts."""
     lines = [f"valetkey {__version__}", f"data: {hub.settings.data}"]
-    lines.append(f"root key: {hub.root_key.path}")
+    lines.append(f"root key: {hub.root_key.place}")
     if hub.root_key.created:
         lines.append(
             "  It is new. Back it up now, apart from the data: without it nothing in the vault opens,\n"

@@ -16,6 +16,7 @@ from valetkey.kernel.errors import (
     NotRecorded,
     OutboundFailed,
     Refused,
+    RootKeyUnavailable,
     TooMany,
     ValetkeyError,
     VaultFailed,
@@ -128,7 +129,7 @@ class Records:
         now = self._clock.now()
         try:
             key = await self._keys.key(who.person_id, who.organization_id, now.date().isoformat())
-        except VaultFailed as error:
+        except (VaultFailed, RootKeyUnavailable) as error:
             raise NotRecorded("The call's record could not be sealed.") from error
         return self._begin(who, door, account, method, tool, request, now, key)
 

@@ -13,6 +13,7 @@
     ├── OutboundFailed      something out there failed us (subtree in `valetkey.net`)
     ├── ConnectFailed       connecting a service failed; carries stage and party
     ├── VaultFailed         a sealed thing could not be opened (subtree in `valetkey.vault`)
+    ├── RootKeyUnavailable  the root key's provider does not answer: nothing is wrong with what is sealed
     └── StartRefused        the hub will not start like this; exit code 78
 
 `message` and `hint` are shown to people: they never hold a secret, nor text from outside that was not bounded and
@@ -137,6 +138,12 @@ class VaultFailed(ValetkeyError):
     """A sealed thing could not be opened. Subclasses live in `valetkey.vault`."""
 
     code = "vault_failed"
+
+
+class RootKeyUnavailable(ValetkeyError):
+    """The provider of the root key did not answer, or said no. Nothing was changed; the same again works later."""
+
+    code = "root_key_unavailable"
 
 
 class StartRefused(ValetkeyError):

@@ -460,7 +460,26 @@ tenant_key = Table(
     Column("root_version", Integer, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("recovery", LargeBinary),  # the same key sealed to the recovery kit's public key; goes when the row goes
     PrimaryKeyConstraint("tenant", "version"),
+)
+
+root_key = Table(
+    "root_key",  # names only: which keys there were, counted through over all providers
+    keyring,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("key_id", String(16), nullable=False, unique=True),
+    Column("scheme", String(20), nullable=False),
+    Column("place", Text, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+)
+
+recovery_kit = Table(
+    "recovery_kit",
+    keyring,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
 )
 
 data_key = Table(

@@ -42,10 +42,17 @@ class Vault:
     """
 
     def __init__(
-        self, main: Database, keyring: Database, root: RootKey, clock: Clock, notifications: Notifications
+        self,
+        main: Database,
+        keyring: Database,
+        root: RootKey,
+        clock: Clock,
+        notifications: Notifications,
+        *,
+        former: Sequence[RootKey] = (),
     ) -> None:
         self._main = main
-        self.keyring = Keyring(keyring, root, clock=clock)
+        self.keyring = Keyring(keyring, root, clock=clock, former=former)
         self._clock = clock
         self._notifications = notifications
         self._sealing = Sealing(main, self.keyring, clock=clock)

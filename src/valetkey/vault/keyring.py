@@ -11,19 +11,22 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import StartRefused, VaultFailed
+from valetkey.kernel.errors import RootKeyUnavailable, StartRefused, VaultFailed
 from valetkey.store.database import Database
-from valetkey.vault import repository
+from valetkey.vault import repository, root_repository
 from valetkey.vault.envelope import KEY_SIZE, NONCE_SIZE, TAG_SIZE, key_name, new_key, wipe
 from valetkey.vault.model import NothingSealed, Tampered, WrongKey, with_lengths
+from valetkey.vault.recovery_kit import seal_to
 from valetkey.vault.repository import DataKeyRow, TenantKeyRow
 from valetkey.vault.root_keys import RootKey
+from valetkey.vault.roots import Roots, Wrapped, name_of
 
 _MAGIC = b"DK1\x01"
 _DIGEST_SIZE = 32
@@ -91,9 +94,16 @@ def _digest_of(wrapped: bytes) -> bytes:
 class Keyring:
     """The tenants' keys. Unwrapped ones are kept, bounded, as cipher objects."""
 
-    def __init__(self, database: Database, root: RootKey, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        root: RootKey,
+        *,
+        clock: Clock,
+        former: Sequence[RootKey] = (),
+    ) -> None:
         self.database = database
-        self._root = root
+        self.roots = Roots(database, root, former, clock=clock)
         self._clock = clock
         self._newest: OrderedDict[str, TenantKey] = OrderedDict()
         self._by_version: OrderedDict[tuple[str, int], TenantKey] = OrderedDict()
@@ -118,12 +128,16 @@ class Keyring:
                     hint="Put the keyring back (keyring.db, or VALETKEY_KEYRING_DATABASE). If it is lost for good,"
                     " nothing in `secret` can ever be opened: empty that table, start, and let everybody connect anew.",
                 )
-            sealed = await self._root.wrap(_CANARY, context=with_lengths("canary", deployment_id))
+            sealed = await canary_under(self.roots, deployment_id)
             async with self.database.write() as tx:
-                await repository.add_canary(tx, deployment_id, sealed)
+                await repository.add_canary(tx, deployment_id, sealed.content)
                 found = await repository.find_canary(tx)  # another first start may have been quicker
         assert found is not None
-        await self._check_canary(deployment_id, *found)
+        try:
+            await self._check_canary(deployment_id, *found)
+            await self.roots.check()
+        except RootKeyUnavailable as error:
+            raise StartRefused(error.message, hint=error.hint) from error
 
     async def _check_canary(self, deployment_id: str, written_for: str, sealed: bytes) -> None:
         if written_for != deployment_id:
@@ -132,10 +146,15 @@ class Keyring:
                 hint="Check --data, --database and VALETKEY_KEYRING_DATABASE: both must come from the same hub.",
             )
         try:
-            opened = await self._root.unwrap(sealed, context=with_lengths("canary", deployment_id))
+            opened = await self.roots.unwrap(sealed, context=with_lengths("canary", deployment_id))
         except VaultFailed as error:
+            root = self.roots.current
+            if root.scheme == "passphrase":
+                raise StartRefused("The passphrase does not open this keyring.", hint="Type it again.") from error
+            under = await name_of(self.database, sealed)
             raise StartRefused(
-                f"This root key does not open this keyring (its id is {self._root.key_id}).",
+                f"This root key does not open this keyring (its id is {root.key_id})."
+                + (f" The keyring is under another one ({under})." if under else ""),
                 hint="Point --root-key at the key this deployment was started with, or put that key back.",
             ) from error
         if opened != _CANARY:
@@ -186,27 +205,32 @@ class Keyring:
     async def make(self, tenant: str, version: int) -> TenantKeyRow:
         """A new key of the tenant, unless that version is there; the newest row."""
         key = new_key()
-        root_version = self._root.version  # before wrapping: too low is rewrapped once more, too high never
         try:
-            wrapped = await self._root.wrap(key, context=with_lengths("kek", tenant, version))
+            wrapped = await self.roots.wrap(key, context=with_lengths("kek", tenant, version))
+            async with self.database.write() as tx:
+                kit = await root_repository.find_kit(tx)
+                recovery = seal_to(kit, key, tenant=tenant, version=version) if kit is not None else None
+                made = TenantKeyRow(tenant, version, wrapped.version, wrapped.content, self._clock.now(), recovery)
+                await repository.add_tenant_key(tx, made)
+                row = await repository.find_newest_tenant_key(tx, tenant)  # another process may have been quicker
         finally:
             wipe(key)
-        made = TenantKeyRow(tenant, version, root_version, wrapped, self._clock.now())
-        async with self.database.write() as tx:
-            await repository.add_tenant_key(tx, made)
-            row = await repository.find_newest_tenant_key(tx, tenant)  # another process may have been quicker
         assert row is not None
         return row
 
     async def rewrap(self, row: TenantKeyRow) -> TenantKeyRow:
         """The tenant's key under the newest root key."""
         context = with_lengths("kek", row.tenant, row.version)
-        root_version = self._root.version
-        key = await self._root.unwrap(row.wrapped, context=context)
+        key = await self.roots.unwrap(row.wrapped, context=context)
         try:
-            return replace(row, root_version=root_version, wrapped=await self._root.wrap(key, context=context))
+            wrapped = await self.roots.wrap(key, context=context)
         finally:
             wipe(key)
+        return replace(row, root_version=wrapped.version, wrapped=wrapped.content)
+
+    async def open_raw(self, row: TenantKeyRow) -> bytearray:
+        """The tenant key itself, for the caller to wipe: only to seal it to a recovery kit."""
+        return await self.roots.unwrap(row.wrapped, context=with_lengths("kek", row.tenant, row.version))
 
     async def rewrap_canary(self) -> None:
         """The proof of the root key, under the newest."""
@@ -215,13 +239,13 @@ class Keyring:
         if found is None:
             return
         context = with_lengths("canary", found[0])
-        opened = await self._root.unwrap(found[1], context=context)
-        sealed = await self._root.wrap(opened, context=context)
+        opened = await self.roots.unwrap(found[1], context=context)
+        sealed = await self.roots.wrap(opened, context=context)
         async with self.database.write() as tx:
-            await repository.replace_canary(tx, sealed, over=found[1])
+            await repository.replace_canary(tx, sealed.content, over=found[1])
 
     async def _open(self, row: TenantKeyRow) -> TenantKey:
-        key = await self._root.unwrap(row.wrapped, context=with_lengths("kek", row.tenant, row.version))
+        key = await self.open_raw(row)
         try:
             opened = TenantKey(row.tenant, row.version, AESGCM(key))
         finally:
@@ -230,6 +254,34 @@ class Keyring:
         if len(self._by_version) > _TENANTS_KEPT:
             self._by_version.popitem(last=False)
         return opened
+
+
+async def canary_under(roots: Roots, deployment_id: str) -> Wrapped:
+    """The proof that a root key opens this keyring, under the newest."""
+    return await roots.wrap(_CANARY, context=with_lengths("canary", deployment_id))
+
+
+async def opens_something(database: Database, row: TenantKeyRow, key: bytearray) -> bool:
+    """Whether `key` opens a data key that hangs on the tenant key of `row`; true when none does."""
+    async with database.read() as tx:
+        hanging = await repository.find_one_under(tx, row.tenant, row.version)
+    if hanging is None:
+        return True
+    tenant_key = TenantKey(row.tenant, row.version, AESGCM(key))
+    try:
+        tenant_key.rewrap(hanging, purpose=hanging.purpose, under=tenant_key)
+    except VaultFailed:
+        return False
+    return True
+
+
+async def deployment_of(database: Database) -> str:
+    """The id of the deployment this keyring belongs to. Raises `StartRefused` for one that was never used."""
+    async with database.read() as tx:
+        found = await repository.find_canary(tx)
+    if found is None:
+        raise StartRefused("This keyring was never used: there is nothing to recover.", hint="Check --data.")
+    return found[0]
 
 
 async def holds_keys(database: Database) -> bool:

@@ -55,6 +55,8 @@ class TenantKeyRow:
     root_version: int
     wrapped: bytes
     created_at: datetime
+    recovery: bytes | None = None
+    """The same key sealed to the recovery kit, if there was one when it was made or when the kit was."""
 
 
 def _values(row: SecretRow | DataKeyRow | TenantKeyRow) -> dict[str, Any]:
@@ -114,6 +116,17 @@ async def find_data_keys(tx: AsyncConnection, subject: str) -> list[DataKeyRow]:
 async def find_data_key(tx: AsyncConnection, subject: str, purpose: str) -> DataKeyRow | None:
     query = select(data_key).where(data_key.c.subject == subject, data_key.c.purpose == purpose)
     row = (await tx.execute(query)).first()
+    return DataKeyRow(*row) if row else None
+
+
+async def find_one_under(tx: AsyncConnection, tenant: str, version: int) -> DataKeyRow | None:
+    """Some data key in use that hangs on this tenant key."""
+    where = (
+        data_key.c.tenant == tenant,
+        data_key.c.tenant_key_version == version,
+        ~data_key.c.purpose.startswith(STAGED),
+    )
+    row = (await tx.execute(select(data_key).where(*where).limit(1))).first()
     return DataKeyRow(*row) if row else None
 
 

@@ -40,7 +40,9 @@ class RootVersion:
     key_id: str
     keys: int
     is_at_hand: bool
-    """Whether the provider has it. One that is not, and has keys, is to be put back."""
+    """Whether a provider has it. One that is not, and has keys, is to be put back."""
+    scheme: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +69,38 @@ class Rewrapped:
 class Rotation:
     """Makes new keys, moves what hangs on older ones, and says what is left."""
 
-    def __init__(self, keyring: Keyring, root: RootKey, *, clock: Clock, notifications: Notifications) -> None:
+    def __init__(self, keyring: Keyring, *, clock: Clock, notifications: Notifications) -> None:
         self._keyring = keyring
-        self._root = root
+        self._roots = keyring.roots
         self._clock = clock
         self._notifications = notifications
 
     async def status(self, tenants: Tenants) -> KeyStatus:
         """Counts among `tenants`; the root key is the same for all."""
+        known, newest = await self._roots.known(), await self._roots.newest()
         async with self._keyring.database.read() as tx:
-            counts = await rows.count(tx, tenants, root_version=self._root.version)
+            counts = await rows.count(tx, tenants, root_version=newest)
             hanging = await rows.count_by_root(tx)
-        at_hand = self._root.versions
-        return KeyStatus(
-            [
-                RootVersion(version, at_hand.get(version, ""), hanging.get(version, 0), version in at_hand)
-                for version in sorted({*at_hand, *hanging})
-            ],
-            counts,
-        )
+        shown = [
+            RootVersion(
+                root.row.version,
+                root.row.key_id,
+                hanging.get(root.row.version, 0),
+                root.is_at_hand,
+                root.row.scheme,
+                root.row.place,
+            )
+            for root in known
+        ]
+        return KeyStatus([root for root in shown if root.is_at_hand or root.keys], counts)
 
     async def rotate_root(self) -> int:
         """A new root key, which wraps from now on; its version. `rewrap` moves the tenants' keys under it."""
-        return await self._root.rotate()
+        return await self._roots.rotate()
+
+    async def move_root(self, provider: RootKey) -> int:
+        """Another provider's key, which wraps from now on; its version. The one before unwraps until we stop."""
+        return await self._roots.move_to(provider)
 
     async def rotate_tenant(self, tenant: str) -> int:
         """A new key of the tenant, which wraps from now on; its version. Without one yet, the first is made."""
@@ -125,7 +136,7 @@ class Rotation:
         moved = 0
         while True:
             async with self._keyring.database.read() as tx:
-                found = await rows.find_tenant_keys_before(tx, tenants, self._root.version, BATCH + len(bad))
+                found = await rows.find_tenant_keys_before(tx, tenants, await self._roots.newest(), BATCH + len(bad))
             batch = [row for row in found if (row.tenant, row.version) not in bad]
             if not batch:
                 return _Run(moved, len(found), is_done=True)

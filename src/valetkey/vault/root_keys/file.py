@@ -25,12 +25,18 @@ _RESTORE = "Put the key back from your backup of it."
 class FileRootKey(HeldKeys):
     """Root keys read from files: version 1 from `path`, each later one from a file beside it, `path` and `.VERSION`."""
 
+    scheme = "file"
+
     def __init__(self, key: bytearray, *, path: Path, created: bool, version: int = 1) -> None:
         super().__init__()
         self.hold(key, version=version)
         self.path = path
         self.created = created
         """Whether this start made the key: then the operator is told to back it up, apart from the data."""
+
+    @property
+    def place(self) -> str:
+        return str(self.path)
 
     def file_of(self, version: int) -> Path:
         """Where the key of that version lies."""

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from valetkey.vault.envelope import NONCE_SIZE, TAG_SIZE
 from valetkey.vault.model import Tampered, WrongKey
+from valetkey.vault.root_keys import ID_SIZE
 
 _MAGIC = b"RK1\x01"
-_ID_SIZE = 8
-_NONCE_AT = len(_MAGIC) + _ID_SIZE
+_NONCE_AT = len(_MAGIC) + ID_SIZE
 _BODY_AT = _NONCE_AT + NONCE_SIZE
 
 
@@ -29,7 +29,7 @@ class HeldKeys:
 
     def hold(self, key: bytearray, *, version: int) -> None:
         """Takes `key` in, as `version` (from 1); the caller wipes it."""
-        identity = hashlib.sha256(b"valetkey-root-id" + key).digest()[:_ID_SIZE]
+        identity = hashlib.sha256(b"valetkey-root-id" + key).digest()[:ID_SIZE]
         self._ciphers[identity] = AESGCM(key)
         self._versions[version] = identity
 
@@ -51,8 +51,10 @@ class HeldKeys:
         return _MAGIC + identity + nonce + self._ciphers[identity].encrypt(nonce, plaintext, b"root" + context)
 
     async def unwrap(self, wrapped: bytes, *, context: bytes) -> bytearray:
-        if len(wrapped) < _BODY_AT + TAG_SIZE or not wrapped.startswith(_MAGIC):
-            raise Tampered("A wrapped key is not of a known version.")
+        if not wrapped.startswith(_MAGIC):
+            raise WrongKey("The key was wrapped by another provider.")
+        if len(wrapped) < _BODY_AT + TAG_SIZE:
+            raise Tampered("A wrapped key is cut short.")
         cipher = self._ciphers.get(wrapped[len(_MAGIC) : _NONCE_AT])
         if cipher is None:
             raise WrongKey("The key was wrapped under another root key.")
