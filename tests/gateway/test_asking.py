@@ -288,6 +288,23 @@ async def test_a_state_is_good_for_one_person_client_and_call_only(hub: Hub, ser
     assert json.loads(got.text) == {"q": NAMED}
 
 
+async def test_a_state_of_one_account_is_refused_at_another(hub: Hub, service: Service) -> None:
+    ada = await hub.person("ada")
+    await hub.connect(ada, service, "adas-token-0001")
+    await hub.connect(ada, service, "adas-token-0002", label="second")
+    client = await hub.client(ada, capabilities=ALL)
+    one, other = (name for name in await client.names() if name.endswith("_echo"))
+    Asking(service, {"q": FORM})
+    asked = (await client.call(one, {})).result
+    told = {"inputResponses": dict.fromkeys(asked["inputRequests"], NAMED), "requestState": asked["requestState"]}
+
+    refused = await client.call(other, {}, **told)
+    got = await client.call(one, {}, **told)
+
+    assert refused.error["code"] == -32602
+    assert json.loads(got.text) == {"q": NAMED}
+
+
 async def test_a_state_is_good_once(hub: Hub, service: Service) -> None:
     client = await assistant(hub, service, MODERN)
     Asking(service, {"q": FORM})
@@ -352,6 +369,7 @@ async def test_each_request_has_its_record_and_a_retried_one_names_the_one_befor
     assert [first.outcome, second.outcome] == [Outcome.INPUT_REQUIRED, Outcome.OK]
     assert second.detail == f"continues {first.id}"
     assert b"What is your name?" in await hub.payload(first, "response")
+    assert json.dumps(NAMED).encode() in await hub.payload(second, "request")
 
 
 # --- parked calls -----------------------------------------------------------------------------------------------------

@@ -96,7 +96,9 @@ class Calls:
         """
         meant = self._accounts.meant_now(door, who, asked.name) or await self._find(door, who, asked.name)  # 1. which?
         account = meant.account if meant is not None else None
-        request = call_params(meant.name if meant is not None else asked.name, asked.arguments, b"", {})
+        name = meant.name if meant is not None else asked.name
+        brought = asked.answered.members() if asked.answered is not NOT_ANSWERED else {}
+        request = call_params(name, asked.arguments, b"", brought)
         record = self._records.open_now(
             who, door, account, method="tools/call", tool=asked.name, request=request
         ) or await self._records.open(who, door, account, method="tools/call", tool=asked.name, request=request)

@@ -303,6 +303,10 @@ class Answered(msgspec.Struct, frozen=True, gc=False):
     def __bool__(self) -> bool:
         return bool(self.raw or self.state)
 
+    def members(self) -> Mapping[str, msgspec.Raw]:
+        """The answers as a member of `params`, for the record; the state says nothing to anybody."""
+        return {"inputResponses": msgspec.Raw(self.raw)} if self.raw else {}
+
     def by_key(self) -> Mapping[str, bytes]:
         return {key: bytes(value) for key, value in members(self.raw).items()} if self.raw else {}
 

@@ -77,6 +77,7 @@ class Standing:
             waiting = asyncio.ensure_future(line.is_there.wait())
             await asyncio.wait({waiting}, timeout=self._patience)
             waiting.cancel()
+            line.is_there.set()  # a server that says nothing until it has something to say is waited for once
 
     def leave(self, session: Session) -> None:
         """A call in `session` is over."""
@@ -112,6 +113,7 @@ class Standing:
         """Reads the stream, and takes it up again while calls are under way. That there is none changes nothing."""
         reader = SseReader(_LIMITS)
         wait = 0.0
+        line.was_refused = True
         try:
             for _ in range(_AGAIN):
                 answer = await self._sessions.take_up(
@@ -119,8 +121,8 @@ class Standing:
                 )
                 try:
                     if answer.stream is None:
-                        line.was_refused = True
                         return
+                    line.was_refused = False
                     line.is_there.set()
                     await self._read(line, answer, reader)
                 finally:
