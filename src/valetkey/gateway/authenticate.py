@@ -60,6 +60,20 @@ def read_head(method: str, path: str, pairs: Iterable[tuple[bytes, bytes]]) -> H
     return Head(method, path, fields, params, repeated)
 
 
+def is_standing(head: Head) -> bool:
+    """Whether the request opens the standing event stream of a legacy session."""
+    return (
+        head.method == "GET"
+        and headers.SESSION in head.fields
+        and b"text/event-stream" in head.fields.get(b"accept", b"")
+    )
+
+
+def listens(head: Head) -> bool:
+    """Whether the answer is a stream without end: it ends with its client, and does not hold the hub up."""
+    return head.method == "GET" or head.fields.get(headers.METHOD) == b"subscriptions/listen"
+
+
 def refusal(
     status: int, message: str, *, code: int = INVALID_REQUEST, more: tuple[tuple[bytes, bytes], ...] = ()
 ) -> Reply:
@@ -141,8 +155,10 @@ class Gate:
                 f'Bearer error="insufficient_scope", scope="{_SCOPE}", resource_metadata="{self._metadata(head.path)}"'
             )
             return refusal(403, "The token lacks the scope mcp.", more=((b"www-authenticate", challenge.encode()),))
+        if is_standing(head):
+            return entered
         if head.method != "POST":
-            # No stream of ours to listen to, and no session that could be ended: both are allowed to say 405.
+            # No session that could be ended, a stream only for sessions of older revisions: both are allowed to be 405.
             return refusal(405, "Only POST is served here.", more=((b"allow", b"POST"),))
         kind = head.fields.get(b"content-type", b"")
         if kind != b"application/json" and kind.partition(b";")[0].strip().lower() != b"application/json":

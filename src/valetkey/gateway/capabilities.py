@@ -9,14 +9,14 @@ import msgspec
 
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.model import Account
-from valetkey.protocol.translate import REQUESTS, TASKS, UI
+from valetkey.protocol.translate import NOTIFICATIONS, REQUESTS, TASKS, UI
 
 Capabilities = Mapping[str, Any]
 
 _RELAYED: Final[Mapping[str, tuple[str, ...]]] = {
-    "tools": (),
-    "prompts": (),
-    "resources": (),
+    "tools": ("listChanged",),
+    "prompts": ("listChanged",),
+    "resources": ("listChanged", "subscribe"),
     "completions": (),
     "logging": (),
 }
@@ -24,7 +24,6 @@ _RELAYED: Final[Mapping[str, tuple[str, ...]]] = {
 
 _EXTENSIONS: Final = (UI, TASKS)
 _MODERN_EXTENSIONS: Final = frozenset({TASKS})
-_TOOLS: Final[Capabilities] = {"tools": {}}
 
 
 class Server(msgspec.Struct, frozen=True, gc=False):
@@ -55,9 +54,16 @@ class Offers:
         declared = (await self.server(account)).capabilities
         return not declared or _reaches(declared, REQUESTS[method].needs)
 
-    async def of(self, accounts: Iterable[Account], *, is_modern: bool) -> Capabilities:
-        """What can be advertised to a client in front of these accounts: what any of them has and we pass on."""
-        offered: dict[str, Any] = dict(_TOOLS)
+    async def tells(self, account: Account, notification: str) -> bool:
+        """Whether the service says that it sends this notification."""
+        return _reaches((await self.server(account)).capabilities, NOTIFICATIONS[notification].needs)
+
+    async def of(self, accounts: Iterable[Account], *, is_modern: bool, side_by_side: bool = False) -> Capabilities:
+        """What can be advertised to a client in front of these accounts: what any of them has and we pass on.
+
+        Where accounts stand `side_by_side`, what is listed changes with the person's connections, too.
+        """
+        offered: dict[str, Any] = {"tools": {"listChanged": True}} if side_by_side else {"tools": {}}
         for account in accounts:
             _add(offered, (await self.server(account)).capabilities, is_modern=is_modern)
         return offered

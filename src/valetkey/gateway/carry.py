@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from valetkey.gateway.continuation import Continuations, More, Turn, checked
 from valetkey.gateway.model import Account, Client, Notify
 from valetkey.gateway.recording import Record
@@ -55,6 +57,16 @@ class Carrier:
             )  # fmt: skip
             carried = await self._continuations.carry(turn, send)
         return checked(carried, client, account.connector.name)
+
+    async def listen(self, who: Principal, account: Account, wants: bytes, uris: Sequence[str], record: Record) -> None:
+        """Hears of changes at the service until it ends that (`Upstreams.news`). Raises as `carry`."""
+        tickets = self._opened(who, account, record)
+        ticket = tickets.now() or await tickets()
+        try:
+            return await self._upstreams.listen(account.target, wants, uris, ticket=ticket, further_tickets=tickets)
+        except Unauthorized as error:
+            ticket = await tickets.renewed(ticket, error)
+        return await self._upstreams.listen(account.target, wants, uris, ticket=ticket, further_tickets=tickets)
 
     def _opened(self, who: Principal, account: Account, record: Record) -> CallTickets:
         if account.connector.state == "blocked":

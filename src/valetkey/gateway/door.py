@@ -31,7 +31,9 @@ from valetkey.gateway.relaying import Relays
 from valetkey.gateway.search import SEARCH_ABOVE, ToolSearch
 from valetkey.gateway.single import Ran, run_once
 from valetkey.gateway.spent import Spent
+from valetkey.gateway.subscriptions import Subscriptions
 from valetkey.gateway.tickets import Tickets
+from valetkey.gateway.watches import Watches
 from valetkey.gateway.welcome import Welcome
 from valetkey.identity.model import Principal, Role
 from valetkey.kernel.clock import Clock
@@ -76,7 +78,14 @@ class Gateway:
         self._upstreams = upstreams
         self._notifications = notifications
         self.listings = Listings(
-            accounts, upstreams, tickets, records, clock=clock, public_url=public_url, patience=patience
+            accounts,
+            upstreams,
+            tickets,
+            records,
+            notifications=notifications,
+            clock=clock,
+            public_url=public_url,
+            patience=patience,
         )
         self._accounts = accounts
         self.continuations = Continuations(
@@ -100,6 +109,8 @@ class Gateway:
         self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
         offers, carrier = Offers(accounts), Carrier(tickets, upstreams, self.continuations)
         self._catalog = Catalog(accounts, offers, carrier, records, notifications, clock=clock, patience=patience)
+        self.watches = Watches(carrier, records, notifications, upstreams)
+        self.subscriptions = Subscriptions(accounts, offers, self.watches, notifications)
         methods = Methods(
             ToolSearch(calls, self.listings, accounts, records, clock=clock, above=search_above),
             self.listings,
@@ -108,6 +119,7 @@ class Gateway:
             accounts,
             Welcome(accounts, offers, public_url=public_url),
             Levels(notifications),
+            self.subscriptions,
             public_url=public_url,
         )
         self.exchange = Exchange(methods, self.continuations.asked)
@@ -159,4 +171,5 @@ class Gateway:
         await self.listings.stop()
         await self.continuations.stop()
         await self._catalog.stop()
+        await self.watches.stop()
         await self._upstreams.stop()

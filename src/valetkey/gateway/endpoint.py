@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from valetkey.gateway.authenticate import MAX_BODY, Gate, read_head, too_large
-from valetkey.gateway.exchange import CANCELLED, Exchange, speaks_modern
+from valetkey.gateway.exchange import CANCELLED, Exchange, ends_with_client
 from valetkey.gateway.model import Admitted, Head, Reply
 from valetkey.protocol.jsonrpc import error_message
 from valetkey.protocol.sse import COMMENT, event
@@ -84,7 +84,7 @@ class Endpoint:
             gone.cancel()
 
     def _client_left(self, task: asyncio.Task[Reply], head: Head) -> None:
-        if speaks_modern(head):
+        if ends_with_client(head):
             task.cancel()
         self._left_alone.add(task)
         task.add_done_callback(self._left_alone.discard)
@@ -139,7 +139,7 @@ class _Stream:
 
     async def notify(self, message: bytes) -> None:
         if self._wanted:
-            await self._say(event(message))
+            await self._say(event(message) if message else COMMENT)
 
     async def keep_alive(self) -> None:
         if self._wanted:
@@ -149,7 +149,7 @@ class _Stream:
         if not self._started:
             await _write(self._send, reply)
         else:
-            await self._send({"type": "http.response.body", "body": event(reply.body)})
+            await self._send({"type": "http.response.body", "body": event(reply.body) if reply.body else b""})
 
     async def _say(self, piece: bytes) -> None:
         if not self._started:

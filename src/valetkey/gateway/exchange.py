@@ -11,12 +11,12 @@ from typing import Final
 import structlog
 
 from valetkey.gateway.asked import Asked
-from valetkey.gateway.authenticate import refusal
+from valetkey.gateway.authenticate import is_standing, listens, refusal
 from valetkey.gateway.ladder import climb, legacy_client, unsupported
 from valetkey.gateway.ladder import speaks_modern as speaks_modern  # the fronts find it here, with the exchange
 from valetkey.gateway.methods import Asking, Methods
 from valetkey.gateway.model import Client, Door, Head, Notify, Reply, Said
-from valetkey.gateway.sessions import new_session
+from valetkey.gateway.sessions import find_session, new_session
 from valetkey.identity.model import Principal
 from valetkey.kernel.errors import NotFound, NotRecorded
 from valetkey.protocol import headers
@@ -49,6 +49,11 @@ _CLIENTS: Final = tuple(
 Stop = Callable[[], None]
 
 
+def ends_with_client(head: Head) -> bool:
+    """Whether a request is over when its client hangs up: before 2026-07-28 a broken line is no wish to stop a call."""
+    return speaks_modern(head) or listens(head)
+
+
 class Exchange:
     """Answers messages."""
 
@@ -64,6 +69,8 @@ class Exchange:
         """
         request_id = b"null"
         try:
+            if is_standing(head):
+                return await self._stand(who, door, head, notify)
             message = parse(body)
             if isinstance(message, Request):
                 request_id = message.id
@@ -93,7 +100,9 @@ class Exchange:
         params = read_params(message.params)
         climb(head, message.method, params)
         client = _CLIENTS[declared(bytes(params.meta[CAPABILITIES_KEY]), version=MODERN)]
-        said = await self._methods.serve(Asking(who, door, client, b"", head.params, notify), message.method, params)
+        said = await self._methods.serve(
+            Asking(who, door, client, b"", head.params, notify, message.id), message.method, params
+        )
         if said.error:
             return Reply(modern_status(said.code), raw_error_message(message.id, said.error))
         return Reply(200, result_message(message.id, said.result))
@@ -119,7 +128,7 @@ class Exchange:
         key = (who.person_id, session, message.id)
         self._open[key] = stop
         try:
-            asking = Asking(who, door, client, session, {}, notify)
+            asking = Asking(who, door, client, session, {}, notify, message.id)
             said = await self._methods.serve(asking, message.method, read_params(message.params))
         except Rejected as error:
             # Before 2026-07-28 a wrong parameter is the request's trouble, not HTTP's.
@@ -130,6 +139,13 @@ class Exchange:
         if said.error:
             return Reply(200, raw_error_message(message.id, said.error))
         return Reply(200, result_message(message.id, said.result))
+
+    async def _stand(self, who: Principal, door: Door, head: Head, notify: Notify) -> Reply:
+        """The standing stream of a legacy session: what its services tell without being asked."""
+        client = find_session(head.fields[headers.SESSION], who.person_id)
+        if client is None:
+            return refusal(404, "There is no such session. Initialize a new one.")
+        return await self._methods.subscriptions.stand(who, door, client, notify)
 
     async def _initialize(self, who: Principal, door: Door, message: Request) -> Reply:
         asked = initialize(message.params)

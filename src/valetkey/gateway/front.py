@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import structlog
 
-from valetkey.gateway.authenticate import Gate, refusal
+from valetkey.gateway.authenticate import Gate, listens, refusal
 from valetkey.gateway.endpoint import KEEP_ALIVE_SECONDS
-from valetkey.gateway.exchange import CANCELLED, Exchange, speaks_modern
+from valetkey.gateway.exchange import CANCELLED, Exchange, ends_with_client
 from valetkey.gateway.http_answer import Dated, stream_head
 from valetkey.gateway.http_request import Incoming, Requests, closes
 from valetkey.gateway.model import Reply
@@ -92,7 +92,12 @@ class Front(Requests):
         self._waiting.clear()
         self.resume_writing()
         request = self._running
-        if self._task is not None and request is not None and request.head is not None and speaks_modern(request.head):
+        if (
+            self._task is not None
+            and request is not None
+            and request.head is not None
+            and ends_with_client(request.head)
+        ):
             self._task.cancel()  # before 2026-07-28 a broken line is not a wish to stop
 
     def shutdown(self) -> None:
@@ -100,6 +105,8 @@ class Front(Requests):
         self._is_stopping = True
         if self._running is None:
             self._transport.close()
+        elif self._task is not None and self._running.head is not None and listens(self._running.head):
+            self._task.cancel()
 
     def pause_writing(self) -> None:
         self._drained = self._loop.create_future()
@@ -217,7 +224,7 @@ class Front(Requests):
     async def _notify(self, message: bytes) -> None:
         assert self._running is not None
         if self._running.takes_stream and not self._is_lost:
-            self._say(event(message))
+            self._say(event(message) if message else COMMENT)
             if self._drained is not None:
                 await asyncio.shield(self._drained)
 
@@ -234,8 +241,10 @@ class Front(Requests):
             return
         keep = request.keep and not self._is_stopping and not closes(reply)
         if self._started:
-            last = event(reply.body)
-            self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last))
+            if reply.body:
+                last = event(reply.body)
+                self._transport.write(b"%x\r\n%b\r\n" % (len(last), last))
+            self._transport.write(b"0\r\n\r\n")
         else:
             self._transport.write(self.house.dated.answer(reply, self._server.default_headers, keep=keep))
         if not keep:

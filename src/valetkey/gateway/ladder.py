@@ -21,6 +21,8 @@ from valetkey.protocol.versions import LEGACY, MODERN, WITHOUT_HEADER
 _MODERN: Final = MODERN.encode()
 _MODERN_JSON: Final = msgspec.Raw(b'"%b"' % _MODERN)
 _LEGACY: Final = frozenset(version.encode() for version in LEGACY)
+_OWS: Final = b" \t"
+"""White space round a header's value is no part of it (RFC 9110 5.5); the parser of requests leaves it there."""
 _SUPPORTED: Final = msgspec.json.encode([MODERN])
 
 
@@ -74,11 +76,12 @@ def climb(head: Head, method: str, params: Params) -> None:
     version = MODERN if said == _MODERN_JSON else _string(said)
     if fields[headers.VERSION] != (_MODERN if version is MODERN else version.encode()):
         raise _mismatch("MCP-Protocol-Version does not match params._meta.")
-    if fields.get(headers.METHOD) != method.encode():
+    named_method = fields.get(headers.METHOD, b"")
+    if named_method != method.encode() and named_method.strip(_OWS) != method.encode():
         raise _mismatch("Mcp-Method does not match the method.")
     if member := named_by(method):
         named, name = fields.get(headers.NAME), name_in(method, params)
-        if named is None or (named != name.encode() and headers.decode_value(named) != name):
+        if named is None or (named != name.encode() and headers.decode_value(named.strip(_OWS)) != name):
             raise _mismatch(f"Mcp-Name does not match params.{member}.")
     if version != MODERN:
         raise unsupported(version)

@@ -12,6 +12,7 @@ from valetkey.audit.model import Outcome
 from valetkey.directory.model import Snapshot, Tool
 from valetkey.gateway import addresses
 from valetkey.gateway.accounts import Accounts
+from valetkey.gateway.catalog import TOPIC as LISTS
 from valetkey.gateway.model import Account, Client, Door
 from valetkey.gateway.recording import Record, Records, outcome_of
 from valetkey.gateway.tickets import Tickets
@@ -20,11 +21,13 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, TooMany, ValetkeyError, VaultFailed
 from valetkey.protocol import headers, translate, uris
 from valetkey.protocol.messages import tools_result
+from valetkey.store.notify import EVERYTHING, Notifications
 from valetkey.upstream.client import Upstreams
 from valetkey.upstream.model import Listing, Unauthorized
 
 PATIENCE: Final = 2.0
 """Seconds that the list of everything waits for one connector."""
+_MOST_CHANGED: Final = 100_000
 _NOT_OLD: Final = timedelta(0)
 MOST_TTL_MS: Final = 60_000
 PARTIAL: Final = "valetkey/partial"
@@ -59,6 +62,7 @@ class Listings:
         tickets: Tickets,
         records: Records,
         *,
+        notifications: Notifications,
         clock: Clock,
         public_url: str,
         patience: float = PATIENCE,
@@ -72,6 +76,8 @@ class Listings:
         self._patience = patience
         self._public_url = public_url
         self._under_way: dict[str, asyncio.Task[Snapshot]] = {}
+        self._changed: set[str] = set()
+        notifications.subscribe(LISTS, self._note_change)
 
     async def one(self, who: Principal, door: Door, account: Account, client: Client) -> bytes:
         """The result of `tools/list` for one account: its tools as they are, under their own names."""
@@ -123,7 +129,8 @@ class Listings:
     async def _look(self, who: Principal, door: Door, account: Account, at_most_old: timedelta = _NOT_OLD) -> Seen:
         old = await self._snapshots.get(account.connection.id)
         now = self._clock.now()
-        if old is not None and (old.fresh_until > now or old.fetched_at + at_most_old > now):
+        has_changed = account.connection.id in self._changed
+        if old is not None and not has_changed and (old.fresh_until > now or old.fetched_at + at_most_old > now):
             return Seen(account, old)
         try:
             return Seen(account, await self.refresh(who, door, account))
@@ -140,7 +147,13 @@ class Listings:
         except TimeoutError:
             return Seen(account, await self._snapshots.get(account.connection.id), "slow")
 
+    def _note_change(self, connection_id: str) -> None:
+        """The service said that its tools are others now (CON-38): the next list is asked for anew."""
+        if connection_id != EVERYTHING and len(self._changed) < _MOST_CHANGED:
+            self._changed.add(connection_id)
+
     async def _live(self, who: Principal, door: Door, account: Account) -> Snapshot:
+        self._changed.discard(account.connection.id)
         record = await self._records.open(who, door, account, method="tools/list", tool="", request=b"")
         with record:
             try:

@@ -14,6 +14,7 @@ from valetkey.gateway.lists import Lists
 from valetkey.gateway.model import Client, Door, Notify, Said
 from valetkey.gateway.relaying import Relays
 from valetkey.gateway.search import ToolSearch
+from valetkey.gateway.subscriptions import Subscriptions
 from valetkey.gateway.welcome import Welcome
 from valetkey.identity.model import Principal
 from valetkey.protocol.errors import INVALID_PARAMS, METHOD_NOT_FOUND, Rejected
@@ -35,7 +36,7 @@ _RELAYED: Final = {
 class Asking(msgspec.Struct, frozen=True, gc=False):
     """One request of a client: who asks, at which door, how they talk, in which session (legacy), what they sent along.
 
-    `headers` are the `Mcp-Param-*` ones; `notify` takes what is to be said before the answer.
+    `headers` are the `Mcp-Param-*` ones, `notify` takes what is to be said before the answer, `id` is raw.
     """
 
     who: Principal
@@ -44,6 +45,7 @@ class Asking(msgspec.Struct, frozen=True, gc=False):
     session: bytes
     headers: Mapping[bytes, bytes]
     notify: Notify
+    id: bytes
 
 
 class Methods:
@@ -58,6 +60,7 @@ class Methods:
         accounts: Accounts,
         welcome: Welcome,
         levels: Levels,
+        subscriptions: Subscriptions,
         *,
         public_url: str,
     ) -> None:
@@ -68,6 +71,7 @@ class Methods:
         self._accounts = accounts
         self.welcome = welcome
         self._levels = levels
+        self.subscriptions = subscriptions
         self._public_url = public_url
 
     async def serve(self, asking: Asking, method: str, params: Params) -> Said:
@@ -84,10 +88,14 @@ class Methods:
         if client.is_modern:
             if method == "server/discover":
                 return Said(result=await self.welcome.server(who, door, version=MODERN))
+            if method == "subscriptions/listen":
+                return await self.subscriptions.listen(who, door, asking.id, params, asking.notify)
         elif method == "ping":
             return Said(result=b"{}")
         elif method == "logging/setLevel":
             return await self._set_level(asking, params)
+        elif method in ("resources/subscribe", "resources/unsubscribe"):
+            return await self.subscriptions.change(who, door, asking.session, method, params)
         return Said(error=error_object(METHOD_NOT_FOUND, "Method not found"), code=METHOD_NOT_FOUND)
 
     async def _relay(self, asking: Asking, method: str, params: Params) -> Said:

@@ -16,7 +16,7 @@ from valetkey.protocol.asks import Asks
 from valetkey.upstream.model import Target
 
 Notify = Callable[[bytes], Awaitable[None]]
-"""Takes a notification (one JSON-RPC message) for the client of a call that is under way."""
+"""Takes a notification (one JSON-RPC message) for the client of a request under way; an empty one opens its stream."""
 
 
 class Door(msgspec.Struct, frozen=True, gc=False):

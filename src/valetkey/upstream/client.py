@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import ValetkeyError
 from valetkey.kernel.secret import Credential
-from valetkey.net.limits import ASK, Limits
+from valetkey.net.limits import ASK, LISTEN, Limits
 from valetkey.net.model import Answer
 from valetkey.protocol.asks import QUESTIONS, Asks, Told
 from valetkey.protocol.jsonrpc import Notification, Request
@@ -147,6 +150,43 @@ class Upstreams:
 
         return await read_all(page_at, lambda: self._server(target, tickets))
 
+    async def listen(
+        self,
+        target: Target,
+        wants: bytes,
+        uris: Sequence[str],
+        *,
+        ticket: Credential | None,
+        further_tickets: TicketFor,
+    ) -> None:
+        """Hears of changes until the server ends it, or for long enough; `news` gets each. Cancel it to stop.
+
+        `wants` is the filter of `subscriptions/listen`, raw; `uris` are those in it, for a server of the older kind.
+        Raises as `ask`.
+        """
+        tickets = _Tickets(ticket, further_tickets)
+        verdict = self._eras.now(target.url.text) or await self._eras.get(target, tickets)
+        if verdict.era is Era.MODERN:
+            onward = Onward("subscriptions/listen", b'{"notifications":%b}' % wants)
+            await self._carry(verdict, Errand(target, onward, (), tickets, _unheard, LISTEN))
+            return
+        session = self._legacy.now(target.connection_id) or await self._open_session(target, tickets)
+        await self._standing.enter(target, session, tickets)
+        try:
+            for uri in uris:
+                onward = Onward("resources/subscribe", b'{"uri":%b}' % msgspec.json.encode(uri))
+                await self._ask(Errand(target, onward, (), tickets, _unheard, ASK))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LISTEN.total):
+                    await asyncio.Event().wait()
+        finally:
+            self._standing.leave(session)
+
+    def heard(self, target: Target, message: Notification) -> None:
+        """A server said something that belongs to no request."""
+        for hear in self.news:
+            hear(target.connection_id, message)
+
     async def close(self, connection_id: str) -> None:
         """Forgets the connection's sessions. Their sockets are closed by `net`, which owns them."""
         self._legacy.forget(connection_id)
@@ -256,8 +296,7 @@ class Upstreams:
         elif isinstance(message, Request):
             await self.answer(target, session, message, declined(message), tickets)
         else:
-            for hear in self.news:
-                hear(target.connection_id, message)
+            self.heard(target, message)
 
     async def _open_session(self, target: Target, tickets: TicketFor, asks: Asks = Asks.NOTHING) -> Session:
         session = await self._legacy.get(target, tickets, asks)

@@ -36,6 +36,8 @@ class Answers(Protocol):
         self, target: Target, session: Session, request: Request, told: Told, tickets: TicketFor
     ) -> None: ...
 
+    def heard(self, target: Target, message: Notification) -> None: ...
+
     async def take_up(self, heed: Heed, last_id: bytes, wait: float, limits: Limits) -> Answer: ...
 
 
@@ -79,6 +81,8 @@ class Heed(msgspec.Struct, gc=False, eq=False):
             await self._logged(message.params)
         elif message.method == "notifications/cancelled" and self.asked:
             self._withdrawn(message)
+        else:
+            self.upstreams.heard(errand.target, message)
 
     async def _logged(self, params: bytes) -> None:
         onward = self.errand.onward
