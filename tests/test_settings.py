@@ -125,3 +125,45 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path, content: 
 
     with pytest.raises(StartRefused, match=message):
         load(tmp_path)
+
+
+def test_a_local_server_is_said_in_the_file_with_its_command_and_what_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "valetkey.toml").write_text(
+        '[local_servers.time]\ncommand = ["mcp-server-time", "--local-timezone", "UTC"]\npass = ["TZ", "NOT_SET"]\n'
+    )
+
+    settings = load_settings({"data": tmp_path}, environment={"TZ": "UTC", "SECRET": "canary"})
+
+    [server] = settings.local_servers
+    assert (server.name, server.command) == ("time", ("mcp-server-time", "--local-timezone", "UTC"))
+    assert server.environment == {"TZ": "UTC"}
+
+
+def test_no_flag_and_no_variable_starts_a_program(tmp_path: Path) -> None:
+    said = {"evil": {"command": ["sh"]}}
+
+    settings = load_settings(
+        {"data": tmp_path, "local_servers": said}, environment={"VALETKEY_LOCAL_SERVERS": "evil=sh -c id"}
+    )
+
+    assert settings.local_servers == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ('local_servers = "sh"', "is no table"),
+        ('[local_servers.time]\ncommand = "mcp-server-time"', "is not said as it must be"),
+        ("[local_servers.time]\ncommand = []", "is not said as it must be"),
+        ('[local_servers.time]\ncommand = ["a", 1]', "is not said as it must be"),
+        ('[local_servers.time]\ncommand = ["a"]\nshell = true', "is not said as it must be"),
+        ('[local_servers."Not Fit"]\ncommand = ["a"]', "cannot stand in an address"),
+        ('[local_servers.a-name-that-is-too-long]\ncommand = ["a"]', "cannot stand in an address"),
+        ('[local_servers.time]\ncommand = ["a"]\npass = ["VALETKEY_DATABASE"]', "would be given VALETKEY_DATABASE"),
+    ],
+)
+def test_a_local_server_that_is_not_said_well_is_refused_by_name(tmp_path: Path, written: str, message: str) -> None:
+    (tmp_path / "valetkey.toml").write_text(written)
+
+    with pytest.raises(StartRefused, match=message):
+        load_settings({"data": tmp_path}, environment={})

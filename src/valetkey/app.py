@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -35,15 +35,18 @@ from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
 from valetkey.connections.room import Room, open_room
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.local import Declared, declare
+from valetkey.directory.model import LOCAL
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
+from valetkey.gateway.accounts import ReadsUrls
 from valetkey.gateway.door import Gateway
 from valetkey.identity.client_documents import load_pinned
 from valetkey.identity.clients import Clients
 from valetkey.identity.consents import Consents
 from valetkey.identity.families import Families
 from valetkey.identity.first_start import first_start
-from valetkey.identity.model import Principal
+from valetkey.identity.model import Principal, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.sessions import Sessions
@@ -56,6 +59,7 @@ from valetkey.kernel.clock import Clock, SystemClock
 from valetkey.kernel.secret import Secret
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.http1 import CallClient
+from valetkey.net.model import Url
 from valetkey.net.outbound import Outbound, open_outbound
 from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
@@ -67,6 +71,7 @@ from valetkey.store.leases import Leases
 from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
+from valetkey.upstream.model import LocalServer
 from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import deployment_of, holds_keys
@@ -210,7 +215,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
 
     # may they, and as whom
     permissions = Permissions(database, notifications, clock=clock)
-    upstreams = Upstreams(ground.outbound.calls, database, clock)
+    local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
+    upstreams = Upstreams(ground.outbound.calls, database, clock, local=local)
     introductions = _Introductions()
     room = open_room(
         database,
@@ -248,7 +254,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         upstreams=upstreams,
         notifications=notifications,
         clock=clock,
-        parse_url=parse,
+        parse_url=_with_local_servers(parse, local),
         public_url=settings.public_url,
         hosts=_own_hosts(settings),
         search_above=settings.search_above,
@@ -343,6 +349,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     await control.start()
     closing.push_async_callback(control.stop)
     welcome = await first_start(database, organizations=organizations, people=people, links=links)
+    await _declare_local_servers(settings, ground, organizations, people)
     return Hub(
         settings=settings,
         root_key=ground.root_key,
@@ -384,6 +391,34 @@ class _Introductions:
         await self.profiles.leave(connection.id)
         await self.gateway.connection_ended(connection.id)
         self.calls.close_pool(connection.id)  # what is still in flight with the old credential ends here
+
+
+async def _declare_local_servers(
+    settings: Settings, ground: _Ground, organizations: Organizations, people: People
+) -> None:
+    """The operator's programs are connectors of the first organization, whose owner answers for them."""
+    home = (await organizations.list())[0]
+    owner = next((one for one in await people.list(home.id) if one.role is Role.OWNER), None)
+    if owner is None:  # nobody who could answer for them
+        return
+    await declare(
+        ground.database,
+        ground.notifications,
+        organization_id=home.id,
+        added_by=owner.id,
+        servers=[Declared(one.name, one.command, tuple(one.environment)) for one in settings.local_servers],
+        clock=ground.clock,
+    )
+
+
+def _with_local_servers(parse: ReadsUrls, local: Mapping[str, LocalServer]) -> ReadsUrls:
+    """Reads connectors' endpoints for calls: `stdio://<name>`, too, which nobody but the operator can have declared."""
+    urls = {f"{LOCAL}{name}": Url(f"{LOCAL}{name}", "stdio", name, 0, "", "") for name in local}
+
+    def read(text: str) -> Url:
+        return urls.get(text) or parse(text)
+
+    return read
 
 
 def _caller(gateway: Gateway) -> CallTool:

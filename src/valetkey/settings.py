@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,15 @@ from valetkey.kernel.errors import StartRefused
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class LocalProgram:
+    """An MCP server that is a program on this host. `environment` is all it finds there; no shell reads `command`."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +62,8 @@ class Settings:
     """Client ID metadata documents (JSON files) of assistants, for hubs that cannot fetch them."""
     trail_sink: tuple[str, ...] = ()
     """Where signed checkpoints of the trail are sent, off this host: file:, syslog:, s3: or git+https: addresses."""
+    local_servers: tuple[LocalProgram, ...] = ()
+    """Programs on this host that people may connect; only in valetkey.toml: each a command, and variables to pass."""
     search_above: int = 80
     """Tools beyond which `/mcp` and profiles offer assistants a search instead of the whole list."""
 
@@ -69,6 +81,9 @@ class Settings:
         return urlsplit(self.public_url).netloc
 
 
+_IN_FILE_ONLY = "local_servers"
+"""What starts programs is said in a file of the operator's on this host, never in an address, a page or a variable."""
+_LOCAL_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,16}[a-z0-9])?")
 _MULTIPLE = {"allow_network", "trusted_proxy", "pinned_clients", "trail_sink"}
 
 
@@ -79,12 +94,14 @@ def load_settings(flags: Mapping[str, object], *, environment: Mapping[str, str]
     """
     given: dict[str, object] = {name: value for name, value in flags.items() if value not in (None, (), "")}
     names = {field.name for field in fields(Settings)}
-    for name in names - given.keys():
+    given.pop(_IN_FILE_ONLY, None)
+    for name in names - given.keys() - {_IN_FILE_ONLY}:
         if from_environment := environment.get(f"VALETKEY_{name.upper()}"):
             given[name] = from_environment.split(",") if name in _MULTIPLE else from_environment
     data = Path(str(given.get("data") or Path.home() / ".local/share/valetkey")).expanduser().absolute()
     for name, value in _read_file(data / "valetkey.toml", names).items():
         given.setdefault(name, value)
+    given[_IN_FILE_ONLY] = _local_servers(given.get(_IN_FILE_ONLY, {}), environment)
     return _checked({**given, "data": data})
 
 
@@ -125,6 +142,39 @@ def _checked(given: dict[str, object]) -> Settings:
             hint="Give --public-url https://… (a reverse proxy terminates TLS), or listen on 127.0.0.1.",
         )
     return Settings(**{**{f.name: getattr(settings, f.name) for f in fields(settings)}, "public_url": public_url})
+
+
+def _local_servers(given: object, environment: Mapping[str, str]) -> tuple[LocalProgram, ...]:
+    if not isinstance(given, Mapping):
+        raise StartRefused("local_servers is no table.", hint=_LOCAL_HINT)
+    return tuple(_local_server(name, said, environment) for name, said in sorted(given.items()))
+
+
+_LOCAL_HINT = 'Write [local_servers.time] with command = ["mcp-server-time"] and, if wanted, pass = ["TZ"].'
+
+
+def _local_server(name: str, said: object, environment: Mapping[str, str]) -> LocalProgram:
+    if not _LOCAL_NAME.fullmatch(name):
+        raise StartRefused(
+            f"The local server {name!r} has a name that cannot stand in an address.",
+            hint="Take 1 to 18 of a-z, 0-9 and hyphens.",
+        )
+    said = said if isinstance(said, Mapping) else {}
+    command, passed = said.get("command", ()), said.get("pass", ["PATH", "LANG", "TZ"])
+    if said.keys() - {"command", "pass"} or not _are_texts(command) or not command or not _are_texts(passed):
+        raise StartRefused(f"The local server {name!r} is not said as it must be.", hint=_LOCAL_HINT)
+    if own := [variable for variable in passed if variable.upper().startswith("VALETKEY_")]:
+        raise StartRefused(
+            f"The local server {name!r} would be given {own[0]}.", hint="What is the hub's own is passed to no program."
+        )
+    granted = {variable: environment[variable] for variable in passed if variable in environment}
+    return LocalProgram(name, tuple(command), granted)
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(each, str) and each and "\0" not in each for each in value
+    )
 
 
 def _many(values: dict[str, object], name: str) -> list[object]:

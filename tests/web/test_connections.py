@@ -13,6 +13,7 @@ from tests.web.service import ISSUER, MCP_URL, TOOLS
 from tests.web.world import Browser, World, leads_to
 from valetkey.connections.model import State
 from valetkey.connections.step_up import StepUp
+from valetkey.directory.local import Declared, declare
 from valetkey.store.schema import connector as connector_table
 
 ADD = {"url": MCP_URL, "name": "Notes", "sign_in": "oauth"}
@@ -628,3 +629,29 @@ async def test_the_pages_say_what_a_refused_call_needed_and_which_scopes_are_new
         "notes:&lt;b&gt;admin": "new: a refused call needed it",
         "notes:write": "new",
     }
+
+
+async def test_a_program_on_the_host_is_connected_by_who_has_read_its_whole_command(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    long = "--" + "word" * 2000
+    await declare(
+        world.database,
+        world.notifications,
+        organization_id=ada.organization_id,
+        added_by=ada.id,
+        servers=[Declared("time", ["/opt/time server", long, "<b>$(id)"], ["TZ"])],
+        clock=world.clock,
+    )
+
+    page = await browser.get("/connections/new/local-time")
+    for words in ("/opt/time server", long, "&lt;b&gt;$(id)", "TZ", "on this hub&#39;s host"):
+        assert words in page.text or words.replace("&#39;", "'") in page.text, words[:40]
+    unread = await browser.send("/connections/new/local-time", {"display_name": ""})
+    assert unread.status_code == 422
+    assert all(one.state is State.NOT_CONNECTED for one in await world.services.connections.list(ada.id))
+
+    page = await browser.submit("/connections/new/local-time", {"acknowledged": "yes"})
+
+    assert page.url.path.startswith("/connections/cn_")
+    [connection] = await world.services.connections.list(ada.id)
+    assert (connection.state, connection.method) == (State.CONNECTED, "none")

@@ -82,7 +82,8 @@ class Unsigned:
             raise BadInput("This connector takes a key.", field="auth_kind")
         connection = await self._connections.open_entry(person, connector, label=label, display_name=display_name)
         steps = self._trace.of(person_id=connection.person_id, connection_id=connection.id)
-        if not await self._discovery.is_open(connector, steps):
+        # A program of the operator's is started, not looked for in the network.
+        if not connector.is_local and not await self._discovery.is_open(connector, steps):
             raise Conflict(f"{connector.name} wants people to sign in.", hint="Connect it with a sign-in.")
         await self._vault.shred(connection.id)
         return await self._connected(Seen.of(connection), connector, steps, method="none", generation=0)

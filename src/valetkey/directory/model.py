@@ -21,6 +21,9 @@ class ReviewState(StrEnum):
         return {"verified": "Verified", "community": "Community", "custom": "Custom – unverified"}[self.value]
 
 
+LOCAL = "stdio://"
+"""How the URL begins that stands for a program on the hub's host; nobody can enter one (`net.url`)."""
+
 AuthKind = Literal["oauth", "header", "none"]
 
 
@@ -45,6 +48,11 @@ class Connector:
     state: Literal["enabled", "blocked", "delisted"]
     version: int
     created_at: datetime
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a program on the hub's host, which the operator declared (`auth` has its command)."""
+        return self.url.startswith(LOCAL)
 
 
 @dataclass(frozen=True, slots=True)

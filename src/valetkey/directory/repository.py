@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -73,6 +74,12 @@ async def set_connector_state(tx: AsyncConnection, connector_id: str, state: str
     )
     row = done.first()
     return str(row.slug) if row else None
+
+
+async def set_local(tx: AsyncConnection, connector_id: str, *, auth: Mapping[str, object], state: str) -> None:
+    """What the operator says of a local connector now."""
+    values = {"auth": dict(auth), "state": state, "version": connector.c.version + 1}
+    await tx.execute(update(connector).where(connector.c.id == connector_id).values(**values))
 
 
 async def delete_connector(tx: AsyncConnection, connector_id: str) -> str | None:

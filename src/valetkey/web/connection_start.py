@@ -31,6 +31,8 @@ async def submit(visit: Visit) -> Response:
 
 async def begin_account(visit: Visit, connector: Connector, values: Mapping[str, str]) -> Response:
     """Asks the service, without any credential, how it wants to be connected; then on to the review page."""
+    if connector.is_local:
+        return await _connect_local(visit, connector, values)
     try:
         attempt = await visit.services.connecting.begin(
             visit.session, connector, label=values["label"], display_name=values["display_name"]
@@ -51,6 +53,19 @@ async def _connect_with_key(visit: Visit, connector: Connector, values: Mapping[
         )
     except BadInput as error:
         return await _page(visit, connector, _named(error, connector), values)
+    except (Conflict, TooMany, OutboundFailed) as error:
+        return await failed_page(visit, connector, error, values)
+    return visit.go(f"/connections/{connection.id}", done="connected")
+
+
+async def _connect_local(visit: Visit, connector: Connector, values: Mapping[str, str]) -> Response:
+    """A program on the hub's host: there is nobody to ask and nowhere to go. The person has read its command."""
+    if visit.form.one("acknowledged") != "yes":
+        return await _page(visit, connector, {"acknowledged": "Please tick this if it is so."}, values)
+    try:
+        connection = await visit.services.connecting.connect_open(visit.session, connector, **values)
+    except BadInput as error:
+        return await _page(visit, connector, _named(error), values)
     except (Conflict, TooMany, OutboundFailed) as error:
         return await failed_page(visit, connector, error, values)
     return visit.go(f"/connections/{connection.id}", done="connected")
@@ -108,6 +123,8 @@ async def _page(
         values=values,
         others=len(others),
         may_remove=not others and may_change(visit.person, connector),
+        command=connector.auth.get("command", ()) if connector.is_local else (),
+        variables=connector.auth.get("variables", ()) if connector.is_local else (),
         header_names=header_names(connector) if connector.auth_kind == "header" else (),
         optional_headers=tuple(connector.auth.get("optional_headers", ())),
     )
