@@ -21,6 +21,7 @@ from valetkey.audit.merkle import leaf_hash, root_of
 from valetkey.audit.model import CallEnding, CallIntent, Everyone, Outcome
 from valetkey.audit.repository import CallRecords, insert_calls
 from valetkey.audit.trail import Trail
+from valetkey.audit.verify import Against, verify
 from valetkey.store.database import Database
 from valetkey.store.schema import trail_leaf
 
@@ -153,6 +154,31 @@ def test_the_leaf_of_a_call_is_the_canonical_record_of_its_row(texts: list[str],
         expected = leaves_module.call_record(columns, started_at=1_795_309_323_000_004)
         assert (kind, reference) == ("call", "call_1")
         assert placed(record, 12345) == canonical({**expected, "seq": 12345})
+
+
+BREAKERS = [
+    "line\r\nbreak", '"} , {"', "\x1b[31mred\x1b[0m", "\x00", "\u2028\u2029\x85", "\u202egnp.exe", "\ud800", "x" * 4_000_000,
+    "\\", "{{7*7}}", "%s%n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["client", "connector", "connection_id", "label", "method", "tool", "day"])
+@pytest.mark.parametrize("breaker", BREAKERS, ids=lambda breaker: ascii(breaker[:8]))
+async def test_whatever_a_call_brings_its_record_is_one_line_of_json(
+    small_log: CallLog, sqlite_database: Database, clock: FakeClock, field: str, breaker: str
+) -> None:
+    """T16: nothing from outside makes two records of one, or a record that is none."""
+    given = breaker[:10] if field == "day" else breaker
+    small_log.begin(intent(clock, **{field: given})).finish(Outcome.OK, detail=breaker, rule=breaker, origin=breaker)
+    await small_log.flush()
+
+    ((_kind, record),) = await leaves(sqlite_database)
+    async with sqlite_database.read() as tx:
+        written = bytes((await tx.execute(select(trail_leaf.c.record))).scalar_one())
+    assert written.count(b"\n") + written.count(b"\r") == 0
+    assert json.loads(written) == record
+    assert len(written) < 5000
+    assert (await verify(sqlite_database, Against())).is_whole
 
 
 @pytest.mark.parametrize("value", [1.0, True, None, Outcome.OK, 2**53, ["x"], b"x"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from valetkey.audit.merkle import (
     EMPTY_ROOT,
     Frontier,
+    Tree,
     leaf_hash,
     prove_consistency,
     prove_inclusion,
@@ -192,3 +193,32 @@ def changed(draw: st.DrawFn, parts: list[bytes]) -> list[bytes]:
 
 def _path(proof: pymerkle.MerkleProof) -> list[bytes]:
     return [bytes.fromhex(node) for node in proof.serialize()["path"]]
+
+
+def test_a_built_tree_gives_the_roots_and_proofs_of_the_definition() -> None:
+    """Exports and auditors ask for many proofs: they come from here, and must be the defined ones."""
+    tree = Tree(LEAVES[:70])
+
+    for size in range(71):
+        assert tree.root(size) == defined(0, size)
+        for index in range(size):
+            assert tree.prove_inclusion(index, size) == prove_inclusion(LEAVES[:size], index)
+        for before in range(size + 1):
+            assert tree.prove_consistency(before, size) == prove_consistency(LEAVES[:size], before)
+
+
+@given(st.data())
+def test_a_built_trees_proofs_verify_at_every_size(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, MOST))
+    index, before = data.draw(st.integers(0, size - 1)), data.draw(st.integers(0, size))
+    proof, continues = built().prove_inclusion(index, size), built().prove_consistency(before, size)
+
+    assert verify_inclusion(leaf=LEAVES[index], index=index, size=size, proof=proof, root=defined(0, size))
+    assert verify_consistency(
+        before=before, root_before=defined(0, before), size=size, root=defined(0, size), proof=continues
+    )
+
+
+@cache
+def built() -> Tree:
+    return Tree(LEAVES)

@@ -50,6 +50,27 @@ async def test_an_expired_token_is_renewed_before_it_is_used(
     assert after.granted_scope == connection.granted_scope
 
 
+async def test_a_renewal_is_in_the_trail_before_it_happens_and_does_not_happen_when_it_cannot_be(
+    hub: Hub, connection: Connection, server: AuthServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I4 for the refresh token, which leaves the vault as a call's credential does (T15)."""
+    hub.clock.advance(3600)
+
+    async def fails(*_args: object, **_more: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(hub.trail, "write", fails)
+        with pytest.raises(OSError, match="disk is full"):
+            await hub.bearer(connection)
+    assert _refreshes(server) == 0
+
+    await hub.bearer(connection)
+
+    assert _refreshes(server) == 1
+    assert (await hub.events())[-1] == "connection.refresh"
+
+
 async def test_a_token_near_its_end_is_renewed_beside_the_call(
     hub: Hub, connection: Connection, server: AuthServer
 ) -> None:
