@@ -6,11 +6,10 @@ import pytest
 
 from tests.conftest import FakeClock
 from tests.directory.rows import add_connection, add_person
-from valetkey.directory.memory import Memory
 from valetkey.directory.snapshots import Snapshots
 from valetkey.kernel.errors import NotFound
 from valetkey.store.database import Database
-from valetkey.store.notify import EVERYTHING, Notifications
+from valetkey.store.notify import Notifications
 
 LIST = b'{ "name": "list", "annotations": {"readOnlyHint": true}, "x-vendor": [1.50] }'
 DELETE = b'{"name":"delete"}'
@@ -69,44 +68,3 @@ async def test_a_forgotten_snapshot_is_gone(snapshots: Snapshots) -> None:
 async def test_a_snapshot_of_no_connection_cannot_be_put(snapshots: Snapshots) -> None:
     with pytest.raises(NotFound):
         await snapshots.put("cn_gone", [LIST], b"{}", 60)
-
-
-async def test_memory_is_bounded_and_forgets_with_time(notifications: Notifications, clock: FakeClock) -> None:
-    memory: Memory[str] = Memory(notifications, "topic", clock=clock, size=2, seconds=30)
-
-    async def look_up(key: str) -> str | None:
-        return key.upper()
-
-    for key in ("a", "b", "c"):
-        await memory.get(key, look_up)
-
-    assert [memory.now(key) for key in ("a", "b", "c")] == [None, "B", "C"]
-    clock.advance(30)
-    assert memory.now("c") is None
-
-
-async def test_a_value_read_just_before_it_changed_is_not_remembered(
-    notifications: Notifications, clock: FakeClock
-) -> None:
-    memory: Memory[str] = Memory(notifications, "topic", clock=clock)
-
-    async def look_up_and_be_overtaken(key: str) -> str | None:
-        await notifications.publish("topic", key)
-        return "old"
-
-    assert await memory.get("a", look_up_and_be_overtaken) == "old"
-    assert memory.now("a") is None
-
-
-async def test_everything_is_dropped_when_notifications_may_have_been_missed(
-    notifications: Notifications, clock: FakeClock
-) -> None:
-    memory: Memory[str] = Memory(notifications, "topic", clock=clock)
-
-    async def look_up(key: str) -> str | None:
-        return key
-
-    await memory.get("a", look_up)
-    await notifications.publish("topic", EVERYTHING)
-
-    assert memory.now("a") is None

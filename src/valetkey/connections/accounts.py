@@ -15,7 +15,6 @@ from valetkey.audit.trail import Trail
 from valetkey.connections import repository
 from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.repository import Seen
-from valetkey.directory.memory import Memory
 from valetkey.directory.model import Connector
 from valetkey.identity.model import Person
 from valetkey.kernel.clock import Clock
@@ -23,6 +22,7 @@ from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany, Valetk
 from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+from valetkey.store.remembered import Remembered
 
 TOPIC = "connections"
 """Announced with the person's id whenever one of their connections has changed."""
@@ -78,7 +78,7 @@ class Connections:
         self._disconnecting = disconnecting
         self._on_connected = on_connected
         self._on_removed = on_removed
-        self._memory: Memory[tuple[Connection, ...]] = Memory(notifications, TOPIC, clock=clock)
+        self._memory: Remembered[str, tuple[Connection, ...]] = Remembered(notifications, TOPIC, clock=clock)
 
     # --- finding ----------------------------------------------------------------------------------------------------
 

@@ -9,13 +9,13 @@ from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import repository
 from valetkey.directory.custom import new_slug, read_auth, read_name, read_url
-from valetkey.directory.memory import Memory
 from valetkey.directory.model import Connector, ReviewState
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany
 from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+from valetkey.store.remembered import Remembered
 
 TOPIC = "connectors"
 """Announced twice for a connector that changed: with its id, and with its slug."""
@@ -66,7 +66,7 @@ class Connectors:
         self._notifications = notifications
         self._clock = clock
         self._parse_url = parse_url
-        self._memory: Memory[Connector] = Memory(notifications, TOPIC, clock=clock)
+        self._memory: Remembered[str, Connector] = Remembered(notifications, TOPIC, clock=clock)
 
     async def add_custom(
         self,

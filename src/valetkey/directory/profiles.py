@@ -12,13 +12,13 @@ from typing import Final, Protocol
 from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import profile_repository as repository
-from valetkey.directory.memory import Memory
 from valetkey.directory.model import Choice, Profile, ToolAccess
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany, printable
 from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+from valetkey.store.remembered import Remembered
 
 TOPIC: Final = "profiles"
 """Announced with the person's id whenever one of their profiles changed."""
@@ -87,7 +87,7 @@ class Profiles:
         self._clock = clock
         self._trail = trail
         self._connections = connections
-        self._memory: Memory[Mapping[str, Profile]] = Memory(notifications, TOPIC, clock=clock)
+        self._memory: Remembered[str, Mapping[str, Profile]] = Remembered(notifications, TOPIC, clock=clock)
 
     def get_now(self, person_id: str, name: str) -> Profile | None:
         """The profile if it is in memory; `None` says nothing but "ask `get`"."""

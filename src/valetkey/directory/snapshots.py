@@ -9,12 +9,12 @@ from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import repository
 from valetkey.directory.fingerprint import read_tool
-from valetkey.directory.memory import Memory
 from valetkey.directory.model import Snapshot, Tool
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, NotFound
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+from valetkey.store.remembered import Remembered
 
 TOPIC = "snapshots"
 """Announced with the connection's id whenever its snapshot was written or forgotten."""
@@ -27,7 +27,7 @@ class Snapshots:
         self._database = database
         self._notifications = notifications
         self._clock = clock
-        self._memory: Memory[Snapshot] = Memory(notifications, TOPIC, clock=clock)
+        self._memory: Remembered[str, Snapshot] = Remembered(notifications, TOPIC, clock=clock)
 
     def get_now(self, connection_id: str) -> Snapshot | None:
         """The snapshot if it is in memory; `None` says nothing but "ask `get`"."""

@@ -16,13 +16,13 @@ from datetime import timedelta
 
 from valetkey.identity import session_repository as repository
 from valetkey.identity.model import BrowserSession, Person, SignInMethod
-from valetkey.identity.remembered import Remembered
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotFound
 from valetkey.kernel.ids import new_id, new_token
 from valetkey.kernel.secret import Secret
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+from valetkey.store.remembered import Remembered
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
@@ -41,8 +41,8 @@ class Sessions:
         self._database = database
         self._clock = clock
         self._notifications = notifications
-        self._remembered = Remembered[BrowserSession](
-            clock=clock, notifications=notifications, topics=("sessions", "people"), most=10_000, seconds=10.0
+        self._remembered: Remembered[bytes, BrowserSession] = Remembered(
+            notifications, "sessions", "people", clock=clock, most=10_000, seconds=10.0
         )
 
     async def begin(
@@ -78,7 +78,7 @@ class Sessions:
         digest = cookie.digest()
         key = bytes.fromhex(digest)
         drops = self._remembered.drops
-        session = self._remembered.get(key)
+        session = self._remembered.now(key)
         if session is None:
             async with self._database.read() as tx:
                 session = await repository.find(tx, digest)
@@ -91,7 +91,7 @@ class Sessions:
                 session = await repository.find(tx, digest)
             if session is None:
                 return None
-        self._remembered.put(key, session.person.id, session, drops_before=drops)
+        self._remembered.put(key, session, owner=session.person.id, drops_before=drops)
         return session
 
     def is_fresh(self, session: BrowserSession) -> bool:

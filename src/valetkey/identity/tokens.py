@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from valetkey.identity import repository as people_repository
 from valetkey.identity import token_repository as repository
 from valetkey.identity.model import Person, Principal, TokenInfo, TrailWriter
-from valetkey.identity.remembered import Remembered
 from valetkey.identity.resources import API, is_mcp_resource
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, NotFound, NotSignedIn, TooMany, printable
@@ -22,6 +21,7 @@ from valetkey.kernel.ids import new_id, new_token
 from valetkey.kernel.secret import Secret
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+from valetkey.store.remembered import Remembered
 
 MCP_SCOPE = "mcp"
 LONGEST_PERSONAL = timedelta(days=90)
@@ -48,13 +48,13 @@ class Tokens:
         self._trail = trail
         self._used: dict[str, datetime] = {}
         # security.md 5.2: a disabled person is out within seconds even if a notification was lost.
-        self._remembered = Remembered[_Known](
-            clock=clock, notifications=notifications, topics=("tokens", "people"), most=20_000, seconds=10.0
+        self._remembered: Remembered[bytes, _Known] = Remembered(
+            notifications, "tokens", "people", clock=clock, most=20_000, seconds=10.0
         )
 
     def authenticate_now(self, token: bytes, audience: str) -> Principal | None:
         """As `authenticate`, from memory; `None` means *ask `authenticate`*, not *no*."""
-        known = self._remembered.get(hashlib.sha256(token).digest())
+        known = self._remembered.now(hashlib.sha256(token).digest())
         if known is None or known.principal.audience != audience or known.expires_at <= self._clock.time():
             return None
         self._used[known.token_id] = self._clock.now()
@@ -84,7 +84,7 @@ class Tokens:
         self._used[stored.id] = now
         principal = _as_principal(stored)
         known_now = _Known(principal, stored.id, stored.expires_at.timestamp())
-        self._remembered.put(digest.digest(), stored.person_id, known_now, drops_before=drops)
+        self._remembered.put(digest.digest(), known_now, owner=stored.person_id, drops_before=drops)
         return principal
 
     async def create_personal(

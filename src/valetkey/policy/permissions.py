@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError
 
-from valetkey.directory.memory import Memory
 from valetkey.directory.model import Tool
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotFound
@@ -14,6 +13,7 @@ from valetkey.policy import repository
 from valetkey.policy.model import Permission
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+from valetkey.store.remembered import Remembered
 
 TOPIC = "permissions"
 """Announced with the connection's id whenever something was switched on or off there."""
@@ -28,7 +28,7 @@ class Permissions:
         self._database = database
         self._notifications = notifications
         self._clock = clock
-        self._memory: Memory[Mapping[str, Permission]] = Memory(notifications, TOPIC, clock=clock)
+        self._memory: Remembered[str, Mapping[str, Permission]] = Remembered(notifications, TOPIC, clock=clock)
 
     def switched_on_now(self, connection_id: str) -> Mapping[str, Permission] | None:
         """As `switched_on` if it is in memory; `None` says nothing but "ask `switched_on`"."""
