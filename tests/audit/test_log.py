@@ -157,8 +157,8 @@ def test_the_leaf_of_a_call_is_the_canonical_record_of_its_row(texts: list[str],
 
 
 BREAKERS = [
-    "line\r\nbreak", '"} , {"', "\x1b[31mred\x1b[0m", "\x00", "\u2028\u2029\x85", "\u202egnp.exe", "\ud800", "x" * 4_000_000,
-    "\\", "{{7*7}}", "%s%n",
+    "line\r\nbreak", '"} , {"', "\x1b[31mred\x1b[0m", "\x00", "\u2028\u2029\x85", "\u202egnp.exe", "\ud800",
+    "x" * 4_000_000, "\\", "{{7*7}}", "%s%n",
 ]  # fmt: skip
 
 
