@@ -60,11 +60,11 @@ def install_real_parts() -> None:
 
     print("Node's packages for tests/real …", file=sys.stderr, flush=True)
     installed()
-    if shutil.which("chromium"):
+    if shutil.which("chromium") and shutil.which("softhsm2-util"):
         return
     if os.getuid() != 0 or not os.environ.get("CI"):
-        sys.exit("The browser tests need Chromium. On Debian: apt-get install chromium")
-    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", *_BROWSER]):
+        sys.exit("The real tests need Chromium and SoftHSM. On Debian: apt-get install chromium softhsm2")
+    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", *_BROWSER, "softhsm2"]):
         subprocess.run(command, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, check=True)
 
 

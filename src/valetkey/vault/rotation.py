@@ -25,7 +25,7 @@ from valetkey.vault.root_keys import RootKey
 from valetkey.vault.rotation_repository import Counts, Moved
 from valetkey.vault.sealing import own_purpose
 
-BATCH = 1000
+BATCH = 4000
 _MOST_DAMAGED = 10_000  # of one organization; whoever has more restores the keyring
 
 OnProgress = Callable[[int], None]

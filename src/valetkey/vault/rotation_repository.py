@@ -94,7 +94,8 @@ async def find_tenants_with_older_keys(tx: AsyncConnection, tenants: Tenants) ->
 
 async def find_data_keys_before(tx: AsyncConnection, tenant: str, version: int, limit: int) -> list[DataKeyRow]:
     query = select(data_key).where(data_key.c.tenant == tenant, data_key.c.tenant_key_version < version)
-    return [DataKeyRow(*row) for row in await tx.execute(query.limit(limit))]
+    # `all` at once: fetched one by one, the rows would cost as much as what is done with them.
+    return [DataKeyRow(*row) for row in (await tx.execute(query.limit(limit))).all()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +108,15 @@ class Moved:
 
 async def rewrap_data_keys(tx: AsyncConnection, moved: Sequence[Moved], *, version: int) -> None:
     """Replaces what is still the same key under an older one. A key sealed anew or shredded since is left alone."""
-    statement = (
-        update(data_key)
-        .where(data_key.c.subject == bindparam("of"), data_key.c.purpose == bindparam("for"))
-        .where(data_key.c.commitment == bindparam("key"), data_key.c.tenant_key_version < version)
-        .values(wrapped=bindparam("new"), tenant_key_version=version)
-    )
-    await tx.execute(
-        statement,
-        [
-            {"of": one.row.subject, "for": one.row.purpose, "key": one.row.commitment, "new": one.wrapped}
-            for one in moved
-        ],
+    if not moved:
+        return
+    # In the driver's own words: binding 100,000 rows one by one takes longer than encrypting them.
+    mark = "${}" if tx.dialect.name == "postgresql" else "?"
+    new, under, subject, purpose, name, below = (mark.format(number) for number in range(1, 7))
+    await tx.exec_driver_sql(
+        f"update data_key set wrapped = {new}, tenant_key_version = {under}"  # noqa: S608 – placeholders only
+        f" where subject = {subject} and purpose = {purpose} and commitment = {name} and tenant_key_version < {below}",
+        [(one.wrapped, version, one.row.subject, one.row.purpose, one.row.commitment, version) for one in moved],
     )
 
 

@@ -148,7 +148,7 @@ def open_pkcs11(where: str, *, may_create: bool) -> TokenKey:
     pin = _pin(address.pin_file)
     try:
         token = pkcs11.lib(address.module).get_token(token_label=address.token)
-        session = token.open(rw=True, user_pin=pin)
+        session = _log_in(token, pin)
         keys = _find(session, address)
         created = not keys
         if created:
@@ -167,6 +167,15 @@ def open_pkcs11(where: str, *, may_create: bool) -> TokenKey:
             f"The module {address.module} cannot be loaded: {printable(error)}.", hint="Check module-path."
         ) from error
     return TokenKey(session, address, keys, created=created)
+
+
+def _log_in(token: Any, pin: str) -> Any:
+    from pkcs11.exceptions import UserAlreadyLoggedIn
+
+    try:
+        return token.open(rw=True, user_pin=pin)
+    except UserAlreadyLoggedIn:  # this process is in already: PKCS #11 counts by process, not by session
+        return token.open(rw=True)
 
 
 def _find(session: Any, address: Address) -> dict[int, Any]:
