@@ -325,6 +325,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             connections=room.connections,
             connecting=room.connecting,
             disconnecting=room.disconnecting,
+            revoking=room.revoking,
             trace=room.trace,
             calls=calls,
             uses=Uses(database),

@@ -28,6 +28,7 @@ from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Against, Report, verify
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt, State
+from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
@@ -45,6 +46,7 @@ from valetkey.policy.permissions import Permissions
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
+from valetkey.store.schema import connection as connection_table
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.recovery import Recovery
@@ -62,10 +64,18 @@ class Elsewhere:
 
     clock: FakeClock
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    database: Database | None = None
+    """Where a connection is to be seen as ended; nowhere, if a test is not about that."""
 
     async def end(self, connection: Connection, *, actor: str) -> Receipt:
         self.asked.append(("end", connection.id, actor))
+        if self.database is not None:
+            async with self.database.write() as tx:
+                await tx.execute(connection_table.update().values(state="not_connected", connected_at=None))
         return self._receipt(connection.person_id, connection.label)
+
+    async def bury(self, connection: Connection, actor: str) -> None:
+        self.asked.append(("bury", connection.id, actor))
 
     async def disconnect(self, person_id: str, connection_id: str, *, by: str) -> Receipt:
         self.asked.append(("disconnect", person_id, connection_id, by))
@@ -122,6 +132,7 @@ class Hub:
             connections=connections,
             connecting=self.elsewhere,
             disconnecting=self.elsewhere,
+            revoking=RevokingAll(database, self.elsewhere, clock=clock),  # type: ignore[arg-type]  # as far as it is used
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),
             uses=Uses(database),

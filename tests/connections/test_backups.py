@@ -158,7 +158,7 @@ async def test_both_stores_with_a_root_key_that_was_replaced_open_nothing(
     stolen_key.parent.mkdir(mode=0o700)
     stolen_key.write_bytes((tmp_path / "keys" / "root.key").read_bytes())
     stolen_key.chmod(0o600)
-    rotation = Rotation(hub.vault.keyring, hub.root, clock=clock, notifications=hub.notifications)
+    rotation = Rotation(hub.vault.keyring, clock=clock, notifications=hub.notifications)
     await rotation.rotate_root()
     assert (await rotation.rewrap(EveryTenant(), seconds=60, on_progress=lambda _moved: None)).is_done
     stores = _back_up(tmp_path, tmp_path / "stores")

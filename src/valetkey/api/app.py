@@ -27,6 +27,7 @@ from valetkey.api import (
     tools,
     trail,
     trail_log,
+    vault,
 )
 from valetkey.api.asking import Authenticated
 from valetkey.api.openapi import describe
@@ -52,6 +53,7 @@ ROUTERS = (
     calls,
     trail,
     trail_log,
+    vault,
     keys,
 )
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.paging import Listed
 from valetkey.api.services import Services
+from valetkey.connections.model import OfConnector
 from valetkey.directory.model import AuthKind, Connector, ReviewState
 from valetkey.identity.model import Person, Principal
 from valetkey.identity.roles import Act, may
-from valetkey.kernel.errors import Forbidden
+from valetkey.kernel.errors import Conflict, Forbidden
 
 router = APIRouter(prefix="/connectors", tags=["connectors"])
 
 Reader = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_READ, operator=True))]
 Writer = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_WRITE, operator=True))]
+EverybodyQuery = Annotated[bool, Query(description="End everybody's connections to it, too.")]
+
+_SECONDS = 60.0
 
 
 class ConnectorShown(BaseModel):
@@ -89,16 +93,36 @@ async def add_connector(new: NewConnector, who: Writer, whose: Whose, rooms: Roo
 
 
 @router.delete("/{slug}", operation_id="remove_connector", status_code=204)
-async def remove_connector(slug: str, who: Writer, whose: Whose, rooms: Rooms) -> None:
-    """Disconnects and removes the person's own connections to it, then the connector, if nobody else has one."""
+async def remove_connector(
+    slug: str, who: Writer, whose: Whose, rooms: Rooms, everybody: EverybodyQuery = False
+) -> None:
+    """Disconnects and removes the person's own connections to it, then the connector, if nobody else has one.
+
+    With `everybody`, which owners and admins of an organization may say: everybody's.
+    """
     connector = await rooms.connectors.get(slug, whose)
-    if connector.added_by != whose.id:
+    if connector.added_by != whose.id or everybody:
         await _demand_may_add(rooms, whose)
+    if everybody:
+        await _end_for_everybody(rooms, connector, by=actor_of(who))
     for connection in await rooms.connections.list(whose.id):
         if connection.connector_id == connector.id:
             await rooms.connections.remove(whose.id, connection.id, by=actor_of(who))
     await rooms.connectors.remove(connector.id)
     await _tell(rooms, "connector.removed", who, whose, connector)
+
+
+async def _end_for_everybody(rooms: Services, connector: Connector, *, by: str) -> None:
+    """Ends all connections to it, eight at a time, and drops their entries. Each person gets a receipt."""
+    await rooms.trail.write(
+        "connector.ended_for_everybody", actor=by, organization_id=connector.organization_id, object=connector.id
+    )
+    among, began_at = OfConnector(connector.id), rooms.revoking.begin()
+    done = await rooms.revoking.run(among, began_at=began_at, by=by, seconds=_SECONDS)
+    if not done.is_done:
+        raise Conflict(f"{done.left} connections to it are still being ended.", hint="Try again in a minute.")
+    for connection in await rooms.revoking.entries(among):
+        await rooms.connections.remove(connection.person_id, connection.id, by=by)
 
 
 async def _demand_may_add(rooms: Services, person: Person) -> None:

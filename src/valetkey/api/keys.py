@@ -124,7 +124,7 @@ async def _among(who: Principal, rooms: Services, organization: str) -> Tenants:
     return OneTenant(who.organization_id)
 
 
-async def _demand_fresh(who: Principal, rooms: Services) -> None:
+async def demand_fresh(who: Principal, rooms: Services) -> None:
     """A token that changes keys was made within the hour, so by somebody who was signed in then."""
     if who.kind == "operator":
         return
@@ -168,7 +168,7 @@ async def adopt_recovery_kit(new: NewKit, who: Operator, rooms: Rooms) -> KitSho
 async def rotate_tenant_key(_new: Rotate, who: Writer, rooms: Rooms, organization: OrganizationQuery = "") -> Rotated:
     """A new key of one organization, which wraps from now on. Rewrap after."""
     demand_act(who, Act.MANAGE_KEYS)
-    await _demand_fresh(who, rooms)
+    await demand_fresh(who, rooms)
     among = await _among(who, rooms, organization)
     if not isinstance(among, OneTenant):
         raise NotFound("Say which organization.", hint="`valetkey org list` shows those there are.")
@@ -180,7 +180,7 @@ async def rotate_tenant_key(_new: Rotate, who: Writer, rooms: Rooms, organizatio
 async def rewrap_keys(_new: Rotate, who: Writer, rooms: Rooms, organization: OrganizationQuery = "") -> RewrappedShown:
     """Moves what hangs on older keys under the newest, for some seconds; ask again until `done`."""
     demand_act(who, Act.MANAGE_KEYS)
-    await _demand_fresh(who, rooms)
+    await demand_fresh(who, rooms)
     among = await _among(who, rooms, organization)
     await rooms.trail.write(
         "key.rewrap",

@@ -16,6 +16,7 @@ from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Report
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt
+from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
@@ -114,6 +115,7 @@ class Services:
     connections: Connections
     connecting: Connecting
     disconnecting: Disconnecting
+    revoking: RevokingAll
     trace: Trace
     calls: CallRecords
     uses: Uses

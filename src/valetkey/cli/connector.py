@@ -108,11 +108,12 @@ def add_connector(
 
 @connector.command("remove")
 @click.argument("slug", metavar="CONNECTOR")
+@click.option("--everybody", is_flag=True, help="Everybody's accounts at it; for owners and admins.")
 @for_user
 @hub_options
-def remove_connector(hub: Hub, slug: str, user: str) -> None:
+def remove_connector(hub: Hub, slug: str, everybody: bool, user: str) -> None:
     """Remove a connector, and the person's own accounts at it."""
-    hub.delete(f"/connectors/{part(slug)}", person=user)
+    hub.delete(f"/connectors/{part(slug)}", person=user, **({"everybody": "true"} if everybody else {}))
     print(f"removed: {slug}")
 
 

@@ -99,7 +99,7 @@ class Disconnecting:
 
         held = [connection for connection in theirs if connection.state is not State.NOT_CONNECTED]
         for connection in held:  # before anybody waits for any service
-            await self._bury(connection, by)
+            await self.bury(connection, by)
         return list(await asyncio.gather(*(end(connection) for connection in held)))
 
     async def shared_with(self, connection: Connection) -> list[Connection]:
@@ -174,7 +174,7 @@ class Disconnecting:
         return task
 
     async def _end(self, connection: Connection, actor: str) -> Receipt:
-        tombstone = await self._bury(connection, actor)  # 1.
+        tombstone = await self.bury(connection, actor)  # 1.
         await self._vault.cancel(connection.id)  # 2.
         async with self._database.write() as tx:
             attempts = await repository.take_attempts_of(tx, connection.id)
@@ -195,7 +195,8 @@ class Disconnecting:
         reached(Point.DISCONNECT_NOTED)
         return await self._finish(connection, tombstone, revoked)
 
-    async def _bury(self, connection: Connection, actor: str) -> Tombstone:
+    async def bury(self, connection: Connection, actor: str) -> Tombstone:
+        """The first step alone: nobody gets a ticket any more, and the rest is finished by `end` or the next start."""
         try:
             keys = len((await self._vault.mark(connection.id)).names)
         except VaultFailed:

@@ -129,6 +129,28 @@ class TraceStep:
     """The reference that an error message gave (CON-32)."""
 
 
+@dataclass(frozen=True, slots=True)
+class OfHub:
+    """Everybody's connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfOrganization:
+    """Those of an organization's members."""
+
+    organization_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfConnector:
+    """Everybody's to one connector."""
+
+    connector_id: str
+
+
+Everyones = OfHub | OfOrganization | OfConnector
+
+
 class StepFailed(ConnectFailed):
     """A step of connecting failed. `reference` is the id of the trace step that tells it (CON-32)."""
 

@@ -15,7 +15,16 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from valetkey.connections.model import Connection, Receipt, State, TraceStep
+from valetkey.connections.model import (
+    Connection,
+    Everyones,
+    OfConnector,
+    OfHub,
+    OfOrganization,
+    Receipt,
+    State,
+    TraceStep,
+)
 from valetkey.store.schema import (
     authorization_server,
     client_identity,
@@ -95,6 +104,18 @@ async def list_connections(tx: AsyncConnection, person_id: str) -> list[Connecti
 
 async def list_in_states(tx: AsyncConnection, states: Sequence[State]) -> list[Connection]:
     query = select(connection).where(connection.c.state.in_([state.value for state in states]))
+    return [_connection(row) for row in await tx.execute(query)]
+
+
+async def list_among(tx: AsyncConnection, among: Everyones) -> list[Connection]:
+    query = select(connection).order_by(connection.c.id)
+    match among:
+        case OfOrganization(organization_id):
+            query = query.where(connection.c.organization_id == organization_id)
+        case OfConnector(connector_id):
+            query = query.where(connection.c.connector_id == connector_id)
+        case OfHub():
+            pass
     return [_connection(row) for row in await tx.execute(query)]
 
 

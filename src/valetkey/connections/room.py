@@ -16,6 +16,7 @@ from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.model import Connection
 from valetkey.connections.refresh import Refreshing
+from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.servers import Servers
 from valetkey.connections.step_up import StepUp
 from valetkey.connections.token_endpoint import TokenEndpoint
@@ -44,6 +45,7 @@ class Room:
     identities: ClientIdentities
     servers: Servers
     refreshing: Refreshing
+    revoking: RevokingAll
     trace: Trace
 
     async def start(self) -> None:
@@ -191,5 +193,6 @@ def open_room(
         identities=identities,
         servers=servers,
         refreshing=refreshing,
+        revoking=RevokingAll(database, disconnecting, clock=clock),
         trace=trace,
     )
