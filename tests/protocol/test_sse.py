@@ -114,9 +114,22 @@ STREAMS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(STREAMS, st.data())
 def test_any_stream_in_any_chunks_is_read_as_the_standard_reads_it(stream: bytes, draw: st.DataObject) -> None:
+    is_read_as_the_standard_reads_it(stream, draw)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@settings(max_examples=20_000, deadline=None)
+@given(STREAMS, st.data())
+def test_twenty_thousand_streams_are_read_as_the_standard_reads_them(stream: bytes, draw: st.DataObject) -> None:
+    """T29."""
+    is_read_as_the_standard_reads_it(stream, draw)
+
+
+def is_read_as_the_standard_reads_it(stream: bytes, draw: st.DataObject) -> None:
     messages, last_id, retry = reference(stream)
     cuts = draw.draw(st.lists(st.integers(0, len(stream)), max_size=12))
     at = sorted({0, len(stream), *cuts})

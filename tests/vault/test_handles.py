@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.conftest import FakeClock
@@ -60,6 +62,30 @@ async def test_every_changed_character_is_noticed(handles: Handles) -> None:
     for other in ("", "VkgxA", "ä", made + "=", made + "-TAMPERED", made[:-1]):
         with pytest.raises(Tampered):
             await handles.open(other, person_id="ada", tenant="org", bound_to=("a",))
+
+
+async def test_handles_of_two_people_in_two_organizations_are_never_taken_for_each_other(handles: Handles) -> None:
+    """T31: 5,120 crossings of person, organization, connection and purpose, of which only the right ones open."""
+    owners = list(itertools.product(("ada", "eve"), ("org", "other"), ("con_1", "con_2"), ("call", "list")))
+    made = {
+        owner: [
+            await handles.seal(b"v", person_id=owner[0], tenant=owner[1], bound_to=owner[2:], seconds=60)
+            for _ in range(20)
+        ]
+        for owner in owners
+    }
+    opened = []
+
+    for owner, sealed in made.items():
+        for other, handle in itertools.product(owners, sealed):
+            try:
+                await handles.open(handle, person_id=other[0], tenant=other[1], bound_to=other[2:])
+            except Tampered:
+                continue
+            opened.append((owner, other))
+
+    assert len(opened) == 20 * len(owners)
+    assert all(owner == other for owner, other in opened)
 
 
 async def test_a_late_one_is_said_to_be_late_also_on_the_next_day(handles: Handles, clock: FakeClock) -> None:
