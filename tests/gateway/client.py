@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from valetkey.protocol.headers import NAMED_BY
+
 MODERN = "2026-07-28"
 _ids = itertools.count(1000)
 
@@ -99,8 +101,9 @@ class Client:
             headers.append(("MCP-Protocol-Version", self.version))
             if self.is_modern and isinstance(message, dict) and "method" in message:
                 headers.append(("Mcp-Method", message["method"]))
-                if "name" in message.get("params", {}):
-                    headers.append(("Mcp-Name", _encoded(message["params"]["name"])))
+                member = NAMED_BY.get(message["method"], "")
+                if member in message.get("params", {}):
+                    headers.append(("Mcp-Name", _encoded(message["params"][member])))
             elif self.session:
                 headers.append(("Mcp-Session-Id", self.session))
         return headers + self.extra

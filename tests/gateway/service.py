@@ -67,6 +67,7 @@ class Service:
         self.keeps_sessions = True
         self.tools: list[bytes] = [json.dumps(tool).encode() for tool in TOOLS]
         self.instructions = "Be kind."
+        self.capabilities: dict[str, Any] = {"tools": {}}
         self.as_stream = False
         self.on_call: OnCall = _echo
         self.on_anything: Callable[[Seen], Awaitable[Answer | None]] = _nothing
@@ -147,7 +148,7 @@ class Service:
         if message["method"] == "server/discover":
             return json.dumps(
                 {
-                    "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}},
+                    "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": self.capabilities,
                     "ttlMs": 0, "cacheScope": "private", "instructions": self.instructions,
                     "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "fake", "version": "1"}},
                 }
@@ -162,7 +163,7 @@ class Service:
             new = f"up-{len(self.sessions)}-{seen.token[-4:]}"
             self.sessions[new] = seen.token
             result = {
-                "protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "instructions": self.instructions,
+                "protocolVersion": "2025-06-18", "capabilities": self.capabilities, "instructions": self.instructions,
                 "serverInfo": {"name": "fake", "version": "1"},
             }  # fmt: skip
             answer = self._result(message["id"], json.dumps(result).encode())

@@ -76,7 +76,7 @@ class Relays:
                 if account is None:
                     raise self._nothing_meant(door, asked)
                 carried = await self._ask(who, client, account, onward, record, notify)  # 2. ask
-                return self._render(client, door, account, asked, carried, record)  # 3. in their words
+                return self._render(client, door, account, onward, carried, record)  # 3. in their words
             except Rejected as error:
                 record.end(Outcome.PROTOCOL_ERROR, detail=error.message)
                 return answers.failure(error.rpc_code, error.message, error.data)
@@ -158,7 +158,11 @@ class Relays:
             return answers.failure(INTERNAL_ERROR, f"{account.connector.name} gave an answer that is none: {why}.")
         result = translate.result(carried.result, row, version=client.version)
         record.end(Outcome.OK, response=carried.result)
-        return Said(result=result if door.connector else uris.in_result(asked.method, result, change))
+        if door.connector:
+            return Said(result=result)
+        if asked.method.startswith("tasks/"):
+            return Said(result=addresses.result_outward(account, result, is_task=True))
+        return Said(result=uris.in_result(asked.method, result, change))
 
     def _refuse(
         self, client: Client, door: Door, account: Account | None, asked: Onward, record: Record, error: ValetkeyError

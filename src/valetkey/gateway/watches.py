@@ -136,6 +136,9 @@ class Watches:
         else:
             del self._watches[connection_id]
 
+    def __len__(self) -> int:
+        return len(self._watches)
+
     async def stop(self) -> None:
         """Closes all."""
         for watch in self._watches.values():
