@@ -36,7 +36,7 @@ from valetkey.connections.model import Connection
 from valetkey.connections.room import Room, open_room
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.local import Declared, declare
-from valetkey.directory.model import LOCAL
+from valetkey.directory.model import LOCAL, Profile
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
 from valetkey.gateway.accounts import ReadsUrls
@@ -237,7 +237,14 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         on_ended=[introductions.ended],
     )
 
-    profiles = Profiles(database, notifications, clock=clock, trail=trail, connections=room.connections)
+    profiles = Profiles(
+        database,
+        notifications,
+        clock=clock,
+        trail=trail,
+        connections=room.connections,
+        on_removed=partial(_end_sign_ins, families, tokens),
+    )
     introductions.profiles = profiles
 
     # the doors
@@ -392,6 +399,16 @@ class _Introductions:
         await self.profiles.leave(connection.id)
         await self.gateway.connection_ended(connection.id)
         self.calls.close_pool(connection.id)  # what is still in flight with the old credential ends here
+
+
+async def _end_sign_ins(families: Families, tokens: Tokens, profile: Profile) -> None:
+    """A profile is gone: assistants and programs that were let in at its address are not let in at its successor's."""
+    for grant in await families.list(profile.person_id):
+        if grant.resource == profile.path:
+            await families.end(profile.person_id, grant.id)
+    for token in await tokens.list(profile.person_id):
+        if token.audience == profile.path:
+            await tokens.revoke(profile.person_id, token.id)
 
 
 async def _declare_local_servers(

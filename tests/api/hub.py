@@ -127,7 +127,9 @@ class Hub:
             tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
             connectors=connectors,
             snapshots=Snapshots(database, notifications, clock=clock),
-            profiles=Profiles(database, notifications, clock=clock, trail=trail, connections=connections),
+            profiles=Profiles(
+                database, notifications, clock=clock, trail=trail, connections=connections, on_removed=_nobody_let_in
+            ),
             permissions=Permissions(database, notifications, clock=clock),
             connections=connections,
             connecting=self.elsewhere,
@@ -240,3 +242,7 @@ async def open_hub(database: Database, clock: FakeClock) -> Hub:
     await hub.add("bob", ours.id, Role.MEMBER)
     await hub.add("eve", theirs.id, Role.OWNER)
     return hub
+
+
+async def _nobody_let_in(_profile: object) -> None:
+    """Nobody was let in at the address of a profile that is gone."""

@@ -124,6 +124,18 @@ async def test_the_consent_page_says_who_where_to_and_how_far(quick_hub: Hub) ->
     assert view["redirect_origin"] == "http://localhost:53123"
 
 
+async def test_a_token_for_a_profile_is_for_nothing_else_and_the_page_says_so(hub: Hub) -> None:
+    assistant = await hub.registered(CURSOR)
+    view = (await hub.browser.open(assistant.asks(resource=f"{PUBLIC_URL}/p/work/mcp"))).json()
+    tokens = await assistant.tokens(resource=f"{PUBLIC_URL}/p/work/mcp")
+
+    assert (view["resource"], view["profile"], view["connector"]) == ("/p/work/mcp", "work", "")
+    assert view["covers"] == "What your profile “work” names, and nothing else."
+    assert await hub.works_at(tokens["access_token"], "/p/work/mcp")
+    for other in ("/mcp", "/p/play/mcp", "/c/work/mcp", "/api/v1"):
+        assert not await hub.works_at(tokens["access_token"], other)
+
+
 async def test_a_registered_client_is_vouched_for_by_nobody(quick_hub: Hub) -> None:
     assistant = await quick_hub.registered({**CURSOR, "client_name": "Claude <b>Code</b>\u202e\n" + "x" * 100})
 

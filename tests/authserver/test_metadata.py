@@ -45,7 +45,9 @@ async def test_the_issuer_has_no_path_and_says_what_it_can_do(quick_hub: Hub) ->
     }
 
 
-@pytest.mark.parametrize("resource", ["/mcp", "/c/github/mcp", "/c/github/work/mcp", "/c/no-such-thing/mcp"])
+@pytest.mark.parametrize(
+    "resource", ["/mcp", "/c/github/mcp", "/c/github/work/mcp", "/c/no-such-thing/mcp", "/p/work/mcp"]
+)
 async def test_every_resource_has_a_document_whether_or_not_it_exists(quick_hub: Hub, resource: str) -> None:
     said = answered(await quick_hub.stranger.http.get(f"/.well-known/oauth-protected-resource{resource}"))
 

@@ -147,6 +147,12 @@ async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, servic
     assert (changed["title"], changed["connections"]) == ("At work", made["connections"])
     code, _, err = await shell.run("profile", "set", "work", "--take", "nothing", *there, own=True)
     assert (code, "no account nothing" in err) == (1, True)
+    await shell.ask("profile", "add", "short", "--take", slug, *there, own=True)
+    for resource in ("/p/short/mcp", "/p/work/mcp"):
+        await shell.ask("token", "create", "--resource", resource, "--user", "owner")
+    await shell.run("profile", "remove", "short", *there, own=True)
+    tokens = (await shell.ask("token", "list", "--user", "owner"))["items"]
+    assert [one["resource"] for one in tokens if one["resource"].startswith("/p/")] == ["/p/work/mcp"]
 
     # 5. The log: the person reads what was in it, the operator that it was.
     calls = (await shell.ask("call", "list", "--tool", "echo"))["items"]

@@ -11,7 +11,7 @@ from tests.conftest import FakeClock
 from tests.directory.rows import add_connection, add_person
 from valetkey.audit.model import OfPerson
 from valetkey.audit.trail import Trail
-from valetkey.directory.model import Choice, ToolAccess
+from valetkey.directory.model import Choice, Profile, ToolAccess
 from valetkey.directory.profiles import LIMIT, Profiles
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany
 from valetkey.store.database import Database
@@ -51,8 +51,21 @@ async def profiles(database: Database, clock: FakeClock) -> Profiles:
     await add_connection(database, NOTES, slug="notes")
     await add_connection(database, MAIL, slug="mail")
     return Profiles(
-        database, Notifications(database), clock=clock, trail=Trail(database, clock), connections=Ownership()
+        database,
+        Notifications(database),
+        clock=clock,
+        trail=Trail(database, clock),
+        connections=Ownership(),
+        on_removed=put_out,
     )
+
+
+OUT: list[str] = []
+
+
+async def put_out(profile: Profile) -> None:
+    """Ends the sign-ins at the profile's address."""
+    OUT.append(profile.path)
 
 
 async def add(profiles: Profiles, name: str, *choices: Choice, who: Who = ADA, access: str = "auto") -> None:
@@ -133,6 +146,7 @@ async def test_a_removed_profile_is_gone_and_its_name_is_free(profiles: Profiles
 
     await profiles.remove(ADA, "work", by="person:ada")
 
+    assert OUT.pop() == "/p/work/mcp"
     with pytest.raises(NotFound):
         await profiles.get("ada", "work")
     await add(profiles, "work")

@@ -245,7 +245,9 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     tokens = Tokens(database, clock=clock, notifications=notifications, trail=trail)
     snapshots = Snapshots(database, notifications, clock=clock)
     permissions = Permissions(database, notifications, clock=clock)
-    profiles = Profiles(database, notifications, clock=clock, trail=trail, connections=room.connections)
+    profiles = Profiles(
+        database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
+    )
     credentials = RenewableCredentials(room.credentials)
     day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
     sockets = [uvicorn.Config(_nowhere, host="127.0.0.1", port=0, log_level="warning").bind_socket()]
@@ -284,3 +286,7 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
 
 async def _nowhere(_scope: Any, _receive: Any, _send: Any) -> None:
     """Stands for an application where only a socket is wanted."""
+
+
+async def _nobody_let_in(_profile: object) -> None:
+    """Nobody was let in at the address of a profile that is gone."""

@@ -53,6 +53,11 @@ class RealHub:
     process: subprocess.Popen[str]
 
     def switch_on_all(self, page: Page) -> None:
+        until = time.monotonic() + 60
+        while not page.has("says it only reads") and not page.has("may delete") and not page.has("may write"):
+            assert time.monotonic() < until, page.text  # a program may take long to start, and is not waited for
+            time.sleep(0.2)
+            page = self.browser.open(page.url)
         tools = [value for name, value in page.form_with(button="Save").fields if name == "shown"]
         self.browser.press("Save", {"tool": tools})
 
@@ -113,7 +118,6 @@ async def test_a_program_is_connected_called_and_gone_with_the_hub(hub: RealHub)
     assert page.has(TIME)
     assert page.has("Europe/Berlin")
     page = hub.browser.press("Connect", {"acknowledged": "yes"})
-    assert page.has("get_current_time"), page.text
     hub.switch_on_all(page)
 
     async with assistant(hub, "/c/local-time/mcp") as client:
@@ -154,7 +158,6 @@ async def test_the_sdks_server_of_2024_11_05_is_connected_and_called(hub: RealHu
     page = hub.browser.press("Continue", {"url": old_server, "name": "Old", "sign_in": "oauth"})
     assert page.path.startswith("/connections/review/"), page.text
     page = hub.browser.press("Connect", {"acknowledged": "yes"})
-    assert page.has("echo"), page.text
     hub.switch_on_all(page)
 
     async with assistant(hub, "/mcp") as client:

@@ -271,7 +271,9 @@ async def build_world(
         parse=parse_url,
         public_url=public_url,
     )
-    profiles = Profiles(database, notifications, clock=clock, trail=trail, connections=room.connections)
+    profiles = Profiles(
+        database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
+    )
     calls = CallLog(database, folder / "journal", clock)
     services = Services(
         people=people,
@@ -299,3 +301,7 @@ async def build_world(
     app = Starlette(routes=[*site.routes(), Mount("", app=site.not_found)])
     organization = await services.organizations.create("Riverside", "organization")
     return World(services, service, site, clock, calls, database, notifications, organization, app)
+
+
+async def _nobody_let_in(_profile: object) -> None:
+    """Nobody was let in at the address of a profile that is gone."""

@@ -6,7 +6,7 @@ What is not in a profile does not exist there. A profile gives nothing: what a t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from sqlalchemy.exc import IntegrityError
@@ -70,6 +70,10 @@ class TrailWriter(Protocol):
     ) -> object: ...
 
 
+OnRemoved = Callable[[Profile], Awaitable[None]]
+"""Hears of a profile that is gone, to end the sign-ins for its address: one made later under its name is another."""
+
+
 class Profiles:
     """Keeps people's profiles."""
 
@@ -81,12 +85,14 @@ class Profiles:
         clock: Clock,
         trail: TrailWriter,
         connections: OwnConnections,
+        on_removed: OnRemoved,
     ) -> None:
         self._database = database
         self._notifications = notifications
         self._clock = clock
         self._trail = trail
         self._connections = connections
+        self._on_removed = on_removed
         self._memory: Remembered[str, Mapping[str, Profile]] = Remembered(notifications, TOPIC, clock=clock)
 
     def get_now(self, person_id: str, name: str) -> Profile | None:
@@ -159,11 +165,12 @@ class Profiles:
         return changed
 
     async def remove(self, person: Owner, name: str, *, by: str) -> None:
-        """Removes the profile; its address leads nowhere from now on. Raises `NotFound`."""
+        """Removes the profile; its address leads nowhere, and who was let in there is out. Raises `NotFound`."""
         gone = await self.get(person.id, name)
         async with self._database.write() as tx:
             if await repository.delete_profile(tx, person.id, name) is None:
                 raise NotFound("There is no such profile.")
+        await self._on_removed(gone)
         await self._changed("profile.removed", person, gone, by)
 
     async def leave(self, connection_id: str) -> None:

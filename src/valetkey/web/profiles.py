@@ -86,6 +86,8 @@ async def read_choices(visit: Visit, choices: Mapping[str, Choice]) -> Sequence[
     shown: list[ShownConnection] = []
     room = _MOST_SHOWN
     for account in await read_accounts(visit):
+        if not account.is_live:
+            continue
         choice = choices.get(account.connection.id) or Choice(account.connection.id, whole=False)
         tools = await _tools(visit, choice)
         too_many = len(tools) > room
