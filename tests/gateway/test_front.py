@@ -106,6 +106,96 @@ async def test_each_request_of_a_connection_is_let_in_by_itself(hub: Hub, modern
     assert [each.status for each in got] == [200, 401, 200]
 
 
+async def test_a_head_that_comes_again_brings_its_own_body(hub: Hub, modern: Service) -> None:
+    """What was read of a head holds for the same head; the body, its length and who sends it are the request's own."""
+    client = await connected(hub, modern)
+    texts = ["one", "two", "", "a longer one" * 99, "ü", "three", "x" * 100_000, "four"]
+    requests = [
+        raw(client, client.request("tools/call", {"name": "echo", "arguments": {"text": text}})) for text in texts
+    ]
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)
+
+    said = []
+    for number, request in enumerate(requests):
+        for piece in (request,) if number % 3 else (request[:-1], request[-1:]):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.005)
+        said.append((await read_answer(reader)).text)
+    writer.write(requests[0] + requests[1])
+    said += [(await read_answer(reader)).text for _ in range(2)]
+    writer.close()
+
+    assert said == [*texts, "one", "two"]
+
+
+@pytest.mark.parametrize("length_is", ["first", "last"])
+async def test_a_head_that_is_only_nearly_the_same_is_read_anew(hub: Hub, modern: Service, length_is: str) -> None:
+    client = await connected(hub, modern)
+    request = raw(client, client.request("tools/call", {"name": "echo", "arguments": {"text": "x"}}))
+    if length_is == "first":
+        head, _, body = request.partition(b"\r\n\r\n")
+        line, *others, length = head.split(b"\r\n")
+        request = b"\r\n".join([line, length, *others]) + b"\r\n\r\n" + body
+    other = request.replace(b"Mcp-Name: echo", b"Mcp-Name: ohce")
+
+    statuses = []
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)
+    for each in (request, request, other, request):
+        writer.write(each)
+        statuses.append((await read_answer(reader)).status)
+    writer.close()
+
+    assert statuses == [200, 200, 400, 200]
+
+
+async def test_a_head_that_comes_again_gets_nobody_in_who_was_shut_out_since(hub: Hub, modern: Service) -> None:
+    client = await connected(hub, modern)
+    ada = await hub.people.find("ada")
+    assert ada is not None
+    request = raw(client, client.request("tools/call", {"name": "echo", "arguments": {"text": "in"}}))
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)
+
+    statuses = []
+    for number in range(6):
+        if number == 4:
+            for token in await hub.tokens.list(ada.id):
+                await hub.tokens.revoke(ada.id, token.id)
+        writer.write(request)
+        statuses.append((await read_answer(reader)).status)
+    writer.close()
+
+    assert statuses == [200, 200, 200, 200, 401, 401]
+
+
+async def test_a_head_that_comes_again_with_more_or_less_than_its_body_is_read_to_its_own_end(
+    hub: Hub, modern: Service
+) -> None:
+    client = await connected(hub, modern)
+    request = raw(client, client.request("tools/call", {"name": "echo", "arguments": {"text": "in"}}))
+    size = len(request.partition(b"\r\n\r\n")[2])
+    for length, statuses in (
+        (b"%d" % (size + 5), [200]),  # the last five bytes come later
+        (b"0%d" % size, [200]),
+        (b"%d" % (size - 1), [400, 400]),  # a body that is cut off, and then no request
+        (b"+%d" % size, [400]),
+        (b"%d,%d" % (size, size), [400]),
+    ):
+        again = request.replace(b"Content-Length: %d" % size, b"Content-Length: " + length)
+        reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)
+        for _ in range(2):
+            writer.write(request)
+            assert (await read_answer(reader)).status == 200
+
+        writer.write(again)
+        if len(statuses) == 1 and statuses == [200] and not length.startswith(b"0"):
+            await writer.drain()
+            await asyncio.sleep(0.005)
+            writer.write(b"     ")
+        assert [(await read_answer(reader)).status for _ in statuses] == statuses, length
+        writer.close()
+
+
 async def test_a_connection_is_kept_and_then_let_go(hub: Hub, modern: Service) -> None:
     hub.keep_alive(0.02)
     client = await connected(hub, modern)

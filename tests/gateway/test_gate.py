@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from tests.gateway.client import Client
+from tests.gateway.client import Client, read_answer
 from tests.gateway.conftest import Hub
 from tests.gateway.service import Service
 
@@ -240,6 +241,23 @@ async def test_the_ladder_of_a_modern_request(
     assert got.messages[-1]["id"] == 1
     if code == -32022:
         assert got.error["data"] == {"supported": [MODERN], "requested": "2099-01-01"}
+
+
+async def test_what_stands_around_a_headers_value_is_no_part_of_it(hub: Hub, service: Service) -> None:
+    """RFC 9110 5.5: whoever adds spaces or tabs there has said the same."""
+    ada = await hub.person("ada")
+    await hub.connect(ada, service, "adas-token")
+    client = await hub.client(ada, service)
+    message = client.request("tools/call", {"name": "echo", "arguments": {"text": "spaced"}})
+    body = json.dumps(message).encode()
+    head = "".join(f"{name}:\t {value} \t \r\n" for name, value in client.headers(message))
+    request = f"POST {client.path} HTTP/1.1\r\n{head}Content-Length: {len(body)}  \r\n\r\n".encode() + body
+
+    reader, writer = await asyncio.open_connection("127.0.0.1", hub.port)
+    for _ in range(2):
+        writer.write(request)
+        assert (await read_answer(reader)).text == "spaced"
+    writer.close()
 
 
 async def test_a_routing_header_that_comes_twice_is_refused(hub: Hub) -> None:

@@ -109,9 +109,7 @@ async def test_when_a_token_was_last_used_is_written_in_one_go_and_later(rooms: 
     assert info.last_used_at is None
 
 
-@pytest.mark.parametrize(
-    "audience", ["", "/", "/mcp/", "/api", "/api/v2", "https://hub.example.com/mcp"]
-)
+@pytest.mark.parametrize("audience", ["", "/", "/mcp/", "/api", "/api/v2", "https://hub.example.com/mcp"])
 async def test_a_token_is_for_a_resource_of_this_hub(quick_rooms: Rooms, audience: str) -> None:
     with pytest.raises(BadInput) as refused:
         await quick_rooms.tokens.create_personal(await quick_rooms.person(), "laptop", audience, ("mcp",), DAY)

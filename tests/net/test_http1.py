@@ -99,6 +99,18 @@ async def test_error_statuses_are_answers_with_their_headers(start: Start, outbo
 # -- tickets --------------------------------------------------------------------------------------------------------
 
 
+async def test_what_stands_around_a_headers_value_is_no_part_of_it(start: Start, outbound: Outbound) -> None:
+    """RFC 9110 5.5."""
+    spaced = b"Content-Type:\t application/json \t\r\nMcp-Session-Id: one two \t \r\nX-Empty: \t \r\n"
+    upstream = await start(says(response(b"{}", headers=spaced)))
+
+    answer = await ask(outbound, upstream)
+
+    assert answer.content_type == b"application/json"
+    assert answer.headers[b"mcp-session-id"] == b"one two"
+    assert answer.headers[b"x-empty"] == b""
+
+
 async def test_a_ticket_for_another_origin_is_refused_before_anything_is_dialed(
     start: Start, outbound: Outbound, egress: Egress
 ) -> None:

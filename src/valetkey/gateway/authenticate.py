@@ -25,7 +25,7 @@ _PROFILE: Final = re.compile(r"/p/([a-z0-9-]{1,24})/mcp")
 _MOST_DOORS: Final = 10_000
 _KNOWN: Final = frozenset(
     (
-        *(b"host", b"origin", b"authorization", b"content-type", b"content-length", b"accept"),
+        *(b"host", b"origin", b"authorization", b"content-type", b"content-length", b"accept", b"expect"),
         *(headers.VERSION, headers.METHOD, headers.NAME, headers.SESSION),
     )
 )
@@ -45,7 +45,8 @@ def read_head(method: str, path: str, pairs: Iterable[tuple[bytes, bytes]]) -> H
     fields: dict[bytes, bytes] = {}
     params: dict[bytes, bytes] = {}
     repeated = b""
-    for name, value in pairs:
+    for name, given in pairs:
+        value = given.strip(b" \t")  # what stands around a value is no part of it (RFC 9110 5.5)
         if name in _KNOWN:
             if name in fields:
                 if name == b"accept":  # a list, and so allowed to come in pieces (RFC 9110 5.3)
@@ -117,6 +118,12 @@ class Gate:
             return self._challenge(door, presented=b"authorization" in head.fields)
         who = self._tokens.authenticate_now(token, door.path)
         return self._wanted(head, Admitted(who, door)) if who is not None else None
+
+    def enter_again(self, head: Head, before: Admitted) -> Admitted | None:
+        """`before`, if `enter_now` would say so again of this very head; `None` means *ask `enter_now`*."""
+        token = _token(head)
+        who = self._tokens.authenticate_now(token, before.door.path) if token is not None else None
+        return before if who is before.who else None
 
     async def enter(self, head: Head) -> Admitted | Reply:
         """Who may go on to their body, or a refusal. A token for another path is no better than none (RFC 8707)."""

@@ -1,7 +1,7 @@
 """The fast front: a protocol for uvicorn's `http=` that serves the MCP endpoints without ASGI (design.md D9).
 
 It looks at the beginning of each request. One for an MCP endpoint is read, let in by the same gate and answered by the
-same exchange as behind ASGI, with one small task and one write. Any other hands the connection over, bytes and all, to
+same exchange as behind ASGI, without a task and with one write. Any other hands the connection over, bytes and all, to
 uvicorn's own protocol, and with it to the application.
 """
 
@@ -21,6 +21,7 @@ from valetkey.gateway.exchange import CANCELLED, Exchange, ends_with_client
 from valetkey.gateway.http_answer import Dated, stream_head
 from valetkey.gateway.http_request import Incoming, Requests, closes
 from valetkey.gateway.model import Reply
+from valetkey.gateway.underway import Underway
 from valetkey.protocol.errors import INTERNAL_ERROR
 from valetkey.protocol.jsonrpc import error_message
 from valetkey.protocol.sse import COMMENT, event
@@ -73,7 +74,7 @@ class Front(Requests):
         self._beginning = b""
         self._waiting: deque[Incoming] = deque()
         self._running: Incoming | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: Underway | None = None
         self._quiet = 0
         self._started = self._stopped = self._is_stopping = False
         self._drained: asyncio.Future[None] | None = None
@@ -166,6 +167,8 @@ class Front(Requests):
 
     def received(self, request: Incoming) -> None:
         self._server.total_requests += 1
+        if self._transport.is_closing():
+            return  # this was sent after the last request that is served here
         if request.is_answered:
             self._transport.close()
         elif self._running is None:
@@ -185,8 +188,9 @@ class Front(Requests):
         if isinstance(request.entered, Reply):
             self._finish(request.entered)
             return
-        self._task = task = self._loop.create_task(self._serve(request))
-        self._server.tasks.add(task)
+        self._task = task = Underway(self._loop, self._serve(request))
+        self._server.tasks.add(task)  # type: ignore[arg-type]  # uvicorn waits for them and cancels them, no more
+        task.start()
 
     async def _serve(self, request: Incoming) -> None:
         head = request.head

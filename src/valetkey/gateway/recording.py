@@ -71,13 +71,13 @@ class Record:
         )
 
     def __enter__(self) -> Self:
-        self._open.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._open.__exit__(kind, error, traceback)
+        if not self._open.is_finished:
+            self._open.__exit__(kind, error, traceback)
 
 
 def outcome_of(error: ValetkeyError) -> Outcome:

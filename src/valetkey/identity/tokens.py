@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from valetkey.identity import repository as people_repository
 from valetkey.identity import token_repository as repository
@@ -46,7 +46,7 @@ class Tokens:
         self._clock = clock
         self._notifications = notifications
         self._trail = trail
-        self._used: dict[str, datetime] = {}
+        self._used: dict[str, float] = {}
         # security.md 5.2: a disabled person is out within seconds even if a notification was lost.
         self._remembered: Remembered[bytes, _Known] = Remembered(
             notifications, "tokens", "people", clock=clock, most=20_000, seconds=10.0
@@ -55,9 +55,10 @@ class Tokens:
     def authenticate_now(self, token: bytes, audience: str) -> Principal | None:
         """As `authenticate`, from memory; `None` means *ask `authenticate`*, not *no*."""
         known = self._remembered.now(hashlib.sha256(token).digest())
-        if known is None or known.principal.audience != audience or known.expires_at <= self._clock.time():
+        now = self._clock.time()
+        if known is None or known.principal.audience != audience or known.expires_at <= now:
             return None
-        self._used[known.token_id] = self._clock.now()
+        self._used[known.token_id] = now
         return known.principal
 
     async def authenticate(self, token: bytes, *, audience: str) -> Principal:
@@ -81,7 +82,7 @@ class Tokens:
                 await repository.write_used(tx, {stored.id: now})
                 if stored.refresh_hash is not None:
                     await repository.confirm_rotation(tx, stored, now)
-        self._used[stored.id] = now
+        self._used[stored.id] = now.timestamp()
         principal = _as_principal(stored)
         known_now = _Known(principal, stored.id, stored.expires_at.timestamp())
         self._remembered.put(digest.digest(), known_now, owner=stored.person_id, drops_before=drops)
@@ -132,7 +133,7 @@ class Tokens:
         used, self._used = self._used, {}
         if used:
             async with self._database.write() as tx:
-                await repository.write_used(tx, used)
+                await repository.write_used(tx, {id: datetime.fromtimestamp(at, UTC) for id, at in used.items()})
 
     async def _write(self, event: str, person: Person, token_id: str, detail: dict[str, object]) -> None:
         await self._trail.write(

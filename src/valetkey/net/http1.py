@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
 from collections.abc import Sequence
 
@@ -17,7 +18,7 @@ from valetkey.kernel.secret import Credential
 from valetkey.net.dialer import Dialer
 from valetkey.net.limits import CALL, Limits
 from valetkey.net.model import AddressRefused, Answer, Unreachable, Url
-from valetkey.net.wire import IDLE_SECONDS, ONE_WRITE, Wire, zero
+from valetkey.net.wire import IDLE_SECONDS, ONE_WRITE, Coming, Wire, zero
 
 USER_AGENT = "Valetkey/0.1 (self-hosted connector hub)"
 
@@ -33,6 +34,10 @@ NOT_CALLERS = frozenset(
         b"user-agent",
     }
 )  # fmt: skip
+
+
+_USUAL_LINES = 5
+"""Up to so many headers come again with the next call of the same tool. More are made from arguments: not kept here."""
 
 
 class _Lane:
@@ -74,7 +79,6 @@ class CallClient:
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._wires: dict[Wire, _Lane] = {}
         self._dialing = 0
-        self._known_names: set[bytes] = set()
         self._keep_seconds: dict[str, float] = {}
 
     async def post(
@@ -149,7 +153,7 @@ class CallClient:
         late: bytes,
         limits: Limits,
         started: float,
-    ) -> tuple[Wire, asyncio.Future[Answer]]:
+    ) -> tuple[Wire, Coming]:
         """The pooled connection refused the very first byte: nothing left, so a fresh one may try, once."""
         if pooled:
             wire = await self._open(route.lane, route.url, limits)
@@ -187,13 +191,8 @@ class CallClient:
         return route
 
     def _head(self, route: _Route, method: str, headers: Headers, body: bytes) -> bytes:
-        block = b"".join([b"%b: %b\r\n" % header for header in headers])
-        count = len(headers)
-        if block.count(b"\n") != count or block.count(b"\r") != count or b"\0" in block:
-            raise BadInput("A header value holds a line break or a null byte.", field="headers")
-        for name, _ in headers:
-            if name not in self._known_names:
-                self._check_name(name)
+        lines = tuple(headers)
+        block = _block(lines) if len(lines) <= _USUAL_LINES else _block.__wrapped__(lines)
         try:
             verb = _METHODS[method]
         except KeyError:
@@ -201,14 +200,6 @@ class CallClient:
         if body or method == "POST":
             return b"%b%b%bcontent-length: %d\r\n" % (verb, route.line, block, len(body))
         return verb + route.line + block
-
-    def _check_name(self, name: bytes) -> None:
-        if not TOKEN_CHARS.fullmatch(name):
-            raise BadInput("A header name holds a character that may not stand there.", field="headers")
-        if name.lower() in NOT_CALLERS:
-            raise BadInput(f"The header {name.decode()} is not set by callers.", field="headers")
-        if len(self._known_names) < 1024:
-            self._known_names.add(name)
 
     # -- connections --------------------------------------------------------------------------------------------
 
@@ -296,6 +287,21 @@ class CallClient:
             wire.hang_up()
         if not resting:
             raise TooMany(f"All {self._max_connections} outbound connections are busy.", retry_after=1.0)
+
+
+@functools.lru_cache(maxsize=2048)
+def _block(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """A caller's headers as lines. Raises `BadInput` for what would make another request of this one."""
+    block = b"".join([b"%b: %b\r\n" % header for header in headers])
+    count = len(headers)
+    if block.count(b"\n") != count or block.count(b"\r") != count or b"\0" in block:
+        raise BadInput("A header value holds a line break or a null byte.", field="headers")
+    for name, _ in headers:
+        if not TOKEN_CHARS.fullmatch(name):
+            raise BadInput("A header name holds a character that may not stand there.", field="headers")
+        if name.lower() in NOT_CALLERS:
+            raise BadInput(f"The header {name.decode()} is not set by callers.", field="headers")
+    return block
 
 
 def _is_header_lines(out: bytearray, start: int, end: int) -> bool:

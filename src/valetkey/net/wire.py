@@ -39,6 +39,12 @@ def zero(buffer: bytearray, at: int, size: int) -> None:
     buffer[at : at + size] = _ZEROS[:size] if size <= len(_ZEROS) else bytes(size)
 
 
+class Coming(asyncio.Future[Answer]):
+    """The answer to come. Whoever sets `tell` hears of it at once; whoever awaits it, in the loop's next turn."""
+
+    tell: Callable[[], None] | None = None
+
+
 class Wire(asyncio.Protocol):
     """One connection. `rest` is called when it can take the next request, `lost` when it is gone."""
 
@@ -68,7 +74,7 @@ class Wire(asyncio.Protocol):
         self._rest = rest
         self._lost = lost
         self.loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[Answer] | None = None
+        self._future: Coming | None = None
         self._stream: _Stream | None = None
         self._secret: tuple[bytearray, int, int] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -78,15 +84,13 @@ class Wire(asyncio.Protocol):
 
     # -- sending ------------------------------------------------------------------------------------------------
 
-    def ask(
-        self, out: bytearray, at: int, size: int, body: bytes, *, limits: Limits, started: float
-    ) -> asyncio.Future[Answer] | None:
+    def ask(self, out: bytearray, at: int, size: int, body: bytes, *, limits: Limits, started: float) -> Coming | None:
         """Send a request; the credential's plaintext is `size` bytes of `out` at `at` and is zeroed once it has left.
 
         None when the connection turned out to be closed with nothing sent; `out` is then untouched.
         """
         now = self.loop.time()
-        self._future = future = self.loop.create_future()
+        self._future = future = Coming(loop=self.loop)
         self._limits = limits
         self._headers: dict[bytes, bytes] = {}
         self._head_done = self._done = False
@@ -189,18 +193,19 @@ class Wire(asyncio.Protocol):
         )
         if exc is None and ends_by_close:  # RFC 9112 6.3: no length, so the end of the connection is the end
             self._keep = False
-            self._complete()
+            _tell(self._complete())
             return
         where = "in the middle of its answer" if self._head_done_for_good() else "without an answer"
-        self._settle(Unreachable(f"{self.host} closed the connection {where}.", sent=True))
+        _tell(self._settle(Unreachable(f"{self.host} closed the connection {where}.", sent=True)))
 
     def _head_done_for_good(self) -> bool:
         return self._head_done and self._status >= 200
 
     def fail(self, error: OutboundFailed) -> None:
         """End the call with an error, and the connection with it."""
-        self._settle(error)
+        told = self._settle(error)
         self.hang_up()
+        _tell(told)
 
     def hang_up(self) -> None:
         """Drop the connection now, with whatever was still to be sent."""
@@ -216,13 +221,14 @@ class Wire(asyncio.Protocol):
             self._stream = None
             self.hang_up()
 
-    def _settle(self, error: OutboundFailed) -> None:
+    def _settle(self, error: OutboundFailed) -> Coming | None:
         future, self._future = self._future, None
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.end(error)
         elif future is not None and not future.done():
             future.set_exception(error)
+        return future
 
     # -- time ---------------------------------------------------------------------------------------------------
 
@@ -254,6 +260,7 @@ class Wire(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
+        value = value.strip(b" \t")  # what stands around a value is no part of it (RFC 9110 5.5)
         headers = self._headers
         if name in headers or self._head_done:
             self._repeat(name, value)
@@ -334,6 +341,8 @@ class Wire(asyncio.Protocol):
         self._stream = _Stream(self, future)
         if not future.done():
             future.set_result(Answer(self._status, self._headers, self._content_type, b"", self._stream))
+            if future.tell is not None:
+                self.loop.call_soon(future.tell)  # not here, in the middle of reading
 
     def _finish(self) -> None:
         """The answer is whole: the connection rests or closes, and whoever waited goes on."""
@@ -344,13 +353,14 @@ class Wire(asyncio.Protocol):
             now = self._clock.monotonic()
             self.rested = now
             self.good_until = min(now + keep, self.born + MAX_AGE_SECONDS)
-            self._complete()
+            told = self._complete()
             self._rest(self)
         else:
-            self._complete()
+            told = self._complete()
             self.hang_up()
+        _tell(told)  # last: it may ask the next question
 
-    def _complete(self) -> None:
+    def _complete(self) -> Coming | None:
         future, self._future = self._future, None
         stream, self._stream = self._stream, None
         if stream is not None:
@@ -358,6 +368,7 @@ class Wire(asyncio.Protocol):
         elif future is not None and not future.done():
             body = self._body if self._pieces is None else b"".join(self._pieces)
             future.set_result(Answer(self._status, self._headers, self._content_type, body, None))
+        return future
 
     # -- what a stream asks -------------------------------------------------------------------------------------
 
@@ -438,6 +449,11 @@ class _Stream:
         self._pieces.clear()
         if wire is not None:
             wire.abandon(self._future)
+
+
+def _tell(future: Coming | None) -> None:
+    if future is not None and future.tell is not None:
+        future.tell()
 
 
 def moved(host: str, location: str) -> Moved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 from valetkey.protocol import headers
@@ -19,6 +20,7 @@ _CALL: Final = (*_COMMON, (headers.METHOD, b"tools/call"))
 _DISCOVER: Final = (*_COMMON, (headers.METHOD, b"server/discover"))
 _PLAIN_META: Final = upstream_meta({}, token=None, client_info=CLIENT_INFO, modern=True)
 
+_encoded: Final = functools.lru_cache(maxsize=1024)(headers.encode_value)
 _UNASKED: Final = "info"
 """The level of log messages for a legacy client that never said one, since a modern server says nothing unasked."""
 
@@ -54,7 +56,7 @@ def passed_on(request_id: int, onward: Onward, more: Headers, asks: Asks = Asks.
     body = request_message(request_id, onward.method, onward.params_with(meta))
     common = _CALL if onward.method == "tools/call" else (*_COMMON, (headers.METHOD, onward.method.encode()))
     if onward.named:
-        return Outgoing(request_id, body, (*common, (headers.NAME, headers.encode_value(onward.named)), *more))
+        return Outgoing(request_id, body, (*common, (headers.NAME, _encoded(onward.named)), *more))
     return Outgoing(request_id, body, (*common, *more))
 
 
