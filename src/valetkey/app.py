@@ -64,6 +64,7 @@ from valetkey.net.outbound import Outbound, open_outbound
 from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
+from valetkey.privacy.offboard import Offboarding
 from valetkey.settings import Settings
 from valetkey.store.database import Database
 from valetkey.store.deployment import find_or_create_deployment
@@ -333,6 +334,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             connecting=room.connecting,
             disconnecting=room.disconnecting,
             revoking=room.revoking,
+            offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
             trace=room.trace,
             calls=calls,
             uses=Uses(database),

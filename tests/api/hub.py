@@ -43,6 +43,7 @@ from valetkey.kernel.errors import StartRefused
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
+from valetkey.privacy.offboard import Offboarding
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -143,6 +144,7 @@ class Hub:
             trail_log=self._log(trail),
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
+            offboarding=None,  # type: ignore[arg-type]  # as for contents
             rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
             recovery=None,  # type: ignore[arg-type]  # so here
             open_root_key=_no_root_key,
@@ -191,6 +193,7 @@ class Hub:
         keys = DayKeys(keyring_of_hub, clock=self.clock, notifications=self.notifications)
         self.replaced(
             day_keys=keys,
+            offboarding=Offboarding(self.services.people, self.elsewhere, keys, self.services.trail),
             rotation=Rotation(keyring_of_hub, clock=self.clock, notifications=self.notifications),
             recovery=Recovery(keyring_of_hub, clock=self.clock),
         )

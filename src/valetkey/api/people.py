@@ -1,4 +1,4 @@
-"""People: listing, adding, inviting and disabling them."""
+"""People: listing, adding, inviting, disabling and removing them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of, demand_act, find_person
+from valetkey.api.keys import demand_fresh
 from valetkey.api.paging import Listed
 from valetkey.api.services import Services
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.roles import Act
 from valetkey.kernel.errors import Forbidden, NotFound
+from valetkey.privacy.offboard import Left
 
 router = APIRouter(prefix="/people", tags=["people"])
 
@@ -54,6 +56,16 @@ class NewPerson(BaseModel):
     role: Role | None = Field(
         default=None, description="Default: member; the owner of a personal organization of their own."
     )
+
+
+class LeftShown(BaseModel):
+    connections: int = Field(description="Ended at their services and destroyed here.")
+    unconfirmed: int = Field(description="Of those: where the service did not say that it has forgotten the access.")
+    days: int = Field(description="Of calls whose contents can be opened no more.")
+
+    @classmethod
+    def of(cls, left: Left) -> LeftShown:
+        return cls(connections=left.connections, unconfirmed=left.unconfirmed, days=left.days)
 
 
 class Invitation(BaseModel):
@@ -123,6 +135,21 @@ async def disable_person(person: str, who: Writer, rooms: Rooms) -> PersonShown:
     found = await _member(who, rooms, person)
     await rooms.people.disable(found.id, by=actor_of(who))
     return PersonShown.of(await rooms.people.get(found.id))
+
+
+@router.delete("/{person}", operation_id="remove_person")
+async def remove_person(person: str, who: Writer, rooms: Rooms) -> LeftShown:
+    """The person leaves: out at once, every connection revoked and destroyed, contents of calls erased, name forgotten.
+
+    An owner or admin for their members; everybody for themselves, with a token made within the hour.
+    """
+    found = await find_person(rooms, person)
+    if found.id == who.person_id:
+        await demand_fresh(who, rooms)
+    else:
+        demand_act(who, Act.MANAGE_PEOPLE)
+        found = await _member(who, rooms, person)
+    return LeftShown.of(await rooms.offboarding.remove(found.id, by=actor_of(who)))
 
 
 async def _create(rooms: Services, new: NewPerson, organization_id: str, role: Role) -> Person:

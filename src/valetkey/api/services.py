@@ -30,6 +30,7 @@ from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
 from valetkey.policy.permissions import Permissions
+from valetkey.privacy.offboard import Offboarding
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.recovery import Recovery
 from valetkey.vault.root_keys import RootKey
@@ -116,6 +117,7 @@ class Services:
     connecting: Connecting
     disconnecting: Disconnecting
     revoking: RevokingAll
+    offboarding: Offboarding
     trace: Trace
     calls: CallRecords
     uses: Uses

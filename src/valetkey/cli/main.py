@@ -20,7 +20,7 @@ COMMANDS = {
     "serve": Later("valetkey.cli.serve:serve", "Run the hub: all doors on one port."),
     "demo": Later("valetkey.cli.demo:demo", "Play the main job with a sample service."),
     "doctor": Later("valetkey.cli.doctor:doctor", "Check this hub, and say what to do."),
-    "user": Later("valetkey.cli.user:user", "People: list, add, invite, disable."),
+    "user": Later("valetkey.cli.user:user", "People: list, add, invite, disable, remove."),
     "org": Later("valetkey.cli.org:org", "Organizations: list, create."),
     "token": Later("valetkey.cli.token:token", "API tokens: list, create, revoke."),
     "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, remove."),

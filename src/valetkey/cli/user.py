@@ -61,6 +61,29 @@ def invite_user(hub: Hub, login: str, recovery: bool, as_json: bool) -> None:
     note("It works once, within 15 minutes. Hand it to nobody but them.")
 
 
+@user.command("remove")
+@click.argument("login")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@hub_options
+def remove_user(hub: Hub, login: str, yes: bool, as_json: bool) -> None:
+    """Let a person leave: end all they have, and forget their name."""
+    if not yes:
+        click.confirm(f"End every connection of {login}, and erase the contents of their calls?", abort=True, err=True)
+    left = hub.delete(f"/people/{part(login)}")
+    if as_json:
+        print_json(left)
+        return
+    print_facts(
+        {
+            "removed": login,
+            "connections ended": left["connections"],
+            "not confirmed by their service": left["unconfirmed"],
+            "days of calls erased": left["days"],
+        }
+    )
+
+
 @user.command("disable")
 @click.argument("login")
 @as_json

@@ -90,6 +90,13 @@ class People:
             await token_repository.end_everything(tx, person_id, now, "disabled")
         await self._tell("person.disabled", found, by)
 
+    async def forget(self, person_id: str) -> None:
+        """Forgets login and name of somebody who has left; they can be found by their id alone."""
+        async with self._database.write() as tx:
+            await repository.forget_names(tx, person_id, login=person_id)
+        for topic in ("people", "sessions", "tokens"):
+            await self._notifications.publish(topic, person_id)
+
     async def enable(self, person_id: str, *, by: str = "system") -> None:
         """Lets a disabled person sign in again. What was ended stays ended."""
         found = await self.get(person_id)

@@ -125,6 +125,11 @@ async def set_state(tx: AsyncConnection, person_id: str, state: str) -> None:
     await tx.execute(update(person).where(person.c.id == person_id).values(state=state))
 
 
+async def forget_names(tx: AsyncConnection, person_id: str, *, login: str) -> None:
+    values = {"login": login, "display_name": "(left)", "state": "disabled"}
+    await tx.execute(update(person).where(person.c.id == person_id).values(values))
+
+
 async def set_role(tx: AsyncConnection, person_id: str, role: Role) -> None:
     await tx.execute(update(membership).where(membership.c.person_id == person_id).values(role=role))
 
