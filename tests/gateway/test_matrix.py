@@ -61,7 +61,7 @@ class Heard:
     async def told(self, message: Any) -> None:
         self.messages.append(str(getattr(message, "method", message)))
 
-    async def count(self, progress: float, _total: float | None, _message: str | None) -> None:
+    async def count(self, progress: float, total: float | None, message: str | None) -> None:
         self.progress.append(progress)
 
 
