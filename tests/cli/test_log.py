@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -62,7 +63,7 @@ LINES = [
 ]
 """What would begin a second line, paint the screen, or fill the disk."""
 
-SHAPES = {
+SHAPES: dict[str, Callable[[str], dict[str, Any]]] = {
     # The ways in which a value comes into an event.
     "as a value": lambda text: {"reason": text},
     "as a name": lambda text: {text[:100]: 1},

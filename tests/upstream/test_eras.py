@@ -36,9 +36,9 @@ class Wire:
 
     async def post(
         self, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, credential: Credential | None,
-        pool: str, limits: Limits,
+        pool: str, limits: Limits, method: str = "POST",
     ) -> Answer:  # fmt: skip
-        assert (url, pool) == (URL, "cn_1")
+        assert (url, pool, method) == (URL, "cn_1", "POST")
         self.bodies.append(json.loads(body))
         answer = self.answers.pop(0)
         if isinstance(answer, OutboundFailed):
