@@ -90,6 +90,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/trail/watch-key"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {}, whose=False),
     ("GET", "/keys"): Row(Scope.KEYS_READ, 200, 200, 403, 200, whose=False),
     ("POST", "/keys/rotate/root"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {}, whose=False),
+    ("POST", "/keys/recovery-kit"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {"public_key": "ab" * 32}, whose=False),
     ("POST", "/keys/rotate/tenant"): Row(Scope.KEYS_WRITE, 404, 200, 403, 200, {}, whose=False),
     ("POST", "/keys/rewrap"): Row(Scope.KEYS_WRITE, 200, 200, 403, 200, {}, whose=False),
     ("POST", "/vault/revoke-all"): Row(Scope.KEYS_WRITE, 200, 200, 403, 200, {}, whose=False),

@@ -15,6 +15,7 @@ from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import NotConnected, NotFound, ValetkeyError
 from valetkey.store.schema import data_key, secret
 from valetkey.vault.model import TicketSpent
+from valetkey.vault.tickets import Ticket
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -339,3 +340,35 @@ async def test_connecting_again_after_a_disconnect_takes_a_new_consent(
     assert again.id == connection.id
     assert server.lets_in(await hub.bearer(again))
     assert len([one for one in server.posts("/token") if one.form["grant_type"] == "authorization_code"]) == 2
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+async def test_on_every_replica_what_was_warm_is_cold_within_a_second(
+    open_hub: OpenHub, service: Service, server: AuthServer
+) -> None:
+    """2.8: a ticket that the other replica could give from memory, without asking anybody, and one that is out."""
+    one, other = open_hub(), open_hub()
+    await one.vault.start("dep_test")
+    for hub in (one, other):
+        await hub.notifications.start()
+    ada = one.browser(await one.person("ada"))
+    connection = await one.connect(ada, await one.connector(ada.person, service.url), server)
+    await other.bearer(connection)
+    mine = {"person_id": ada.person.id, "call_id": "call_1"}
+    out = other.room.credentials.ticket_now(connection.id, **mine)
+    assert out is not None
+
+    await one.room.disconnecting.disconnect(ada.person.id, connection.id, by="person:ada")
+    async with asyncio.timeout(1):
+        while other.room.credentials.ticket_now(connection.id, **mine) is not None:
+            await asyncio.sleep(0.01)
+        while not _is_dead(out):
+            await asyncio.sleep(0.01)
+
+    for hub in (one, other):
+        await hub.notifications.stop()
+
+
+def _is_dead(ticket: Ticket) -> bool:
+    """Whether a ticket of the subject can be written no more; looks at its gate, since writing would use it up."""
+    return all(opened.gate.is_closed for _, opened in ticket._parts)
