@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import shutil
@@ -109,6 +110,42 @@ async def test_one_call_more_than_erasure_deleted_is_missed(log: Log) -> None:
 
     (finding,) = (await log.look()).findings
     assert (finding.fault, finding.kind) == (Fault.MOVED, "call")
+
+
+async def test_a_deletion_explains_nothing_that_came_after_it(log: Log) -> None:
+    await CallRecords(log.database).delete_for_person("per_ada")
+    await log.write(2)
+    async with log.database.write() as tx:
+        await tx.exec_driver_sql("delete from call_record where id = (select max(id) from call_record)")
+
+    (finding,) = (await log.look()).findings
+    assert (finding.fault, finding.record) == (Fault.MOVED, RECORDS + 2)
+    assert "no deletion in the log explains it" in finding.says
+
+
+COLUMNS = {
+    "call_record": ["started_at", "request", "duration_us"],
+    "trail_event": ["at", "detail"],
+    "trail_leaf": ["hash", "record", "kind", "reference"],
+    "trail_head": ["size", "peaks"],
+    "trail_checkpoint": ["size", "root", "note", "number"],
+}
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+async def test_rubbish_in_any_column_is_found_and_stops_nothing(original: tuple[Path, Log], table: str) -> None:
+    """SQLite takes anything anywhere: whoever tampers must not be able to make the verifier fail instead."""
+    path, log = original
+    for column in COLUMNS[table]:
+        for rubbish in ("", "rubbish", b"\xff\x00", -1, 2**62, 1.5):
+            where = f"where rowid = (select max(rowid) from {table})"
+            if column == "number" and not isinstance(rubbish, int):
+                continue  # the one place where SQLite does look
+
+            async def put(copy: Copy, column: str = column, rubbish: object = rubbish, where: str = where) -> None:
+                await copy.run(f"update {table} set {column} = ? {where}", rubbish)
+
+            assert not (await detected(path, log, put, 0)).is_whole, (column, rubbish)
 
 
 async def test_a_checkpoint_kept_elsewhere_shows_a_log_that_was_cut_short_with_its_checkpoints(log: Log) -> None:
@@ -260,7 +297,14 @@ class Copy:
 
 
 async def modify(copy: Copy) -> None:
-    if copy.any.random() < 0.5:
+    """A row, or what the log itself says of it."""
+    where = copy.any.randrange(RECORDS)
+    choice = copy.any.randrange(4)
+    if choice == 0:
+        await copy.run("update trail_leaf set record = record || ' ' where seq = ?", where)
+    elif choice == 1:
+        await copy.run("update trail_leaf set hash = ? where seq = ?", bytes(32), where)
+    elif choice == 2:
         column = copy.any.choice(["tool", "client", "person_id", "outcome", "origin", "detail", "connection_id", "day"])
         await copy.run(f"update call_record set {column} = 'other' where id = ?", await copy.one_of("call"))
     else:
@@ -403,6 +447,36 @@ async def play(tamper: Callable[[Copy], Awaitable[None]], original: tuple[Path, 
             wrong.append((seed, report.exit_code, report.findings[:2]))
 
     assert wrong == []
+
+
+async def test_a_head_that_is_not_the_root_is_noticed(original: tuple[Path, Log]) -> None:
+    async def another_head(copy: Copy) -> None:
+        await copy.run("update trail_head set peaks = zeroblob(length(peaks))")
+
+    (finding,) = (await detected(*original, another_head, 0)).findings
+    assert (finding.fault, finding.says) == (Fault.FORKED, "The log's head is not the root over its records.")
+
+
+async def test_verifying_goes_on_beside_calls_and_deletions(log: Log) -> None:
+    """What is deleted while it looks has its record beyond where it began to look."""
+    done = asyncio.Event()
+
+    async def go_on() -> None:
+        records = CallRecords(log.database)
+        while not done.is_set():
+            await log.write(3, person="per_grace")
+            await records.delete_for_person("per_grace")
+            await records.delete_for_person("per_ada")
+
+    beside = asyncio.create_task(go_on())
+    reports = [await log.look()]
+    while len(reports) < 10 or reports[-1].size < 2 * RECORDS:
+        reports.append(await log.look())
+        await asyncio.sleep(0.01)
+    done.set()
+    await beside
+
+    assert {report.findings for report in reports} == {()}
 
 
 async def test_a_missing_checkpoint_is_a_gap(original: tuple[Path, Log]) -> None:

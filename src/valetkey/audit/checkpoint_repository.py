@@ -105,7 +105,7 @@ async def put_sinks(tx: AsyncConnection, states: Sequence[SinkState]) -> None:
 
 
 def _kept(row: RowMapping) -> KeptCheckpoint:
-    step = Step(row["watch"], row["step"], bytes(row["mac"])) if row["watch"] else None
-    return KeptCheckpoint(
-        row["number"], row["at"], row["size"], bytes(row["root"]), row["note"], row["verifier_key"], step
-    )
+    # On SQLite, somebody may have put anything there.
+    root, mark = (row[name] if isinstance(row[name], bytes) else b"" for name in ("root", "mac"))
+    step = Step(str(row["watch"]), row["step"], mark) if row["watch"] else None
+    return KeptCheckpoint(row["number"], row["at"], row["size"], root, str(row["note"]), str(row["verifier_key"]), step)

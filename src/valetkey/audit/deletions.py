@@ -31,6 +31,10 @@ class Deletions:
         self._of_person: dict[tuple[str, bool], list[_Deletion]] = defaultdict(list)
         self._before: dict[bool, list[_Deletion]] = {False: [], True: []}
         self.missing = 0
+        self.add(records)
+
+    def add(self, records: Sequence[bytes]) -> None:
+        """Those that came later."""
         for written in records:
             try:
                 record = json.loads(written)

@@ -8,7 +8,8 @@
     6 since        it also passed through the checkpoint that somebody kept elsewhere
 
 Only a checkpoint from elsewhere (a sink, an auditor's drawer) shows that the log was cut short or rewritten by who
-could also sign. Reads one instant; needs no key but public ones, and the watch key's first value if it is given.
+could also sign. Looks at what there was when it began, while the hub goes on; needs no key but public ones, and the
+watch key's first value if it is given.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from valetkey.audit.watch import first_bad_step
 from valetkey.kernel.errors import BadInput
 
 if TYPE_CHECKING:
-    from valetkey.audit.verify_repository import Reading
+    from valetkey.audit.verify_repository import Contents, Reading
     from valetkey.store.database import Database
 
-_PAGE = 200
+_PAGE = 100
 _MOST_FINDINGS = 20
 _NO_PAYLOAD = payload_hash(None)
 
@@ -102,25 +103,34 @@ class Against:
 
 
 async def verify(database: Database, against: Against, *, unfinished: int = 0) -> Report:
-    """Looks at everything. `unfinished` is how many begun calls the journals hold that the log will never get."""
+    """Looks at everything there was when it began. `unfinished` is how many begun calls the journals hold that the log
+    will never get.
+    """
     async with verify_repository.one_instant(database) as tx:
+        kept, damaged = await _checkpoints(tx)
         head = await verify_repository.find_head(tx)
-        kept = await _checkpoints(tx)
-        walk = _Walk(
-            head or Head(0, b"", 0, ""),
-            Deletions([leaf.record for leaf in await verify_repository.find_deletions(tx)]),
-            from_record=against.since.checkpoint.size if against.since else 0,
-            stops={one.size for one in kept} | ({against.since.checkpoint.size} if against.since else set()),
-        )
-        await walk.through(tx)
-        if head is None:
-            walk.found(Fault.TRUNCATED, "The log's head is gone.", record=0)
+        end = await verify_repository.find_end(tx)
+        deletions = await verify_repository.find_deletions(tx, start=0)
+    since = against.since
+    walk = _Walk(
+        head or Head(0, b"", 0, ""),
+        end,
+        Deletions([leaf.record for leaf in deletions]),
+        from_record=since.checkpoint.size if since else 0,
+        stops={one.size for one in kept} | ({since.checkpoint.size} if since else set()),
+    )
+    await walk.through(database)
+    if head is None:
+        walk.found(Fault.TRUNCATED, "The log's head is gone.", record=0)
+    async with database.read() as tx:
         smuggled = await verify_repository.find_smuggled(tx, walk.head)
     walk.look_at_head()
     for kind, reference in smuggled:
         walk.found(Fault.MOVED, f"There is {_a(kind)} without a record in the log.", kind=kind, reference=reference)
     keys = against.keys or tuple({str(key): key for one in kept if (key := _key(one))}.values())
     signed = _look_at_checkpoints(walk, kept, keys, against)
+    if damaged:
+        walk.found(Fault.SIGNATURE, "The checkpoints cannot be read: one holds something else.")
     if unfinished:
         walk.found(Fault.UNFINISHED, f"{unfinished} calls were begun whose record never reached the log.")
     return Report(
@@ -137,11 +147,15 @@ async def verify(database: Database, against: Against, *, unfinished: int = 0) -
     )
 
 
-async def _checkpoints(tx: Reading) -> list[KeptCheckpoint]:
+async def _checkpoints(tx: Reading) -> tuple[list[KeptCheckpoint], bool]:
+    """Those that can be read, up to the first that cannot; whether there is one."""
     kept: list[KeptCheckpoint] = []
-    while some := await checkpoint_repository.find_from(tx, kept[-1].number + 1 if kept else -(2**62), limit=1000):
-        kept += some
-    return kept
+    try:
+        while some := await checkpoint_repository.find_from(tx, kept[-1].number + 1 if kept else -(2**62), limit=1000):
+            kept += some
+    except (TypeError, ValueError, OverflowError):
+        return kept, True
+    return kept, False
 
 
 @dataclass(slots=True)
@@ -149,6 +163,7 @@ class _Walk:
     """From the first leaf to the last, and what was seen on the way."""
 
     head: Head
+    end: int
     deletions: Deletions
     from_record: int
     stops: set[int]
@@ -162,27 +177,45 @@ class _Walk:
         if len(self.findings) < _MOST_FINDINGS:
             self.findings.append(Finding(fault, says, record, kind, reference))
 
-    async def through(self, tx: Reading) -> None:
-        """1 and 2. Ends at the first place where a record is missing: nothing after it can be in its place."""
+    async def through(self, database: Database) -> None:
+        """1 and 2. Ends at the first place where a record is missing: nothing after it can be in its place.
+
+        Page by page, each in a short transaction: a long one would keep the write-ahead log from being emptied.
+        """
         self._note_root()
-        while leaves := await verify_repository.find_leaves(tx, self.frontier.size, _PAGE):
-            new = [leaf for leaf in leaves if leaf.seq >= self.from_record]
-            contents = await verify_repository.find_contents(tx, new)
-            for leaf in leaves:
-                if leaf.seq != self.frontier.size:
-                    gap = f"The records from {self.frontier.size} to {leaf.seq - 1} were deleted."
-                    self.found(Fault.MOVED, gap, record=self.frontier.size)
-                    return
-                if leaf.seq >= self.from_record:
-                    self._look_at(leaf, contents)
-                self.frontier.append(leaf.hash)
-                self._note_root()
+        deletions_seen = self.end
+        while self.frontier.size < self.end:
+            start = self.frontier.size
+            async with database.read() as tx:
+                leaves = await verify_repository.find_leaves(tx, start, min(_PAGE, self.end - start))
+                contents = await verify_repository.find_contents(
+                    tx, [leaf for leaf in leaves if leaf.seq >= self.from_record]
+                )
+                # After the contents: what was deleted before they were read has its record by now.
+                later = await verify_repository.find_deletions(tx, start=deletions_seen)
+            self.deletions.add([leaf.record for leaf in later])
+            deletions_seen = later[-1].seq + 1 if later else deletions_seen
+            if not self._look_at_page(leaves, contents):
+                return
             await asyncio.sleep(0)  # calls go on meanwhile
         for record, reference in self.deletions.unexplained():
             says = "This call, or another like it, was deleted beyond what retention and erasure deleted."
             self.found(Fault.MOVED, says, record=record, kind=CALL, reference=reference)
 
-    def _look_at(self, leaf: LeafRow, contents: dict[tuple[str, str], dict[str, str | int]]) -> None:
+    def _look_at_page(self, leaves: Sequence[LeafRow], contents: Contents) -> bool:
+        """Whether there is no record missing among them."""
+        for leaf in leaves:
+            if leaf.seq != self.frontier.size:
+                gap = f"The records from {self.frontier.size} to {leaf.seq - 1} were deleted."
+                self.found(Fault.MOVED, gap, record=self.frontier.size)
+                return False
+            if leaf.seq >= self.from_record:
+                self._look_at(leaf, contents)
+            self.frontier.append(leaf.hash)
+            self._note_root()
+        return bool(leaves)
+
+    def _look_at(self, leaf: LeafRow, contents: Contents) -> None:
         self.looked_at += 1
         at = {"record": leaf.seq, "kind": leaf.kind, "reference": leaf.reference}
         if leaf_hash(leaf.record) != leaf.hash:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import String, and_, cast, select, text
+from sqlalchemy import String, and_, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.audit.leaves import CALL, DELETION, EVENT
@@ -17,6 +18,7 @@ from valetkey.store.database import Database
 from valetkey.store.schema import call_record, trail_event, trail_head, trail_leaf
 
 Reading = AsyncConnection
+Contents = dict[tuple[str, str], dict[str, str | int]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -51,36 +53,60 @@ async def one_instant(database: Database) -> AsyncIterator[AsyncConnection]:
 
 async def find_head(tx: AsyncConnection) -> Head | None:
     row = (await tx.execute(select(trail_head).where(trail_head.c.id == 1))).first()
-    return Head(row.size, bytes(row.peaks), row.events_before, row.calls_before) if row else None
+    return (
+        Head(_number(row.size), _bytes(row.peaks), _number(row.events_before), str(row.calls_before)) if row else None
+    )
 
 
 async def find_leaves(tx: AsyncConnection, start: int, limit: int) -> list[LeafRow]:
     """From number `start` on, in order."""
     query = select(trail_leaf).where(trail_leaf.c.seq >= start).order_by(trail_leaf.c.seq).limit(limit)
     rows = await tx.execute(query)
-    return [LeafRow(row.seq, row.kind, row.reference, bytes(row.hash), bytes(row.record)) for row in rows]
+    return [_leaf(row) for row in rows]
 
 
 async def find_leaf(tx: AsyncConnection, kind: str, reference: str) -> LeafRow | None:
     query = select(trail_leaf).where(trail_leaf.c.kind == kind, trail_leaf.c.reference == reference)
     row = (await tx.execute(query)).first()
-    return LeafRow(row.seq, row.kind, row.reference, bytes(row.hash), bytes(row.record)) if row else None
+    return _leaf(row) if row else None
 
 
-async def find_deletions(tx: AsyncConnection) -> list[LeafRow]:
-    """In order."""
-    query = select(trail_leaf).where(trail_leaf.c.kind == DELETION, trail_leaf.c.seq >= 0).order_by(trail_leaf.c.seq)
+async def find_end(tx: AsyncConnection) -> int:
+    """The number after the last leaf's; 0 when there is none."""
+    last = (await tx.execute(select(func.max(trail_leaf.c.seq)))).scalar()
+    return 0 if last is None else max(0, int(last) + 1)
+
+
+async def find_deletions(tx: AsyncConnection, *, start: int) -> list[LeafRow]:
+    """From number `start` on, in order."""
+    where = (trail_leaf.c.kind == DELETION, trail_leaf.c.seq >= start)
+    query = select(trail_leaf).where(*where).order_by(trail_leaf.c.seq)
     rows = await tx.execute(query)
-    return [LeafRow(row.seq, row.kind, row.reference, bytes(row.hash), bytes(row.record)) for row in rows]
+    return [_leaf(row) for row in rows]
 
 
-async def find_contents(tx: AsyncConnection, leaves: Sequence[LeafRow]) -> dict[tuple[str, str], dict[str, str | int]]:
-    """What the leaves tell of, as it lies in the tables now and as it would be recorded, by kind and reference."""
-    contents: dict[tuple[str, str], dict[str, str | int]] = {}
+async def find_contents(tx: AsyncConnection, leaves: Sequence[LeafRow]) -> Contents:
+    """What the leaves tell of, as it lies in the tables now and as it would be recorded, by kind and reference.
+
+    What cannot even be read any more, because somebody put something else there, has no fields.
+    """
+    try:
+        return await _find_contents(tx, leaves)
+    except (TypeError, ValueError, OverflowError, AttributeError):
+        if len(leaves) == 1:
+            return {(leaves[0].kind, leaves[0].reference): {}}
+        found: Contents = {}
+        for leaf in leaves:
+            found |= await find_contents(tx, [leaf])
+        return found
+
+
+async def _find_contents(tx: AsyncConnection, leaves: Sequence[LeafRow]) -> Contents:
+    contents: Contents = {}
     calls = [leaf.reference for leaf in leaves if leaf.kind == CALL]
     for row in (await tx.execute(select(call_record).where(call_record.c.id.in_(calls)))).mappings() if calls else ():
         columns = {**row, "outcome": str(row["outcome"])}
-        columns |= {name: None if row[name] is None else bytes(row[name]) for name in ("request", "response")}
+        columns |= {name: None if row[name] is None else _bytes(row[name]) for name in ("request", "response")}
         started_at = (row["started_at"] - _EPOCH) // _MICROSECOND
         contents[CALL, row["id"]] = call_as_recorded(columns, started_at=started_at)
     numbers = [int(leaf.reference) for leaf in leaves if leaf.kind == EVENT and leaf.reference.isdecimal()]
@@ -113,3 +139,16 @@ async def find_smuggled(tx: AsyncConnection, head: Head) -> list[tuple[str, str]
     )
     found = [(CALL, str(one)) for one in (await tx.execute(calls)).scalars()]
     return found + [(EVENT, str(one)) for one in (await tx.execute(events)).scalars()]
+
+
+def _leaf(row: Any) -> LeafRow:
+    return LeafRow(row.seq, str(row.kind), str(row.reference), _bytes(row.hash), _bytes(row.record))
+
+
+def _bytes(value: Any) -> bytes:
+    """What lies in a column for bytes; SQLite lets anything lie there, and whoever tampers may put it."""
+    return bytes(value) if isinstance(value, bytes | memoryview) else str(value).encode(errors="replace")
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else -1
