@@ -224,3 +224,21 @@ async def test_what_it_says_on_the_side_is_logged_without_secrets(start: Start) 
 
     assert "token is [redacted] and [redacted]" in said[0]
     assert "\x1b" not in said[0]
+
+
+async def test_a_line_is_nobodys_but_the_connections_that_opened_it(start: Start) -> None:
+    """Even who knew the line's id could not put a request on it, nor hear what is said there."""
+    upstreams = start()
+    await call(upstreams, "well")
+    lines = upstreams._lines
+    [session] = lines._lines
+    body = b'{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{}}'
+
+    async def ask(connection: str) -> int:
+        headers = [(b"mcp-session-id", session)]
+        to = target("well", connection)
+        answer = await lines.post(to.url, headers, body, credential=None, pool=connection, limits=CALL_LIMITS)
+        await answer.aclose()
+        return answer.status
+
+    assert (await ask("cn_ben"), await ask("cn_ada")) == (404, 200)
