@@ -102,7 +102,7 @@ class Client:
             if self.is_modern and isinstance(message, dict) and "method" in message:
                 headers.append(("Mcp-Method", message["method"]))
                 member = NAMED_BY.get(message["method"], "")
-                if member in message.get("params", {}):
+                if isinstance(message.get("params", {}).get(member), str):
                     headers.append(("Mcp-Name", _encoded(message["params"][member])))
             elif self.session:
                 headers.append(("Mcp-Session-Id", self.session))
