@@ -24,13 +24,14 @@ from valetkey.audit.calls import CallLog
 from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
+from valetkey.audit.report import Report
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.sinks import Means
 from valetkey.audit.sinks.address import open_sinks
 from valetkey.audit.trail import Trail
 from valetkey.audit.unfinished import count_unfinished
 from valetkey.audit.uses import Uses
-from valetkey.audit.verify import Against, Report, verify
+from valetkey.audit.verify import Against, verify
 from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
 from valetkey.connections.room import Room, open_room

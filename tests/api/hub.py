@@ -22,10 +22,11 @@ from valetkey.api.services import Answer, Services, TrailLog
 from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
+from valetkey.audit.report import Report
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
-from valetkey.audit.verify import Against, Report, verify
+from valetkey.audit.verify import Against, verify
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.revoke_all import RevokingAll

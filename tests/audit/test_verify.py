@@ -22,9 +22,10 @@ from valetkey.audit.leaves import canonical
 from valetkey.audit.merkle import Frontier, leaf_hash
 from valetkey.audit.model import CallEnding, Outcome
 from valetkey.audit.note import Note, read_note
+from valetkey.audit.report import Fault, Report
 from valetkey.audit.repository import CallRecords, insert_calls
 from valetkey.audit.trail import Trail
-from valetkey.audit.verify import Against, Fault, Report, verify
+from valetkey.audit.verify import Against, verify
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 

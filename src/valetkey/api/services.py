@@ -10,10 +10,10 @@ from valetkey.api.pages import Pages
 from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
+from valetkey.audit.report import Report
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
-from valetkey.audit.verify import Report
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt
 from valetkey.connections.revoke_all import RevokingAll

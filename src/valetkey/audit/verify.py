@@ -18,7 +18,6 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from valetkey.audit import checkpoint_repository, verify_repository
@@ -27,6 +26,7 @@ from valetkey.audit.deletions import Deletions
 from valetkey.audit.leaves import CALL, DELETION, EVENT, canonical, payload_hash
 from valetkey.audit.merkle import Frontier, leaf_hash
 from valetkey.audit.note import Note, VerifierKey, read_note, read_verifier_key
+from valetkey.audit.report import Fault, Finding, Report
 from valetkey.audit.verify_repository import Head, LeafRow
 from valetkey.audit.watch import first_bad_step
 from valetkey.kernel.errors import BadInput
@@ -38,57 +38,6 @@ if TYPE_CHECKING:
 _PAGE = 100
 _MOST_FINDINGS = 20
 _NO_PAYLOAD = payload_hash(None)
-
-
-class Fault(StrEnum):
-    """What can be wrong; `EXIT_CODES` has a number for each."""
-
-    MODIFIED = "modified"  # a record's content is not what was written
-    MOVED = "moved"  # a record was deleted, put in, or stands elsewhere
-    TRUNCATED = "truncated"  # the log is shorter than it was
-    FORKED = "forked"  # the log is another than the one that was signed
-    SIGNATURE = "signature"  # a checkpoint is not by the key, or not marked by the watch key
-    GAP = "gap"  # a checkpoint is missing
-    UNFINISHED = "unfinished"  # calls were begun whose record never came
-
-
-EXIT_CODES = {fault: 12 + place for place, fault in enumerate(Fault)}
-"""For scripts: 12 modified … 18 unfinished. Ten more than security.md's, since 2 is wrong usage for every command."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong. `record` is the number of the (first) bad record, -1 where no single one is meant."""
-
-    fault: Fault
-    says: str
-    record: int = -1
-    kind: str = ""
-    reference: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was found, the first bad record first; `is_whole` when nothing was."""
-
-    size: int
-    root: bytes
-    records: int
-    deleted: int
-    checkpoints: int
-    signed_size: int
-    interrupted: int
-    keys: tuple[str, ...]
-    keys_given: bool
-    findings: tuple[Finding, ...]
-
-    @property
-    def is_whole(self) -> bool:
-        return not self.findings
-
-    @property
-    def exit_code(self) -> int:
-        return EXIT_CODES[self.findings[0].fault] if self.findings else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,9 +118,9 @@ def _verify_copy(copy: str, since: str, watch_key: str, keys: tuple[str, ...], j
     import asyncio
 
     from valetkey.audit.note import read_note, read_verifier_key
-    from valetkey.audit.report import as_told
+    from valetkey.audit.report import Report, as_told
     from valetkey.audit.unfinished import count_unfinished
-    from valetkey.audit.verify import Against, Report
+    from valetkey.audit.verify import Against
     from valetkey.audit.verify import verify as verify_trail
     from valetkey.audit.watch import read_start
     from valetkey.store.database import Database
