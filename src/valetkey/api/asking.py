@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import MutableMapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request
@@ -20,6 +19,8 @@ from valetkey.api.problems import ScopeMissing, answer_invalid_token, answer_to
 from valetkey.api.services import Services
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.roles import Act, may
+from valetkey.identity.scopes import OWN_CONTENT as OWN_CONTENT
+from valetkey.identity.scopes import Scope as Scope
 from valetkey.kernel.errors import BadInput, Forbidden, NotFound, NotSignedIn
 
 AUDIENCE = "/api/v1"
@@ -41,32 +42,6 @@ OPERATOR: Final = Principal(
     scopes=frozenset(),
     credential_id="",
 )
-
-
-class Scope(StrEnum):
-    """What a token for `/api/v1` may do. No scope opens another person's content."""
-
-    PEOPLE_READ = "people:read"
-    PEOPLE_WRITE = "people:write"
-    ORGANIZATIONS_READ = "organizations:read"
-    TOKENS_READ = "tokens:read"
-    TOKENS_WRITE = "tokens:write"
-    CONNECTORS_READ = "connectors:read"
-    CONNECTORS_WRITE = "connectors:write"
-    CONNECTIONS_READ = "connections:read"
-    CONNECTIONS_WRITE = "connections:write"
-    PERMISSIONS_WRITE = "permissions:write"
-    CALLS_READ = "calls:read"
-    CALLS_RUN = "calls:run"
-    TRAIL_READ = "trail:read"
-    KEYS_READ = "keys:read"
-    KEYS_WRITE = "keys:write"
-
-
-OWN_CONTENT: Final = frozenset(
-    {Scope.CONNECTIONS_WRITE, Scope.PERMISSIONS_WRITE, Scope.CALLS_READ, Scope.CALLS_RUN, Scope.TOKENS_WRITE}
-)
-"""Scopes that a person gives to a token themself: an operator, who may create tokens, cannot take them."""
 
 
 def as_operator(app: ASGIApp) -> ASGIApp:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from valetkey.identity.resources import API, MCP
+from valetkey.identity.scopes import IN_WORDS
 from valetkey.kernel.errors import BadInput, TooMany
 from valetkey.web.accounts import endpoint_path, read_accounts
 from valetkey.web.sign_in_again import ask_again
@@ -14,14 +15,6 @@ from valetkey.web.visit import Visit
 
 _PATH = "/settings/tokens/new"
 _DAY = 86400.0
-_SCOPES = (  # those of `api` that a person would hand to a program of theirs
-    ("connectors:read", "See which services there are"),
-    ("connections:read", "See my connections"),
-    ("connections:write", "Connect with keys, and disconnect"),
-    ("permissions:write", "Switch tools on and off"),
-    ("calls:read", "Read my call log, contents included"),
-    ("calls:run", "Call tools that are switched on"),
-)
 
 
 async def show(visit: Visit) -> Response:
@@ -76,5 +69,5 @@ async def _page(visit: Visit, errors: Mapping[str, str], values: Mapping[str, ob
     audiences.append((API, f"{API} – the programming interface"))
     return visit.page(
         "token_create.html", status=422 if errors else 200,
-        errors=errors, values=values, audiences=audiences, scopes=_SCOPES,
+        errors=errors, values=values, audiences=audiences, scopes=tuple(IN_WORDS.items()),
     )  # fmt: skip
