@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.client import Client, Got
-from tests.gateway.conftest import Hub
+from tests.gateway.conftest import Front, Hub
 from tests.gateway.service import TOOLS, Service
 from valetkey.audit.model import Outcome
 from valetkey.directory.model import Choice
@@ -45,6 +45,12 @@ def tool(verb: str, noun: str, number: int) -> dict[str, Any]:
 def many(count: int) -> list[bytes]:
     made = [tool(VERBS[each % 10], NOUNS[each // 10 % 10], each // 100) for each in range(count)]
     return [json.dumps(each).encode() for each in made]
+
+
+@pytest.fixture
+def front() -> Front:
+    """What is tested here lies behind either front alike."""
+    return "fast"
 
 
 @pytest.fixture

@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 
 from tests.gateway.client import Client
-from tests.gateway.conftest import Hub
+from tests.gateway.conftest import Front, Hub
 from tests.gateway.listening import ListeningService
 from tests.gateway.service import Service
 from valetkey.audit.model import Outcome
 from valetkey.identity.model import Person
 
 MODERN = "2026-07-28"
+
+
+@pytest.fixture
+def front() -> Front:
+    """What is tested here lies behind either front alike."""
+    return "fast"
 
 
 @pytest.fixture
