@@ -324,6 +324,17 @@ async def test_a_long_list_comes_in_pages_of_ours(hub: Hub, ada: Person, library
     assert "nextCursor" not in second.result
 
 
+async def test_a_web_address_that_two_accounts_list_is_listed_once(hub: Hub, ada: Person, library: Library) -> None:
+    """It has no account in front, so it can only be one thing: that of the account that came first."""
+    await hub.connect(ada, library, "adas-other-token", label="second")
+    client = await assistant(hub, ada, library, "modern", "all")
+
+    listed = [each["uri"] for each in (await client.ask("resources/list", {})).result["resources"]]
+
+    slug = connector(hub, library).slug
+    assert listed == [f"vk+{slug}+note:///1", "https://pages.example/2", f"vk+{slug}.second+note:///1"]
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_level_of_log_messages_crosses_in_the_services_words(
     hub: Hub, ada: Person, library: Library, era: Era

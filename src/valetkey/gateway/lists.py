@@ -73,9 +73,14 @@ def _shown(method: str, seen: Sequence[Seen]) -> Iterator[bytes]:
                     yield translate.renamed(item, name=name)
         return
     member = "uri" if method == "resources/list" else "uriTemplate"
+    shown: set[str] = set()
     for each in seen:
         change = addresses.outward(each.account)
-        yield from (uris.in_item(item, member, change) for item in each.items)
+        for item in each.items:
+            uri = _text(item, member)
+            if not addresses.is_public(uri) or uri not in shown:  # the first account that lists a web address has it
+                shown.add(uri)
+                yield uris.in_item(item, member, change)
 
 
 def _text(item: bytes, member: str) -> str:
