@@ -39,7 +39,7 @@ Reserve = Callable[[int, int, int], None]
 
 
 def write_zeros(descriptor: int, at: int, length: int) -> None:
-    """Reserves room. Not by `fallocate`: a page whose blocks are known costs less and stalls less when it is touched."""
+    """Reserves room. Not by `fallocate`: a page whose blocks are known costs and stalls less when it is touched."""
     while length:
         written = os.pwrite(descriptor, _ZEROS[: min(length, len(_ZEROS))], at)
         at, length = at + written, length - written
