@@ -12,7 +12,7 @@ _SHOWN = {"login": "login", "display_name": "name", "role": "role", "state": "st
 
 @click.group()
 def user() -> None:
-    """People: list, add, invite, disable."""
+    """People: list, add, invite, disable, remove."""
 
 
 @user.command("list")
