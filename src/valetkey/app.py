@@ -78,6 +78,7 @@ from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import deployment_of, holds_keys
 from valetkey.vault.recovery import Recovered, Recovery, recover
+from valetkey.vault.release import ForRecordedCalls
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.root_keys.opening import Asked, nobody_to_ask, open_root_key
 from valetkey.vault.root_keys.passphrase import Ask
@@ -217,6 +218,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
 
     # may they, and as whom
     permissions = Permissions(database, notifications, clock=clock)
+    ground.vault.release_by(ForRecordedCalls(call_log, permissions))
     local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
     upstreams = Upstreams(ground.outbound.calls, database, clock, local=local)
     introductions = _Introductions()
@@ -352,6 +354,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             pages=Pages(settings.public_url),
             rotation=Rotation(ground.vault.keyring, clock=clock, notifications=notifications),
             recovery=Recovery(ground.vault.keyring, clock=clock),
+            seal_vault=ground.vault.seal_shut,
             open_root_key=_opener(settings, ground.deployment_id),
             clock=clock,
         )

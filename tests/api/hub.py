@@ -76,6 +76,9 @@ class Elsewhere:
                 await tx.execute(connection_table.update().values(state="not_connected", connected_at=None))
         return self._receipt(connection.person_id, connection.label)
 
+    async def seal_vault(self) -> None:
+        self.asked.append(("seal_vault",))
+
     async def bury(self, connection: Connection, actor: str) -> None:
         self.asked.append(("bury", connection.id, actor))
 
@@ -148,6 +151,7 @@ class Hub:
             offboarding=None,  # type: ignore[arg-type]  # as for contents
             rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
             recovery=None,  # type: ignore[arg-type]  # so here
+            seal_vault=self.elsewhere.seal_vault,
             open_root_key=_no_root_key,
             clock=clock,
         )

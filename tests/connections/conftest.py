@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.conftest import FakeClock
 from tests.connections.outside import AuthServer, Service
+from tests.vault.anything import open_handed
 from valetkey.audit.model import Everyone
 from valetkey.audit.trail import Trail
 from valetkey.connections.model import Attempt, Connection
@@ -58,7 +59,7 @@ class Hub:
     def __post_init__(self) -> None:
         self.notifications = Notifications(self.main)
         self.outbound: Outbound = open_outbound(AddressPolicy(allow=[ipaddress.ip_network("127.0.0.1/32")]), self.clock)
-        self.vault = Vault(self.main, self.keyring, self.root, self.clock, self.notifications)
+        self.vault = open_handed(Vault(self.main, self.keyring, self.root, self.clock, self.notifications))
         self.trail = Trail(self.main, self.clock)
         self.leases = Leases(self.main, clock=self.clock)
         self.connectors = Connectors(self.main, self.notifications, clock=self.clock, parse_url=PARSE)

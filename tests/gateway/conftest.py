@@ -48,6 +48,7 @@ from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
 from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.release import ForRecordedCalls
 from valetkey.vault.root_keys.file import open_or_create
 from valetkey.vault.spool import Spool
 from valetkey.vault.tickets import Ticket
@@ -245,6 +246,7 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     tokens = Tokens(database, clock=clock, notifications=notifications, trail=trail)
     snapshots = Snapshots(database, notifications, clock=clock)
     permissions = Permissions(database, notifications, clock=clock)
+    vault.release_by(ForRecordedCalls(call_log, permissions))
     profiles = Profiles(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
     )

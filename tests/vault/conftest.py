@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.conftest import FakeClock
+from tests.vault.anything import open_handed
 from valetkey.kernel.secret import Secret
 from valetkey.store.database import Database
 from valetkey.store.migrations import migrate
@@ -52,8 +53,8 @@ class House:
 
     def vault(self, *, main: Database | None = None, keyring: Database | None = None) -> Vault:
         """A vault with cold caches on these stores, or on others."""
-        return Vault(
-            main or self.main, keyring or self.keyring, self.root, self.clock, Notifications(main or self.main)
+        return open_handed(
+            Vault(main or self.main, keyring or self.keyring, self.root, self.clock, Notifications(main or self.main))
         )
 
     async def token_of(self, vault: Vault, bound_to: Binding) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Row, select
 
+from tests.vault.anything import open_handed
 from tests.vault.conftest import ORIGIN, House, binding, secret
 from valetkey.kernel.errors import VaultFailed
 from valetkey.store.database import Database
@@ -77,7 +78,7 @@ async def test_no_bit_of_any_value_can_be_turned(
     # A second look is for whoever was overtaken; here nobody writes, and it would only take longer.
     monkeypatch.setattr(broker, "_TRIES", 1)
     stores = Memory()
-    vault = Vault(stores, house.keyring, house.root, house.clock, Notifications(house.main))
+    vault = open_handed(Vault(stores, house.keyring, house.root, house.clock, Notifications(house.main)))
     await vault.keyring.newest(places[0].tenant)  # the organization's key is warm, as in a hub
     vault.keyring.database = stores
     turned = accepted = 0

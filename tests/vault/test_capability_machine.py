@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import delete, insert, select
 
 from tests.conftest import FakeClock
+from tests.vault.anything import open_handed
 from tests.vault.conftest import binding, written
 from valetkey.kernel.errors import VaultFailed
 from valetkey.kernel.secret import Secret
@@ -93,7 +94,9 @@ class VaultMachine(RuleBasedStateMachine):
 
     def restart(self) -> None:
         self.notifications = Notifications(self.stores["main"])
-        self.vault = Vault(self.stores["main"], self.stores["keyring"], self.root, self.clock, self.notifications)
+        self.vault = open_handed(
+            Vault(self.stores["main"], self.stores["keyring"], self.root, self.clock, self.notifications)
+        )
         self.run(self.vault.start("dep_1"))
         self.out.clear()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from tests.vault.anything import open_handed
 from tests.vault.conftest import House, binding, secret
 from tests.vault.test_rotation import rewrap, rotation_of, tenant_versions
 from valetkey.kernel.errors import BadInput, RootKeyUnavailable, StartRefused
@@ -34,7 +35,7 @@ def another(tmp_path: Path, name: str = "another") -> FileRootKey:
 
 
 def vault_under(house: House, root: RootKey, *former: RootKey) -> Vault:
-    return Vault(house.main, house.keyring, root, house.clock, house.notifications, former=former)
+    return open_handed(Vault(house.main, house.keyring, root, house.clock, house.notifications, former=former))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from tests.conftest import FakeClock
+from tests.vault.anything import open_handed
 from tests.web.service import MCP_URL, TOOLS, Service
 from valetkey.audit.calls import CallLog
 from valetkey.audit.model import CallIntent, Outcome
@@ -259,7 +260,7 @@ async def build_world(
     service = Service()
     room = open_room(
         database,
-        vault=Vault(database, keyring_database, root, clock, notifications),
+        vault=open_handed(Vault(database, keyring_database, root, clock, notifications)),
         spool=Spool(folder / "spool", keyring, clock=clock),
         web=service,
         upstreams=service,

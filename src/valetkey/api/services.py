@@ -95,6 +95,12 @@ class TrailLog:
     flush: FlushCalls
 
 
+class SealVault(Protocol):
+    """No credential leaves the vault until the hub is started anew."""
+
+    async def __call__(self) -> None: ...
+
+
 class OpenRootKey(Protocol):
     """Opens the root key that a setting names, proving it; `passphrase` is for those that are one."""
 
@@ -124,6 +130,7 @@ class Services:
     day_keys: DayKeys
     rotation: Rotation
     recovery: Recovery
+    seal_vault: SealVault
     open_root_key: OpenRootKey
     trail: Trail
     trail_log: TrailLog

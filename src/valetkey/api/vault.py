@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from valetkey.api.asking import Needs, Rooms, Scope, actor_of, demand_act
+from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, demand_act
 from valetkey.api.keys import OrganizationQuery, demand_fresh
 from valetkey.api.services import Services
 from valetkey.connections.model import Everyones, OfHub, OfOrganization
@@ -19,6 +19,7 @@ from valetkey.kernel.errors import BadInput, NotFound
 
 router = APIRouter(prefix="/vault", tags=["vault"])
 
+Operator = Annotated[Principal, Depends(OnlyOperator())]
 Writer = Annotated[Principal, Depends(Needs(Scope.KEYS_WRITE, operator=True))]
 
 _SECONDS = 5.0  # of ending connections for one request: then the asker hears how far it came, and asks again
@@ -56,6 +57,22 @@ async def _among(who: Principal, rooms: Services, organization: str) -> Everyone
     if organization not in ("", who.organization_id):
         raise NotFound("There is no such organization.")
     return OfOrganization(who.organization_id)
+
+
+class Seal(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SealedShown(BaseModel):
+    sealed: bool
+
+
+@router.post("/seal", operation_id="seal_vault")
+async def seal_vault(_asked: Seal, who: Operator, rooms: Rooms) -> SealedShown:
+    """No credential leaves until the hub is started anew; what ends access (disconnecting, revoking) goes on."""
+    await rooms.trail.write("vault.seal", actor=actor_of(who))
+    await rooms.seal_vault()
+    return SealedShown(sealed=True)
 
 
 @router.post("/revoke-all", operation_id="revoke_everything")

@@ -52,6 +52,8 @@ class CallIntent(msgspec.Struct, frozen=True, array_like=True, tag=1, kw_only=Tr
     day: str
     request_bytes: int = 0
     request: bytes | None = None
+    own_tool: str = ""
+    """The tool as its service calls it: what people switch on. Not kept beyond the journal."""
 
 
 class CallEnding(msgspec.Struct, frozen=True, array_like=True, tag=2, kw_only=True, gc=False):

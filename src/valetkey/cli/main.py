@@ -31,7 +31,7 @@ COMMANDS = {
     "call": Later("valetkey.cli.call:call", "Tool calls: list, show, tail, run."),
     "trail": Later("valetkey.cli.trail:trail", "The trail: list, status, verify, checkpoint, export, prove, …"),
     "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap, recover."),
-    "vault": Later("valetkey.cli.vault:vault", "The vault as a whole: revoke-all."),
+    "vault": Later("valetkey.cli.vault:vault", "The vault as a whole: seal, revoke-all."),
 }
 
 

@@ -12,7 +12,23 @@ for_organization = click.option("--org", "organization", default="", metavar="ID
 
 @click.group()
 def vault() -> None:
-    """The vault as a whole: revoke-all."""
+    """The vault as a whole: seal, revoke-all."""
+
+
+@vault.command("seal")
+@as_json
+@hub_options
+def seal(hub: Hub, as_json: bool) -> None:
+    """Let no credential leave until the hub is started anew.
+
+    For when something looks wrong: calls fail from this instant on, nothing is lost. What ends access goes on:
+    disconnecting, and revoke-all.
+    """
+    done = hub.post("/vault/seal")
+    if as_json:
+        print_json(done)
+        return
+    note("Sealed. Start the hub anew to unseal it; that needs the root key, as every start does.")
 
 
 @vault.command("revoke-all")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
@@ -36,6 +37,7 @@ from valetkey.protocol.messages import ToolCall, call_params
 from valetkey.upstream.client import Upstreams
 from valetkey.upstream.model import NOBODY, Asker, Carried, Forbidden403, Relay, TicketFor, Unauthorized
 from valetkey.upstream.streamable_http import Headers
+from valetkey.vault.release import NotReleased
 
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """A list as young as this is believed when it does not have a tool."""
@@ -100,8 +102,10 @@ class Calls:
         brought = asked.answered.members() if asked.answered is not NOT_ANSWERED else {}
         request = call_params(name, asked.arguments, b"", brought)
         record = self._records.open_now(
-            who, door, account, method="tools/call", tool=asked.name, request=request
-        ) or await self._records.open(who, door, account, method="tools/call", tool=asked.name, request=request)
+            who, door, account, method="tools/call", tool=asked.name, request=request, own_tool=name
+        ) or await self._records.open(
+            who, door, account, method="tools/call", tool=asked.name, request=request, own_tool=name
+        )
         with record:
             try:
                 if meant is None:
@@ -174,7 +178,8 @@ class Calls:
         call = asked if asked.name == meant.name else msgspec.structs.replace(asked, name=meant.name)
         account, tickets = meant.account, self._tickets.of(meant.account, who.person_id, record)
         if meant.tool is None:  # its tools cannot be seen, and nothing was switched on either
-            await tickets()  # if it is not connected at all, that is what has to be said
+            with suppress(NotReleased):
+                await tickets()  # if it is not connected at all, that is what has to be said
             raise Refused("This connection's tools could not be listed.", rule=UNKNOWN_TOOL, path=account.page)
         params = self._params(client, meant.tool, asked, sent) if headers.ANNOTATION in meant.tool.raw else ()
         if not client.asks and asked.answered is NOT_ANSWERED:  # nobody can be asked anything, nor was

@@ -109,19 +109,36 @@ class Records:
         self._clock = clock
 
     def open_now(
-        self, who: Principal, door: Door, account: Account | None, *, method: str, tool: str, request: bytes
+        self,
+        who: Principal,
+        door: Door,
+        account: Account | None,
+        *,
+        method: str,
+        tool: str,
+        request: bytes,
+        own_tool: str = "",
     ) -> Record | None:
         """As `open`, when the person's key of the day is at hand and the log has room; `None` means *use `open`*."""
         if self._log.is_full:
             return None
         now = self._clock.now()
         key = self._keys.key_now(who.person_id, now.date().isoformat())
-        return self._begin(who, door, account, method, tool, request, now, key) if key is not None else None
+        return self._begin(who, door, account, method, tool, own_tool, request, now, key) if key is not None else None
 
     async def open(
-        self, who: Principal, door: Door, account: Account | None, *, method: str, tool: str, request: bytes
+        self,
+        who: Principal,
+        door: Door,
+        account: Account | None,
+        *,
+        method: str,
+        tool: str,
+        request: bytes,
+        own_tool: str = "",
     ) -> Record:
-        """Writes down what is about to be done, before anything is. `request` is sealed here.
+        """Writes down what is about to be done, before anything is. `request` is sealed here; `own_tool` is the tool
+        as its service calls it, which the vault holds against what is switched on.
 
         Raises `NotRecorded` when it cannot be written, or not be sealed: nothing is kept in clear instead.
         """
@@ -131,7 +148,7 @@ class Records:
             key = await self._keys.key(who.person_id, who.organization_id, now.date().isoformat())
         except (VaultFailed, RootKeyUnavailable) as error:
             raise NotRecorded("The call's record could not be sealed.") from error
-        return self._begin(who, door, account, method, tool, request, now, key)
+        return self._begin(who, door, account, method, tool, own_tool, request, now, key)
 
     def _begin(
         self,
@@ -140,6 +157,7 @@ class Records:
         account: Account | None,
         method: str,
         tool: str,
+        own_tool: str,
         request: bytes,
         now: datetime,
         key: DayKey,
@@ -159,5 +177,6 @@ class Records:
             day=key.day,
             request_bytes=len(request),
             request=key.seal(request, about=f"{call_id}:request") if request else None,
+            own_tool=own_tool,
         )
         return Record(self._log.begin(intent), key)

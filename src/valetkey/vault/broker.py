@@ -18,6 +18,7 @@ from valetkey.vault import repository
 from valetkey.vault.envelope import check_name, take_apart, wipe
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.model import USES, Binding, HeaderTemplate, Mark, Superseded, Tampered, Use
+from valetkey.vault.release import NothingLeaves, NothingWhileSealed, Release, sealed
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.sealing import NewValue, Sealing, check_value, mark_of, own_purpose, pair
 from valetkey.vault.tickets import LONGEST, Opened, Shelf, Ticket
@@ -26,9 +27,12 @@ SHREDDED = "vault.shredded"
 """Topic: tickets of this subject are cancelled, on every replica."""
 REPLACED = "vault.replaced"
 """Topic: this subject was sealed anew; tickets that are out stay good."""
+SEALED = "vault.sealed"
+"""Topic: somebody sealed the whole vault."""
 ROTATED = "vault.rotated"
 """Topic: keys of this tenant were made or destroyed."""
 
+_NOW = "now"
 _KEPT_SUBJECTS = 10_000
 _KEPT_SECONDS = 30.0  # a value made ready is read again after this, should a notification have been lost
 _TRIES = 3
@@ -57,11 +61,35 @@ class Vault:
         self._notifications = notifications
         self._sealing = Sealing(main, self.keyring, clock=clock)
         self._shelf = Shelf(most=_KEPT_SUBJECTS)
+        self._release: Release = NothingLeaves()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         notifications.subscribe("connections", self._something_changed)
         notifications.subscribe(REPLACED, self._something_changed)
         notifications.subscribe(SHREDDED, self._something_ended)
         notifications.subscribe(ROTATED, self._something_rotated)
+        notifications.subscribe(SEALED, self._shut)
+
+    def release_by(self, rule: Release) -> None:
+        """By which rule tickets are given from now on; before this there are none."""
+        if not self.is_sealed:
+            self._release = rule
+
+    @property
+    def is_sealed(self) -> bool:
+        return isinstance(self._release, NothingWhileSealed)
+
+    async def seal_shut(self) -> None:
+        """No ticket is given, and none that is out writes anything, nor is a token renewed or a sign-in finished,
+        until the hub is started anew. Here at once, on other replicas within a second.
+
+        What ends access goes on: revoking at the services, and destroying keys.
+        """
+        await self._notifications.publish(SEALED, _NOW)
+
+    def _shut(self, key: str) -> None:
+        if key == _NOW:  # not when a connection to the database came back: then every topic is told EVERYTHING
+            self._release = NothingWhileSealed()
+            self._shelf.close_everything()
 
     async def start(self, deployment_id: str) -> None:
         """Proves the root key and finishes what a crash cut off. Raises `StartRefused`."""
@@ -134,6 +162,8 @@ class Vault:
                 return None
             if (opened.binding is not binding and opened.binding != binding) or binding.origin != origin:
                 return None
+            if not self._release.holds_now(call_id, binding):
+                return None
             ready.append((template, opened))
         if not ready or not 0 < ttl <= LONGEST:
             return None
@@ -149,8 +179,9 @@ class Vault:
     ) -> Ticket:
         """A ticket for one request to `origin` within `ttl` (at most 60) seconds: a header line for each of `parts`.
 
-        Raises `NothingSealed`, `RolledBack`, `WrongKey` or `Tampered`; the last also when `origin` or anything else in
-        a binding is not what the value was sealed with.
+        `call_id` names the call's record, which the rule of release is held against: raises `NotReleased`. Raises
+        `NothingSealed`, `RolledBack`, `WrongKey` or `Tampered`; the last also when `origin` or anything else in a
+        binding is not what the value was sealed with.
         """
         if made := self.ticket_now(parts, origin=origin, call_id=call_id, ttl=ttl):
             return made
@@ -160,6 +191,7 @@ class Vault:
         for template, binding in parts:
             if binding.origin != origin:
                 raise Tampered("The value was sealed for another origin.")
+            await self._release.demand(call_id, binding)
             ready.append((template, await self._open(binding)))
         until = self._clock.monotonic() + ttl
         return Ticket(tuple(ready), origin=origin, call_id=call_id, until=until, clock=self._clock)
@@ -170,6 +202,8 @@ class Vault:
         Only what `USES` lists for `use` comes out: tokens for calls, and headers, leave by ticket alone. Raises
         `BadInput` for any other purpose, and what `ticket` raises.
         """
+        if self.is_sealed and use in (Use.EXCHANGE_CODE, Use.REFRESH):
+            raise sealed()
         if bound_to.purpose not in USES[use]:
             raise BadInput(f"A {bound_to.purpose.partition(':')[0]} is not revealed to {use}.", field="purpose")
         opened = await self._open(bound_to)

@@ -1,0 +1,124 @@
+"""By which rule a credential leaves as a ticket (security.md 2.5): checked by the vault, not taken on the asker's word.
+
+What the asker says is held against what was written down before: the record of the call, durable in the journal, names
+the person, the organization, the connection and the tool. So there is no ticket without a record, none for another
+person's connection, and none for a tool that nobody switched on, whatever a door forgot to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from valetkey.kernel.errors import Refused
+from valetkey.vault.model import Binding
+
+_CALLS = "tools/call"
+
+
+class NotReleased(Refused):
+    """The rule says no; nothing left, and nothing is wrong with what is sealed."""
+
+    code = "not_released"
+
+
+class Intent(Protocol):
+    """What the log says about a call that was begun."""
+
+    @property
+    def person_id(self) -> str: ...
+    @property
+    def organization_id(self) -> str: ...
+    @property
+    def connection_id(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def own_tool(self) -> str: ...
+
+
+class FindsIntents(Protocol):
+    """The log of calls."""
+
+    def intent_of(self, call_id: str) -> Intent | None:
+        """The intent of a call that was begun and that somebody still works on; it is durable."""
+        ...
+
+
+class Approvals(Protocol):
+    """What people allowed, by connection and tool."""
+
+    def switched_on_now(self, connection_id: str) -> Mapping[str, Any] | None: ...
+
+    async def switched_on(self, connection_id: str) -> Mapping[str, Any]: ...
+
+
+class Release(Protocol):
+    """The rule, once without waiting and once with."""
+
+    def holds_now(self, call_id: str, binding: Binding) -> bool:
+        """Whether the value may leave for this call; false may mean no more than "ask `demand`"."""
+        ...
+
+    async def demand(self, call_id: str, binding: Binding) -> None:
+        """Raises `NotReleased`, in words that tell nothing of other people's things."""
+        ...
+
+
+class NothingLeaves:
+    """The rule of a vault that was given none."""
+
+    def holds_now(self, call_id: str, binding: Binding) -> bool:
+        return False
+
+    async def demand(self, call_id: str, binding: Binding) -> None:
+        raise NotReleased("This vault has no rule by which anything may leave.", rule="no_rule")
+
+
+class NothingWhileSealed:
+    """The rule since somebody sealed the vault. Only a start lifts it."""
+
+    def holds_now(self, call_id: str, binding: Binding) -> bool:
+        return False
+
+    async def demand(self, call_id: str, binding: Binding) -> None:
+        raise sealed()
+
+
+def sealed() -> NotReleased:
+    """What a sealed vault says."""
+    return NotReleased("The vault is sealed: no credential leaves until the hub is started anew.", rule="sealed")
+
+
+class ForRecordedCalls:
+    """The rule of a hub: what a recorded call of the connection's own person needs, and no other."""
+
+    def __init__(self, intents: FindsIntents, approvals: Approvals) -> None:
+        self._intents = intents
+        self._approvals = approvals
+
+    def holds_now(self, call_id: str, binding: Binding) -> bool:
+        intent = self._intents.intent_of(call_id)
+        if intent is None or not _is_theirs(intent, binding):
+            return False
+        if intent.method != _CALLS:
+            return True
+        approved = self._approvals.switched_on_now(intent.connection_id)
+        return approved is not None and intent.own_tool in approved
+
+    async def demand(self, call_id: str, binding: Binding) -> None:
+        intent = self._intents.intent_of(call_id)
+        if intent is None:
+            raise NotReleased("No credential leaves without a record of the call.", rule="no_record")
+        if not _is_theirs(intent, binding):
+            raise NotReleased("The record is of another call than the credential is asked for.", rule="other_record")
+        if intent.method == _CALLS and intent.own_tool not in await self._approvals.switched_on(intent.connection_id):
+            raise NotReleased("This tool is not switched on.", rule="not_switched_on")
+
+
+def _is_theirs(intent: Intent, binding: Binding) -> bool:
+    return (
+        intent.connection_id == binding.subject
+        and intent.person_id == binding.person
+        and intent.organization_id == binding.tenant
+    )
