@@ -55,11 +55,12 @@ def test(arguments: list[str]) -> int:
 
 
 def install_real_parts() -> None:
-    """What `--real` needs beyond the locks: Node's packages in `.cache/node`, and a Chromium."""
-    from tests.real.node import installed
+    """What `--real` needs beyond `.venv`: packages in `.cache/node` and `.cache/apart`, a Chromium and SoftHSM."""
+    from tests.real import apart, node
 
-    print("Node's packages for tests/real …", file=sys.stderr, flush=True)
-    installed()
+    print("Packages for tests/real …", file=sys.stderr, flush=True)
+    node.installed()
+    apart.installed()
     if shutil.which("chromium") and shutil.which("softhsm2-util"):
         return
     if os.getuid() != 0 or not os.environ.get("CI"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from tests.real import apart
 from tests.real.node import Node, installed
 from valetkey.demo.run import started
 from valetkey.demo.story.browser import Browser, Page
@@ -16,10 +18,11 @@ from valetkey.demo.story.play import PASSWORD, story
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A running hub whose owner has connected the sample service."""
+    """A running hub whose owner has connected the sample service; `token` is one of the owner's for `/mcp`."""
 
     url: str
     connectors: tuple[str, ...]
+    token: str
 
     def agree(self, authorization_url: str, *, stop_at: str = "no such URL") -> Page:
         """What the owner does with the address an assistant opens: sign in, read, allow. Where that leads.
@@ -42,10 +45,16 @@ def node() -> Node:
     return installed()
 
 
+@pytest.fixture(scope="session")
+def programs() -> Path:
+    """The folder of Python programs that live in an environment of their own."""
+    return apart.installed()
+
+
 @pytest.fixture(scope="package")
 def hub() -> Iterator[Connected]:
     with started(sys.executable) as (running, sample, _process), story(running, sample, lambda *_said: None) as told:
-        for step in (told.sign_in, told.add_connector, told.review, told.connect, told.switch_on):
+        for step in (told.sign_in, told.add_connector, told.review, told.connect, told.switch_on, told.create_token):
             step()
         listed = running.command("connector", "list", "--user", "owner")
-        yield Connected(running.url, tuple(one["slug"] for one in listed["items"]))
+        yield Connected(running.url, tuple(one["slug"] for one in listed["items"]), told.token)

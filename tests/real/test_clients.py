@@ -81,7 +81,7 @@ def text_of(result: Any) -> str:
     return " ".join(part.text for part in result.content if part.type == "text")
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("mode", ["auto", "legacy", "2026-07-28"])
 async def test_the_python_sdk_signs_in_and_calls_a_tool(hub: Connected, mode: Any) -> None:
     memory = Memory()
     url = f"{hub.url}/mcp"
@@ -178,7 +178,7 @@ def inspect(hub: Connected, node: Node, home: Path, *arguments: str) -> tuple[An
     return json.loads(out)["result"], watched
 
 
-@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize("era", ["legacy", "auto", "modern"])
 def test_the_inspector_signs_in_and_calls_a_tool(hub: Connected, node: Node, tmp_path: Path, era: str) -> None:
     listed, first = inspect(hub, node, tmp_path, "--protocol-era", era, "--method", "tools/list")
     [name] = [tool["name"] for tool in listed["tools"] if tool["name"].endswith("list_notes")]
