@@ -22,7 +22,7 @@ from valetkey.connections.trace import Steps, Trace, scrubbed
 from valetkey.directory.model import Connector
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import BadInput, Conflict, NotFound, OutboundFailed, VaultFailed
+from valetkey.kernel.errors import BadInput, Conflict, NotFound, OutboundFailed, RootKeyUnavailable, VaultFailed
 from valetkey.kernel.failpoints import reached
 from valetkey.kernel.secret import Secret
 from valetkey.net.model import BadAnswer, Moved, TooLarge
@@ -39,6 +39,7 @@ from valetkey.oauth.model import (
 from valetkey.oauth.scopes import beyond
 from valetkey.vault.broker import Vault
 from valetkey.vault.model import Binding, Use
+from valetkey.vault.release import NotReleased
 
 AGAIN = "Begin connecting again."
 _SECONDS = 10.0  # CON-19
@@ -158,7 +159,10 @@ class Callback:
 
     async def _exchange(self, back: _Return, code: Secret) -> TokenSet:
         host = back.server.token_endpoint.host
-        client = await self._same_client(back)
+        try:
+            client = await self._same_client(back)
+        except RootKeyUnavailable as no:
+            raise await not_now(back.steps, "exchange", no) from no
         reply: TokenSet | TokenFailure | None = None
         kind = "authorization_failed"
         try:
@@ -181,6 +185,8 @@ class Callback:
             kind = "unreachable" if reply.kind is TokenFailureKind.PASSING else kind
         except VaultFailed as failed:
             problem = failed.message
+        except (RootKeyUnavailable, NotReleased) as no:
+            raise await not_now(back.steps, "exchange", no) from no
         except TimeoutError:
             problem, kind = f"{host} took longer than {_SECONDS:g} s.", "unreachable"
         except OutboundFailed as failed:
@@ -222,8 +228,13 @@ class Callback:
         await self._vault.shred(seen.id)  # a new consent begins with nothing of an old one
         reached(Point.CONNECT_EMPTIED)
         has_refresh_token = tokens.refresh_token is not None
-        generation = await oauth.seal(self._vault, back.connection, back.connector, back.server, tokens)  # 6.
-        oauth.wipe(tokens)
+        try:
+            generation = await oauth.seal(self._vault, back.connection, back.connector, back.server, tokens)  # 6.
+        except RootKeyUnavailable as no:  # what cannot be kept goes back
+            await self._tokens.revoke(back.connector, back.server, tokens_of(tokens), back.steps)
+            raise await not_now(back.steps, "connected", no) from no
+        finally:
+            oauth.wipe(tokens)
         reached(Point.CONNECT_SEALED)
         connected = await self._connections.mark_connected(  # 7.
             seen,
@@ -283,6 +294,17 @@ async def changed_meanwhile(steps: Steps) -> StepFailed:
         stage="connected",
         party="",
         hint=AGAIN,
+    )
+
+
+async def not_now(steps: Steps, stage: str, no: RootKeyUnavailable | NotReleased) -> StepFailed:
+    """The error for a vault that opens and seals nothing now: it passes, and nobody outside is to blame."""
+    return await steps.failed(
+        f"This hub's vault is not available just now. {no.message}",
+        kind="unreachable",
+        stage=stage,
+        party="",
+        hint=f"{AGAIN} If it stays so, ask who runs this hub to look at its root key.",
     )
 
 

@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from valetkey.connections import repository
 from valetkey.connections.accounts import Connections, ConnectorBook
-from valetkey.connections.callback import AGAIN, Callback, load, verifier_binding
+from valetkey.connections.callback import AGAIN, Callback, load, not_now, verifier_binding
 from valetkey.connections.client_identity import ClientIdentities
 from valetkey.connections.discover import Discovery
 from valetkey.connections.facts import Plan, make_plan, read_plan
@@ -30,7 +30,7 @@ from valetkey.connections.unsigned import Unsigned
 from valetkey.directory.model import Connector
 from valetkey.identity.model import BrowserSession, Person
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import BadInput, Conflict, NotFound
+from valetkey.kernel.errors import BadInput, Conflict, NotFound, RootKeyUnavailable
 from valetkey.kernel.failpoints import reached
 from valetkey.kernel.ids import new_id, new_token
 from valetkey.kernel.secret import Secret
@@ -156,7 +156,10 @@ class Connecting:
             raise BadInput(f"{len(unknown)} of the permissions were not among those shown.", field="scopes")
         connection, connector = await load(stored, self._connections, self._connectors)
         steps = self._trace.of(person_id=connection.person_id, connection_id=connection.id)
-        client = await self._identities.identify(connector, plan.server, steps)  # 2.
+        try:
+            client = await self._identities.identify(connector, plan.server, steps)  # 2.
+        except RootKeyUnavailable as no:
+            raise await not_now(steps, "registration", no) from no
         if client.secret is not None:
             client.secret.wipe()
         scope = " ".join(one for one in plan.shown.scopes if one in set(scopes))
@@ -176,8 +179,12 @@ class Connecting:
             raise await steps.failed(
                 error.message, kind="authorization_failed", stage="authorization", party=host
             ) from error
-        await self._vault.seal(verifier, bound_to=verifier_binding(stored.id, connection, plan.server))  # 3.
-        verifier.wipe()
+        try:
+            await self._vault.seal(verifier, bound_to=verifier_binding(stored.id, connection, plan.server))  # 3.
+        except RootKeyUnavailable as no:
+            raise await not_now(steps, "authorization", no) from no
+        finally:
+            verifier.wipe()
         document = replace(plan, asked_scope=scope, client_id=client.id).document()
         async with self._database.write() as tx:
             armed = await repository.arm_attempt(tx, stored.id, state_hash=state.digest(), facts=document)

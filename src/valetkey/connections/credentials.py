@@ -19,7 +19,7 @@ from valetkey.connections.step_up import MoreNeeded, StepUp
 from valetkey.directory.connectors import TOPIC as CONNECTORS_TOPIC
 from valetkey.directory.model import Connector
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import NotConnected, VaultFailed
+from valetkey.kernel.errors import NotConnected, RootKeyUnavailable, VaultFailed
 from valetkey.store.database import Database
 from valetkey.store.notify import EVERYTHING, Notifications
 from valetkey.vault.broker import Vault
@@ -81,6 +81,7 @@ class Credentials:
 
         `None` when the service wants no credential. Raises `NotConnected`, whose `reason` is `not_connected`,
         `reconnect`, `disconnecting`, `blocked` or `changed`; for another person's connection too.
+        `TemporarilyUnavailable` when the root key's provider says no; `NotReleased` when the vault's rule does.
         """
         try:
             while True:
@@ -93,6 +94,11 @@ class Credentials:
                 made = await self._vault.ticket(ready.parts, origin=ready.origin, call_id=call_id)
                 if drops == self._drops:  # else it may have been made after somebody disconnected: look again
                     return made
+        except RootKeyUnavailable as no:
+            raise TemporarilyUnavailable(
+                f"What is kept for this connection cannot be opened just now. {no.message}",
+                hint="It is kept; try again in a minute, or ask who runs this hub to look at its root key.",
+            ) from no
         except VaultFailed as failed:
             # What people see follows from the vault (CON-01): what cannot be opened is not connected.
             self._changed(person_id)

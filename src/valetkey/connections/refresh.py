@@ -12,7 +12,8 @@ What is found in the spool is written down first, at the start of a process and 
 server's answer and its first byte here: only the server can mend that, and the person reconnects.
 
 Of the ways to fail only `invalid_grant` ends a connection; then the tokens are destroyed. After any other the tokens
-stay, and the next try waits a little longer each time (CON-21 to CON-23, security.md 2.6).
+stay, and the next try waits a little longer each time (CON-21 to CON-23, security.md 2.6); so they do when the root
+key's provider, or a sealed vault, says no.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from valetkey.connections.token_endpoint import TokenEndpoint, tokens_of, words_
 from valetkey.connections.trace import Steps, Trace
 from valetkey.directory.model import Connector
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import VaultFailed
+from valetkey.kernel.errors import RootKeyUnavailable, VaultFailed
 from valetkey.kernel.failpoints import reached
 from valetkey.oauth.model import AuthorizationServer, TokenFailure, TokenFailureKind
 from valetkey.oauth.scopes import beyond
@@ -47,6 +48,7 @@ from valetkey.store.notify import Notifications
 from valetkey.vault.broker import Vault
 from valetkey.vault.envelope import wipe
 from valetkey.vault.model import NothingSealed, Overtaken
+from valetkey.vault.release import NotReleased
 from valetkey.vault.spool import Slot, Spool
 
 LEASE_SECONDS = 45.0
@@ -169,6 +171,8 @@ class Refreshing:
                 return Outcome.UNAVAILABLE
         try:
             return await self._with_lease(lease, seen)
+        except (RootKeyUnavailable, NotReleased) as no:
+            return await self._not_now(seen, no.message)
         finally:
             await self._leases.give_back(lease)
 
@@ -200,11 +204,12 @@ class Refreshing:
             await self._tell(connection, "refresh", origin=server.token_endpoint.origin)
             async with self._at_once.setdefault(server.issuer, asyncio.Semaphore(_AT_ONCE_PER_SERVER)):
                 reply, server = await self._tokens.refresh(connection, connector, server, steps)
-        except NothingSealed:
+        except (RootKeyUnavailable, NotReleased, VaultFailed) as failed:
             await self._spool.remove(slot.named)
-            return await self._end(connection, "There is no refresh token any more.", purge=False)
-        except VaultFailed as failed:
-            await self._spool.remove(slot.named)
+            if not isinstance(failed, VaultFailed):
+                raise  # not now, says the vault: nothing is wrong with the token, which has not left it
+            if isinstance(failed, NothingSealed):
+                return await self._end(connection, "There is no refresh token any more.", purge=False)
             return await self._end(connection, f"The refresh token cannot be opened. {failed.message}", purge=False)
         if isinstance(reply, TokenFailure):
             await self._spool.remove(slot.named)
@@ -235,12 +240,7 @@ class Refreshing:
         reached(Point.REFRESH_SPOOLED)
 
     async def _keep(
-        self,
-        connection: Connection,
-        connector: Connector,
-        server: AuthorizationServer,
-        answer: Spooled,
-        steps: Steps,
+        self, connection: Connection, connector: Connector, server: AuthorizationServer, answer: Spooled, steps: Steps
     ) -> Outcome:
         tokens = answer.tokens
         try:
@@ -275,12 +275,7 @@ class Refreshing:
         return Outcome.ENDED if wider else Outcome.FRESH
 
     async def _came_too_late(
-        self,
-        connection: Connection,
-        connector: Connector,
-        server: AuthorizationServer,
-        answer: Spooled,
-        steps: Steps,
+        self, connection: Connection, connector: Connector, server: AuthorizationServer, answer: Spooled, steps: Steps
     ) -> Outcome:
         """The tombstone wins (S-20): what came for a connection that was ended goes back to the server."""
         await self._spool.remove(answer.place)
@@ -301,11 +296,16 @@ class Refreshing:
         host = server.token_endpoint.host
         if failure.kind is TokenFailureKind.GRANT_ENDED:
             return await self._end(connection, f"{host} has ended what you granted.", purge=True)
-        self.pace.fail(connection.id)
-        reason = f"Temporarily unavailable: {host} {words_of(failure)}"[:200]
+        return await self._not_now(Seen.of(connection), f"{host} {words_of(failure)}")
+
+    async def _not_now(self, seen: Seen, why: str) -> Outcome:
+        """Everything is kept, what came and lies in the spool too; the next try is a little later."""
+        self.pace.fail(seen.id)
         async with self._database.write() as tx:
-            await repository.update_connection(tx, Seen.of(connection), state_reason=reason)
-        await self._notifications.publish(TOPIC, connection.person_id)
+            await repository.update_connection(tx, seen, state_reason=f"Temporarily unavailable: {why}"[:200])
+            connection = await repository.find_connection(tx, seen.id)
+        if connection is not None:
+            await self._notifications.publish(TOPIC, connection.person_id)
         return Outcome.UNAVAILABLE
 
     async def _end(self, connection: Connection, reason: str, *, purge: bool) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -23,6 +24,7 @@ from valetkey.connections.token_endpoint import TokenEndpoint
 from valetkey.connections.trace import Trace
 from valetkey.connections.unsigned import Unsigned
 from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import RootKeyUnavailable
 from valetkey.net.client import WebClient
 from valetkey.oauth.model import ParseUrl
 from valetkey.store.database import Database
@@ -50,7 +52,8 @@ class Room:
 
     async def start(self) -> None:
         """Writes down what a crash left in the spool, and finishes disconnects that it cut off."""
-        await self.refreshing.recover()
+        with suppress(RootKeyUnavailable):  # then each waits in the spool for its connection's next refresh
+            await self.refreshing.recover()
         await self.disconnecting.resume()
 
     async def stop(self) -> None:

@@ -16,7 +16,7 @@ from valetkey.connections.model import Connection, StepFailed
 from valetkey.connections.servers import Servers
 from valetkey.connections.trace import Steps, request_line, scrubbed
 from valetkey.directory.model import Connector
-from valetkey.kernel.errors import OutboundFailed, VaultFailed
+from valetkey.kernel.errors import OutboundFailed, RootKeyUnavailable, VaultFailed
 from valetkey.kernel.secret import Secret
 from valetkey.net.client import WebClient
 from valetkey.net.limits import REFRESH, TOKEN, Limits
@@ -93,7 +93,8 @@ class TokenEndpoint:
         """New tokens for the refresh token, and the server that gave them: what is known of it may have been renewed.
 
         No answer is a passing failure. Raises `VaultFailed` when the refresh token cannot be opened, which it cannot
-        for another origin than it was given by: then the person must look first.
+        for another origin than it was given by: then the person must look first. `RootKeyUnavailable` and `NotReleased`
+        say that nothing can be opened now; then nothing has left.
         """
         reply = await self._refresh_at(connection, connector, server, steps)
         if isinstance(reply, TokenFailure) and reply.status in _NOT_THERE:
@@ -118,7 +119,7 @@ class TokenEndpoint:
             for hint, binding in bindings:
                 with suppress(NothingSealed):
                     tokens.append((await self._vault.reveal_for_exchange(bound_to=binding, use=Use.REVOKE), hint))
-        except VaultFailed as failed:
+        except (VaultFailed, RootKeyUnavailable) as failed:
             return Revoked("failed", f"The tokens could not be opened. {failed.message}")
         if not tokens:
             return Revoked("not_needed", "No token was held.")
@@ -149,7 +150,7 @@ class TokenEndpoint:
                 results.append(await self._revoke_one(request, hint, steps))
             if client.secret is not None:
                 client.secret.wipe()
-        except VaultFailed as failed:
+        except (VaultFailed, RootKeyUnavailable) as failed:
             return Revoked("failed", f"{failed.message} End the access at {host} yourself.")
         finally:
             for token, _ in tokens:
