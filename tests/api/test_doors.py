@@ -94,6 +94,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/keys/rotate/tenant"): Row(Scope.KEYS_WRITE, 404, 200, 403, 200, {}, whose=False),
     ("POST", "/keys/rewrap"): Row(Scope.KEYS_WRITE, 200, 200, 403, 200, {}, whose=False),
     ("POST", "/vault/revoke-all"): Row(Scope.KEYS_WRITE, 200, 200, 403, 200, {}, whose=False),
+    ("POST", "/vault/seal"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {}, whose=False),
 }
 EVERY_ROUTE = pytest.mark.parametrize(("method", "path"), TABLE, ids=str)
 
