@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from ctypes.util import find_library
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-_BROWSER = ["--no-install-recommends", "chromium", "fonts-dejavu-core"]
+_BROWSER = ["--no-install-recommends", "chromium", "fonts-dejavu-core", "libatomic1"]  # the last for its driver's Node
 CHECKS = {
     "format": ["ruff", "format", "--check", "-q", "."],
     "lint": ["ruff", "check", "-q", "."],
@@ -61,10 +62,10 @@ def install_real_parts() -> None:
     print("Packages for tests/real …", file=sys.stderr, flush=True)
     node.installed()
     apart.installed()
-    if shutil.which("chromium") and shutil.which("softhsm2-util"):
+    if shutil.which("chromium") and shutil.which("softhsm2-util") and find_library("atomic"):
         return
     if os.getuid() != 0 or not os.environ.get("CI"):
-        sys.exit("The real tests need Chromium and SoftHSM. On Debian: apt-get install chromium softhsm2")
+        sys.exit("The real tests need Chromium and SoftHSM. On Debian: apt-get install chromium softhsm2 libatomic1")
     for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", *_BROWSER, "softhsm2"]):
         subprocess.run(command, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, check=True)
 
