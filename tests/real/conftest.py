@@ -51,7 +51,7 @@ def programs() -> Path:
     return apart.installed()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # each its own: a hub lets one address register ten clients an hour
 def hub() -> Iterator[Connected]:
     with started(sys.executable) as (running, sample, _process), story(running, sample, lambda *_said: None) as told:
         for step in (told.sign_in, told.add_connector, told.review, told.connect, told.switch_on, told.create_token):
