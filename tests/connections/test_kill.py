@@ -263,6 +263,7 @@ HARMLESS = {
     "connect._purge": "repeated at the next begin",
     "callback._give_back": "what was never kept is taken off",
     "disconnect.resume": "what it writes, the steps of `_end` write",
+    "refresh._not_now": "a word on why; nothing of the credential changes, and the next try says it again",
 }
 
 
