@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.databases import empty_postgres, migrated_postgres, migrated_sqlite
 from valetkey.store.database import Database
-from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
 
 
@@ -70,28 +69,24 @@ def postgres() -> Iterator[str]:
             server.cleanup()
 
 
-async def _fresh_postgres(server: str) -> str:
-    from sqlalchemy import text
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.ext.asyncio import create_async_engine
-
-    name = f"t{secrets.token_hex(6)}"
-    url = make_url(server)
-    admin = create_async_engine(url.set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT")
-    async with admin.connect() as connection:
-        await connection.execute(text(f"create database {name}"))
-    await admin.dispose()
-    return url.set(database=name).render_as_string(hide_password=False)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """A migrated main database; a test that takes it runs once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        opened = Database.sqlite(tmp_path / "valetkey.db")
+        opened = await migrated_sqlite(tmp_path / "valetkey.db", "main")
     else:
-        opened = Database.open(await _fresh_postgres(request.getfixturevalue("postgres")))
-    await migrate(opened, "main")
+        opened = Database.open(await migrated_postgres(request.getfixturevalue("postgres")))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A database without any table, of either kind, for tests of the migrations themselves."""
+    if request.param == "sqlite":
+        opened = Database.sqlite(tmp_path / "empty.db")
+    else:
+        opened = Database.open(await empty_postgres(request.getfixturevalue("postgres")))
     yield opened
     await opened.close()
 
@@ -99,8 +94,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 @pytest.fixture
 async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
     """A migrated main database on SQLite, for tests that are not about the database."""
-    opened = Database.sqlite(tmp_path / "valetkey.db")
-    await migrate(opened, "main")
+    opened = await migrated_sqlite(tmp_path / "valetkey.db", "main")
     yield opened
     await opened.close()
 
@@ -108,8 +102,7 @@ async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
 @pytest.fixture
 async def keyring_database(tmp_path: Path) -> AsyncIterator[Database]:
     """A migrated keyring database (SQLite)."""
-    opened = Database.sqlite(tmp_path / "keyring.db")
-    await migrate(opened, "keyring")
+    opened = await migrated_sqlite(tmp_path / "keyring.db", "keyring")
     yield opened
     await opened.close()
 

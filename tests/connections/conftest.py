@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.conftest import FakeClock
 from tests.connections.outside import AuthServer, Service
+from tests.databases import STORES, migrated_file, migrated_postgres
 from tests.vault.anything import open_handed
 from valetkey.audit.model import Everyone
 from valetkey.audit.trail import Trail
@@ -31,7 +28,6 @@ from valetkey.net.outbound import Outbound, open_outbound
 from valetkey.net.url import parse_url
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
-from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
 from valetkey.store.schema import organization, person
 from valetkey.upstream.client import Upstreams
@@ -184,14 +180,12 @@ def engine() -> str:
 async def stores(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     """URLs of a main and a keyring database, migrated."""
     if engine == "postgresql":
-        url = await _copied(request.getfixturevalue("postgres"))
+        url = await migrated_postgres(request.getfixturevalue("postgres"))
         return url, url
     urls = []
-    for which in ("main", "keyring"):
-        opened = Database.sqlite(tmp_path / f"{which}.db")
-        await migrate(opened, which)
+    for which in STORES:
+        await migrated_file(tmp_path / f"{which}.db", which)
         urls.append(f"sqlite:///{tmp_path / which}.db")
-        await opened.close()
     return urls[0], urls[1]
 
 
@@ -209,35 +203,6 @@ async def open_hub(
     yield make
     for hub in hubs:
         await hub.close()
-
-
-_TEMPLATE = "connections_template"
-_prepared: set[str] = set()
-
-
-async def _copied(server: str) -> str:
-    """A migrated database of one's own, copied: migrating anew for each test takes too long."""
-    if server not in _prepared:
-        await _on_server(server, f"create database {_TEMPLATE}")
-        opened = Database.open(_named(server, _TEMPLATE))
-        await migrate(opened, "main")
-        await migrate(opened, "keyring")
-        await opened.close()
-        _prepared.add(server)
-    name = f"t{secrets.token_hex(6)}"
-    await _on_server(server, f"create database {name} template {_TEMPLATE}")
-    return _named(server, name)
-
-
-async def _on_server(server: str, statement: str) -> None:
-    admin = create_async_engine(make_url(server).set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT")
-    async with admin.connect() as connection:
-        await connection.execute(text(statement))
-    await admin.dispose()
-
-
-def _named(server: str, name: str) -> str:
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture

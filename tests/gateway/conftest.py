@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from tests.conftest import FakeClock
+from tests.databases import migrated_sqlite
 from tests.gateway.client import Client
 from tests.gateway.service import Service
 from valetkey.audit.calls import CallLog
@@ -43,7 +44,6 @@ from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
-from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
 from valetkey.vault.broker import Vault
@@ -225,8 +225,7 @@ def anyio_backend(front: Front) -> tuple[str, dict[str, bool]]:
 async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front: Front) -> AsyncIterator[Hub]:
     database = sqlite_database
     notifications = Notifications(database)
-    keyring = Database.sqlite(tmp_path / "keyring.db")
-    await migrate(keyring, "keyring")
+    keyring = await migrated_sqlite(tmp_path / "keyring.db", "keyring")
     root = open_or_create(tmp_path / "keys" / "root.key", forbidden_below=[], may_create=True)
     vault = Vault(database, keyring, root, clock, notifications)
     await vault.start("dep_test")

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.conftest import FakeClock
+from tests.databases import migrated_sqlite
 from tests.identity.rooms import Rooms
 from tests.identity.test_families import a_client, let_in, works
 from valetkey.identity.model import GrantRefused, Issued
-from valetkey.store.database import Database
-from valetkey.store.migrations import migrate
 
 T = TypeVar("T")
 
@@ -54,8 +53,7 @@ class Machine(RuleBasedStateMachine):
         return self.run(self._begin())
 
     async def _begin(self) -> Model:
-        self.database = Database.sqlite(Path(self._directory.name) / "valetkey.db")
-        await migrate(self.database, "main")
+        self.database = await migrated_sqlite(Path(self._directory.name) / "valetkey.db", "main")
         self.rooms = Rooms(self.database, self.clock)
         self.client = await a_client(self.rooms)
         return self._know(await let_in(self.rooms, await self.rooms.person(), self.client), None)

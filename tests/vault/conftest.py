@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tests.conftest import FakeClock
+from tests.databases import migrated_sqlite
 from tests.vault.anything import open_handed
 from valetkey.kernel.secret import Secret
 from valetkey.store.database import Database
-from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
 from valetkey.vault.broker import Vault
 from valetkey.vault.model import BEARER, Binding
@@ -72,10 +72,9 @@ def root(tmp_path: Path) -> FileRootKey:
 async def house(database: Database, root: FileRootKey, clock: FakeClock, tmp_path: Path) -> AsyncIterator[House]:
     """On SQLite two files; on PostgreSQL the same server, another pool of connections."""
     if database.dialect == "sqlite":
-        keyring = Database.sqlite(tmp_path / "keyring.db")
+        keyring = await migrated_sqlite(tmp_path / "keyring.db", "keyring")
     else:
         keyring = Database.open(database.url.render_as_string(hide_password=False))
-    await migrate(keyring, "keyring")
     yield House(database, keyring, root, clock)
     await keyring.close()
 

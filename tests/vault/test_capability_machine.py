@@ -21,12 +21,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import delete, insert, select
 
 from tests.conftest import FakeClock
+from tests.databases import STORES, migrated_file
 from tests.vault.anything import open_handed
 from tests.vault.conftest import binding, written
 from valetkey.kernel.errors import VaultFailed
 from valetkey.kernel.secret import Secret
 from valetkey.store.database import Database
-from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
 from valetkey.store.schema import canary, data_key, tenant_key
 from valetkey.store.schema import secret as secret_table
@@ -239,11 +239,8 @@ class VaultMachine(RuleBasedStateMachine):
 
 
 async def migrated_stores(directory: Path) -> None:
-    for name in ("main", "keyring"):
-        database = Database.sqlite(directory / f"{name}.db")
-        await migrate(database, "main" if name == "main" else "keyring")
-        await database.truncate_log()
-        await database.close()
+    for which in STORES:
+        await migrated_file(directory / f"{which}.db", which)
 
 
 def play(tmp_path: Path, *, examples: int, steps: int) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FakeClock
+from tests.databases import migrated_sqlite
 from tests.web.world import World, build_world
 from valetkey.store.database import Database
-from valetkey.store.migrations import migrate
 
 
 @pytest.fixture
@@ -28,9 +28,8 @@ async def https_world(clock: FakeClock, tmp_path: Path) -> AsyncIterator[World]:
     """Another hub, that people reach over https as hub.example."""
     folder = tmp_path / "https"
     folder.mkdir()
-    database, keyring = Database.sqlite(folder / "valetkey.db"), Database.sqlite(folder / "keyring.db")
-    await migrate(database, "main")
-    await migrate(keyring, "keyring")
+    database = await migrated_sqlite(folder / "valetkey.db", "main")
+    keyring = await migrated_sqlite(folder / "keyring.db", "keyring")
     yield await build_world(
         database=database, keyring_database=keyring, clock=clock, folder=folder, public_url="https://hub.example"
     )

@@ -1,0 +1,80 @@
+"""Migrated databases by the copy: migrating anew for each of thousands of tests takes minutes of the whole."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from valetkey.store.database import Database
+from valetkey.store.migrations import Which, migrate
+
+STORES: tuple[Which, Which] = ("main", "keyring")
+
+_TEMPLATE = "valetkey_template"
+_files: dict[Which, Path] = {}
+_servers: set[str] = set()
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="vk-templates-")
+
+
+async def migrated_file(path: Path, which: Which) -> None:
+    """Makes `path` a SQLite database of the newest schema of `which`, with nothing in it."""
+    if which not in _files:
+        template = Path(_folder().name) / f"{which}.db"
+        made = Database.sqlite(template)
+        await migrate(made, which)
+        await made.truncate_log()
+        await made.close()
+        _files[which] = template
+    shutil.copy(_files[which], path)
+    path.chmod(0o600)
+
+
+async def migrated_sqlite(path: Path, which: Which) -> Database:
+    """An open SQLite database at `path`, of the newest schema of `which`."""
+    await migrated_file(path, which)
+    return Database.sqlite(path)
+
+
+async def migrated_postgres(server: str) -> str:
+    """The URL of a new database on `server` with the tables of both stores."""
+    if server not in _servers:
+        await _on_server(server, f"create database {_TEMPLATE}")
+        made = Database.open(_named(server, _TEMPLATE))
+        for which in STORES:
+            await migrate(made, which)
+        await made.close()
+        _servers.add(server)
+    return await _created(server, f"template {_TEMPLATE}")
+
+
+async def empty_postgres(server: str) -> str:
+    """The URL of a new database on `server` with nothing in it."""
+    return await _created(server, "")
+
+
+async def _created(server: str, how: str) -> str:
+    name = f"t{secrets.token_hex(6)}"
+    await _on_server(server, f"create database {name} {how}")
+    return _named(server, name)
+
+
+async def _on_server(server: str, statement: str) -> None:
+    admin = create_async_engine(make_url(server).set(drivername="postgresql+asyncpg"), isolation_level="AUTOCOMMIT")
+    async with admin.connect() as connection:
+        await connection.execute(text(statement))
+    await admin.dispose()
+
+
+def _named(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
