@@ -94,3 +94,6 @@ class Ticket:
         if self.written > 1:
             raise VaultFailed("This ticket was used before.")
         buffer[:] = self._lines
+
+    def masked(self, data: bytes) -> bytes:
+        return data

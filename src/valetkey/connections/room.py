@@ -15,6 +15,7 @@ from valetkey.connections.connect import Connecting
 from valetkey.connections.credentials import Credentials
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.discover import Discovery, Lister
+from valetkey.connections.echoes import Echoes
 from valetkey.connections.model import Connection
 from valetkey.connections.refresh import Refreshing
 from valetkey.connections.revoke_all import RevokingAll
@@ -49,6 +50,7 @@ class Room:
     refreshing: Refreshing
     revoking: RevokingAll
     trace: Trace
+    echoes: Echoes
 
     async def start(self) -> None:
         """Writes down what a crash left in the spool, and finishes disconnects that it cut off."""
@@ -60,6 +62,7 @@ class Room:
         """Lets refreshes and disconnects under way come to their end: a token half written is a token lost."""
         await self.refreshing.stop()
         await self.disconnecting.stop()
+        await self.echoes.stop()
 
 
 def open_room(
@@ -188,6 +191,8 @@ def open_room(
         refreshing=refreshing,
         step_up=step_up,
     )
+    echoes = Echoes(trail, clock=clock)
+    vault.echoes.append(echoes.heard)
     return Room(
         connections=connections,
         connecting=connecting,
@@ -198,4 +203,5 @@ def open_room(
         refreshing=refreshing,
         revoking=RevokingAll(database, disconnecting, clock=clock),
         trace=trace,
+        echoes=echoes,
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from valetkey.connections.model import TemporarilyUnavailable
 from valetkey.connections.step_up import MoreNeeded
 from valetkey.gateway.model import Client, Said
@@ -15,10 +17,12 @@ from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.ids import new_id
 from valetkey.net.model import AddressRefused, BadAnswer, Moved, TimedOut, TooLarge, Unreachable
 from valetkey.protocol.errors import INVALID_PARAMS, URL_ELICITATION_REQUIRED
-from valetkey.protocol.jsonrpc import error_object
-from valetkey.protocol.messages import text_result, url_request, url_required_data
+from valetkey.protocol.jsonrpc import error_object, members
+from valetkey.protocol.messages import object_of, text_result, url_request, url_required_data
 from valetkey.upstream.model import Forbidden403, HttpFailed
 
+MASKED: Final = "valetkey/masked"
+"""Key in the `_meta` of a result out of which a credential was taken."""
 MAX_RESULT: Final = 150_000
 """Characters of a result, as its JSON is long (CON-20)."""
 
@@ -87,3 +91,11 @@ def outbound(error: OutboundFailed, *, service: str) -> str:
         case TemporarilyUnavailable():
             return str(error)
     return f"The call to {service} failed."
+
+
+def flagged(result: bytes) -> bytes:
+    """A tool result with the mark that something was taken out of it: the credential, said back by the service."""
+    found = members(result)
+    meta = members(bytes(found["_meta"])) if bytes(found.get("_meta", b""))[:1] == b"{" else {}
+    found["_meta"] = msgspec.Raw(object_of({**meta, MASKED: msgspec.Raw(b"true")}.items()))
+    return object_of(found.items())

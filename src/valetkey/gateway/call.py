@@ -260,6 +260,8 @@ class Calls:
             return self._not_mcp(client, meant, record, "it asks for something this hub does not pass on", result)
         record.end(Outcome.TOOL_ERROR if facts.is_tool_error else Outcome.OK, response=result)
         said = translate.tool_result(result, facts, version=client.version)
+        if record.echoed:
+            said = answers.flagged(said)
         return Said(result=said if door.connector else addresses.result_outward(meant.account, said, is_task=is_task))
 
     def _not_mcp(self, client: Client, meant: Meant, record: Record, why: str, result: bytes) -> Said:

@@ -102,10 +102,13 @@ class Meant(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ticket(Credential, Protocol):
-    """A credential that can tell which token set it was made from."""
+    """A credential that can tell which token set it was made from, and whether the service said it back."""
 
     @property
     def generation(self) -> int: ...
+
+    @property
+    def echoed(self) -> bool: ...
 
 
 class Credentials(Protocol):

@@ -8,7 +8,7 @@ from typing import Final, Protocol, Self
 
 from valetkey.audit.calls import CallLog, OpenCall
 from valetkey.audit.model import CallIntent, Outcome
-from valetkey.gateway.model import Account, Door
+from valetkey.gateway.model import Account, Door, Ticket
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import (
@@ -27,6 +27,7 @@ from valetkey.net.model import BadAnswer, Moved, TimedOut, TooLarge
 from valetkey.upstream.model import HttpFailed, Unauthorized
 from valetkey.vault.day_keys import DayKey
 
+ECHOED: Final = "The service said the credential back; it was taken out."
 _DETAIL: Final = 300
 _TOOL: Final = 255
 _CLIENT: Final = 200
@@ -43,7 +44,7 @@ class FindsDayKeys(Protocol):
 class Record:
     """The open record of one call. Say how it ended with `end`; leaving the context without that is a failure."""
 
-    __slots__ = ("_key", "_open", "continues", "id", "origin")
+    __slots__ = ("_key", "_open", "_tickets", "continues", "id", "origin")
 
     def __init__(self, open_call: OpenCall, key: DayKey) -> None:
         self._open = open_call
@@ -51,8 +52,19 @@ class Record:
         self.id = open_call.intent.id
         self.origin = ""
         """Where a credential went with this call; empty while it went nowhere."""
+        self._tickets: list[Ticket] = []
         self.continues = ""
         """The id of the record of the request to whose question this one brings the answer."""
+
+    def went(self, ticket: Ticket, *, to: str) -> None:
+        """A credential is on its way with this call."""
+        self.origin = to
+        self._tickets.append(ticket)
+
+    @property
+    def echoed(self) -> bool:
+        """Whether the service said a credential of this call back (T18)."""
+        return any(ticket.echoed for ticket in self._tickets)
 
     def end(
         self, outcome: Outcome, *, rule: str = "", detail: str = "", response: bytes = b"", response_bytes: int = 0
@@ -60,6 +72,8 @@ class Record:
         """Closes the record. `response` is sealed here; `response_bytes` is for what is too large to keep."""
         if self.continues:
             detail = f"continues {self.continues}{': ' if detail else ''}{detail}"
+        if self.echoed:
+            detail = f"{ECHOED}{' ' if detail else ''}{detail}"
         sealed = self._key.seal(response, about=f"{self.id}:response") if response else None
         self._open.finish(
             outcome,

@@ -25,7 +25,7 @@ class CallTickets(msgspec.Struct, frozen=True, gc=False):
             self.account.connection.id, person_id=self.person_id, call_id=self.record.id
         )
         if ticket is not None:
-            self.record.origin = self.account.connector.origin
+            self.record.went(ticket, to=self.account.connector.origin)
         return ticket
 
     async def __call__(self) -> Ticket | None:
@@ -34,7 +34,7 @@ class CallTickets(msgspec.Struct, frozen=True, gc=False):
             self.account.connection.id, person_id=self.person_id, call_id=self.record.id
         )
         if ticket is not None:
-            self.record.origin = self.account.connector.origin
+            self.record.went(ticket, to=self.account.connector.origin)
         return ticket
 
     async def renewed(self, refused: Ticket | None, error: Unauthorized) -> Ticket | None:

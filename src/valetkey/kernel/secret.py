@@ -63,7 +63,8 @@ class Credential(Protocol):
     """What `net` needs of a ticket: the one origin it may go to, and the bytes, at the last moment.
 
     `write_into` writes `size` bytes of complete HTTP/1.1 header lines (`name: value\\r\\n`, one or more) into the
-    buffer it is given, works once, and raises `VaultFailed` when it was used before or has expired.
+    buffer it is given, works once, and raises `VaultFailed` when it was used before or has expired. `masked` is what
+    came back without the credential, should the service have said it back; the very same object when it did not.
     """
 
     @property
@@ -73,3 +74,5 @@ class Credential(Protocol):
     def size(self) -> int: ...
 
     def write_into(self, buffer: memoryview) -> None: ...
+
+    def masked(self, data: bytes) -> bytes: ...

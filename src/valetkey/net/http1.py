@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, TooMany
 from valetkey.kernel.secret import Credential
+from valetkey.net.cleaned import cleaned
 from valetkey.net.dialer import Dialer
 from valetkey.net.limits import CALL, Limits
 from valetkey.net.model import AddressRefused, Answer, Unreachable, Url
@@ -136,12 +137,13 @@ class CallClient:
             except BaseException:
                 zero(out, at, size)
                 raise
-        # 4. The answer.
+        # 4. The answer, without the credential should it be in there.
         try:
-            return await future
+            answer = await future
         except asyncio.CancelledError:
             wire.abandon(future)
             raise
+        return answer if credential is None else cleaned(answer, credential)
 
     async def _ask_afresh(
         self,

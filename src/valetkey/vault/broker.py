@@ -21,7 +21,7 @@ from valetkey.vault.model import USES, Binding, HeaderTemplate, Mark, Superseded
 from valetkey.vault.release import NothingLeaves, NothingWhileSealed, Release, sealed
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.sealing import NewValue, Sealing, check_value, mark_of, own_purpose, pair
-from valetkey.vault.tickets import LONGEST, Opened, Shelf, Ticket
+from valetkey.vault.tickets import LONGEST, EchoHeard, Opened, Shelf, Ticket
 
 SHREDDED = "vault.shredded"
 """Topic: tickets of this subject are cancelled, on every replica."""
@@ -63,6 +63,8 @@ class Vault:
         self._shelf = Shelf(most=_KEPT_SUBJECTS)
         self._release: Release = NothingLeaves()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.echoes: list[EchoHeard] = []
+        """Who hears that a service said a credential back (T18)."""
         notifications.subscribe("connections", self._something_changed)
         notifications.subscribe(REPLACED, self._something_changed)
         notifications.subscribe(SHREDDED, self._something_ended)
@@ -167,7 +169,9 @@ class Vault:
             ready.append((template, opened))
         if not ready or not 0 < ttl <= LONGEST:
             return None
-        return Ticket(tuple(ready), origin=origin, call_id=call_id, until=now + ttl, clock=self._clock)
+        return Ticket(
+            tuple(ready), origin=origin, call_id=call_id, until=now + ttl, clock=self._clock, heard=self._heard
+        )
 
     async def ticket(
         self,
@@ -194,7 +198,11 @@ class Vault:
             await self._release.demand(call_id, binding)
             ready.append((template, await self._open(binding)))
         until = self._clock.monotonic() + ttl
-        return Ticket(tuple(ready), origin=origin, call_id=call_id, until=until, clock=self._clock)
+        return Ticket(tuple(ready), origin=origin, call_id=call_id, until=until, clock=self._clock, heard=self._heard)
+
+    def _heard(self, binding: Binding, call_id: str) -> None:
+        for hear in self.echoes:
+            hear(binding, call_id)
 
     async def reveal_for_exchange(self, *, bound_to: Binding, use: Use) -> Secret:
         """The value itself, for one request to an authorization server; the caller wipes it after.
@@ -244,9 +252,7 @@ class Vault:
             wipe(data_key)
         until = self._clock.monotonic() + _KEPT_SECONDS
         opened = Opened(binding, opened_row.generation, cipher, sealed, gate=gate, until=until)
-        proof = bytearray(sealed.length)
-        opened.write_into(proof)
-        wipe(proof)
+        opened.prove(self._shelf.find(binding.subject, binding.purpose))
         self._shelf.put(opened, seen_drops=seen_drops)
         return opened
 

@@ -7,19 +7,22 @@ ciphertexts, bounded and short-lived, never plaintext.
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import VaultFailed
+from valetkey.vault.echo import Echo, echo_of
 from valetkey.vault.envelope import TAG_SIZE, Sealed, open_into, wipe
-from valetkey.vault.model import Binding, HeaderTemplate, TicketSpent
+from valetkey.vault.model import USES, Binding, HeaderTemplate, TicketSpent
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 LONGEST = 60.0  # seconds a ticket may live
 _END = b"\r\n"
+_NEVER_IN_TICKETS = frozenset[str]().union(*USES.values()) - {"access_token"}
 
 
 class Gate:
@@ -34,11 +37,13 @@ class Gate:
 class Opened:
     """A sealed value made ready: everything but the plaintext."""
 
-    __slots__ = ("associated_data", "binding", "cipher", "gate", "generation", "sealed", "until")
+    __slots__ = ("associated_data", "binding", "cipher", "echo", "gate", "generation", "sealed", "until")
 
     def __init__(
         self, binding: Binding, generation: int, cipher: AESGCM, sealed: Sealed, *, gate: Gate, until: float
     ) -> None:
+        self.echo: Echo | None = None
+        """How to recognize the value in what comes back."""
         self.binding = binding
         self.generation = generation
         self.cipher = cipher
@@ -47,15 +52,38 @@ class Opened:
         self.gate = gate
         self.until = until
 
+    def prove(self, before: Opened | None) -> None:
+        """Decrypts once, into memory that is wiped: it is what its binding says. Keeps how to recognize the value.
+
+        `before` is what was ready before: of the same value, there is no need to find that out again.
+        """
+        proof = bytearray(self.sealed.length)
+        try:
+            self.write_into(proof)
+            if before is not None and before.sealed.key_name == self.sealed.key_name:
+                self.echo = before.echo
+            elif self.binding.purpose not in _NEVER_IN_TICKETS:
+                self.echo = echo_of(proof)
+        finally:
+            wipe(proof)
+
     def write_into(self, buffer: bytearray | memoryview) -> None:
         """Decrypts into `buffer`, which is as long as the value."""
         open_into(self.cipher, self.sealed, self.associated_data, buffer)
 
 
+EchoHeard = Callable[[Binding, str], None]
+"""Hears whose value came back from its service, and in which call."""
+
+
+def _unheard(_binding: Binding, _call_id: str) -> None:
+    """Nobody listens."""
+
+
 class Ticket:
     """Implements `kernel.secret.Credential`: complete header lines for one origin and one call, written once."""
 
-    __slots__ = ("_clock", "_parts", "_until", "_used", "call_id", "generation", "origin", "size")
+    __slots__ = ("_clock", "_heard", "_parts", "_until", "_used", "call_id", "echoed", "generation", "origin", "size")
 
     def __init__(
         self,
@@ -65,6 +93,7 @@ class Ticket:
         call_id: str,
         until: float,
         clock: Clock,
+        heard: EchoHeard = _unheard,
     ) -> None:
         size = 0
         for template, opened in parts:
@@ -78,6 +107,9 @@ class Ticket:
         self._until = until
         self._clock = clock
         self._used = False
+        self._heard = heard
+        self.echoed = False
+        """Whether the service said the value back."""
 
     def write_into(self, buffer: memoryview) -> None:
         """Writes `size` bytes of `name: value` lines, each ended by CR LF, into `buffer`.
@@ -107,6 +139,19 @@ class Ticket:
         except BaseException:
             wipe(buffer)
             raise
+
+    def masked(self, data: bytes) -> bytes:
+        """What came back, without the values; the very same object when they are not in it. Raises `TooAlike`."""
+        for _, opened in self._parts:
+            if opened.echo is None:
+                continue
+            clean = opened.echo.masked(data)
+            if clean is not data:
+                data = clean
+                if not self.echoed:  # one answer may hold it a thousand times
+                    self.echoed = True
+                    self._heard(opened.binding, self.call_id)
+        return data
 
     def __repr__(self) -> str:
         return f"Ticket(to {self.origin})"

@@ -1,0 +1,63 @@
+"""An answer without the credential that was sent, should the service have said it back (security.md 4.5, T18).
+
+Here, since every request with a credential passes here, whichever protocol and revision it is of.
+"""
+
+from __future__ import annotations
+
+from valetkey.kernel.secret import Credential
+from valetkey.net.limits import MIB
+from valetkey.net.model import Answer, BodyStream, TooLarge
+
+_LONGEST_LINE = 4 * MIB
+_CHALLENGE = b"www-authenticate"  # the one header whose words are looked at further on
+
+
+def cleaned(answer: Answer, credential: Credential) -> Answer:
+    """The same answer; what it says is searched for the credential, a stream's lines as they come."""
+    if answer.body:
+        answer.body = credential.masked(answer.body)
+    if _CHALLENGE in answer.headers:
+        answer.headers[_CHALLENGE] = credential.masked(answer.headers[_CHALLENGE])
+    if answer.stream is not None:
+        answer.stream = _Lines(answer.stream, credential)
+    return answer
+
+
+class _Lines:
+    """A stream in whole lines: a credential has no line break in it, so none is cut in two, however it was sent.
+
+    Nothing comes later for that: an event is over with the line break behind it.
+    """
+
+    __slots__ = ("_begun", "_credential", "_stream")
+
+    def __init__(self, stream: BodyStream, credential: Credential) -> None:
+        self._stream = stream
+        self._credential = credential
+        self._begun = bytearray()
+
+    def __aiter__(self) -> _Lines:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            try:
+                piece = await anext(self._stream)
+            except StopAsyncIteration:
+                if not self._begun:
+                    raise
+                last, self._begun = bytes(self._begun), bytearray()
+                return self._credential.masked(last)
+            end = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+            if not end:
+                self._begun += piece
+                if len(self._begun) > _LONGEST_LINE:
+                    raise TooLarge(f"The service sent a line of more than {_LONGEST_LINE} bytes.")
+                continue
+            lines = bytes(self._begun + piece[:end]) if self._begun else piece[:end]
+            self._begun = bytearray(piece[end:])
+            return self._credential.masked(lines)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

@@ -1,0 +1,174 @@
+"""T18, the search itself: whatever way a value is written in an answer, it is found there, and nothing else is."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import time
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from valetkey.vault.echo import SHORTEST, TooAlike, echo_of
+
+TOKEN = b"gho_16C7e42F292c6912E7710c838347Ae178B4a+/=~"
+PRINTABLE = st.integers(0x21, 0x7E)
+VALUES = st.lists(PRINTABLE, min_size=SHORTEST, max_size=90).map(bytes)
+
+WAYS: dict[str, Callable[[bytes], bytes]] = {
+    "raw": lambda value: value,
+    "base64, alone": base64.b64encode,
+    "base64, one byte in": lambda value: base64.b64encode(b"x" + value + b"yz"),
+    "base64, two bytes in": lambda value: base64.b64encode(b"ab" + value + b"c"),
+    "base64 for URLs": lambda value: base64.urlsafe_b64encode(b"Bearer " + value).rstrip(b"="),
+    "hex": lambda value: value.hex().encode(),
+    "hex in capitals": lambda value: value.hex().upper().encode(),
+    "percent": lambda value: quote(value, safe="").encode(),
+    "percent, small digits": lambda value: quote(value, safe="").lower().encode() if value.islower() else b"",
+    "percent, every byte": lambda value: b"".join(b"%%%02x" % byte for byte in value),
+    "JSON by number": lambda value: b"".join(b"\\u%04x" % byte for byte in value),
+    "JSON by number, now and then": lambda value: b"".join(
+        b"\\u%04X" % byte if place % 3 == 0 or byte in b'"\\' else bytes([byte]) for place, byte in enumerate(value)
+    ),
+    "JSON with escaped slashes": lambda value: json.dumps(value.decode())[1:-1].encode().replace(b"/", b"\\/"),
+    "JSON": lambda value: json.dumps(value.decode())[1:-1].encode(),
+}
+
+
+def trace_of(value: bytes, text: bytes) -> bool:
+    """Whether the value can still be read out of `text`, by whoever tries everything."""
+    seen = [text, text.replace(b"\\/", b"/")]
+    for one in list(seen):
+        try:
+            seen.append(json.loads(b'"' + one + b'"').encode("latin-1", "replace"))
+        except ValueError:
+            continue
+    decoded = []
+    for one in seen:
+        for cut in range(4):
+            for alphabet in (None, b"-_"):
+                piece = one[cut : cut + (len(one) - cut) // 4 * 4]
+                try:
+                    decoded.append(base64.b64decode(piece, altchars=alphabet))
+                except ValueError:
+                    continue
+    return any(value in one or value.hex().encode() in one.lower() for one in seen + decoded)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("around", [(b"", b""), (b'{"a":"', b'"}'), (b'["' + b"x" * 5000 + b" ", b' gho_"]')])
+def test_a_value_is_taken_out_however_it_is_written(way: str, around: tuple[bytes, bytes]) -> None:
+    written = WAYS[way](TOKEN)
+    answer = around[0] + written + around[1]
+
+    masked = echo_of(bytearray(TOKEN)).masked(answer)
+
+    if written:
+        assert masked != answer
+        assert not trace_of(TOKEN, masked)
+        assert TOKEN[8:32] not in masked
+    if around[0]:
+        json.loads(masked)
+
+
+@given(value=VALUES, way=st.sampled_from(sorted(WAYS)), before=st.binary(max_size=9), after=st.binary(max_size=9))
+def test_any_value_is_taken_out(value: bytes, way: str, before: bytes, after: bytes) -> None:
+    written = WAYS[way](value)
+    echo = echo_of(bytearray(value))
+
+    if written and b'"' not in before and not before.endswith(b"\\"):
+        assert echo.masked(before + written + after) != before + written + after
+
+
+def test_each_time_it_stands_there_it_is_taken_out() -> None:
+    echo = echo_of(bytearray(TOKEN))
+
+    masked = echo.masked(b"|".join([TOKEN, TOKEN.hex().encode(), TOKEN, base64.b64encode(TOKEN), TOKEN]))
+
+    assert masked.count(b"[removed]") == 3
+    assert masked.count(b"|") == 4
+
+
+@given(data=st.binary(max_size=300), value=VALUES)
+def test_what_does_not_hold_the_value_is_the_very_same_object(data: bytes, value: bytes) -> None:
+    if value not in data:
+        assert echo_of(bytearray(value)).masked(data) is data
+
+
+def test_a_value_that_differs_in_one_place_is_left_alone() -> None:
+    """Another person's token, or the one before: no secret of this call."""
+    other = bytearray(TOKEN)
+    other[3] ^= 1
+    answer = b'{"token":"%b"}' % bytes(other)
+
+    assert echo_of(bytearray(TOKEN)).masked(answer) is answer
+
+
+def test_an_escaped_backslash_is_not_misread() -> None:
+    """`\\\\u0067` is a backslash and five letters, not a letter."""
+    answer = b'{"a":"\\\\u0067' + TOKEN[1:] + b'"}'
+
+    assert echo_of(bytearray(TOKEN)).masked(answer) is answer
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (b"Bearer " + TOKEN, TOKEN),
+        (b"token  " + TOKEN, TOKEN),
+        (b"Basic " + base64.b64encode(b"ada:correct-horse-battery"), base64.b64encode(b"ada:correct-horse-battery")),
+        (b"Basic " + base64.b64encode(b"ada:correct-horse-battery"), b"ada:correct-horse-battery"),
+        (b"Basic " + base64.b64encode(b"ada:correct-horse-battery"), b"correct-horse-battery"),
+    ],
+    ids=["Bearer", "another scheme", "Basic", "what Basic says", "the password"],
+)
+def test_of_a_header_s_value_the_secret_is_recognized_without_its_scheme(value: bytes, said: bytes) -> None:
+    assert said not in echo_of(bytearray(value)).masked(b'{"echo":"%b"}' % said)
+
+
+def test_what_is_kept_of_a_value_is_six_bytes_of_it_and_the_value_is_wiped() -> None:
+    value = bytearray(TOKEN)
+
+    echo = echo_of(value)
+
+    begin = (len(TOKEN) - 6) // 2
+    assert value == TOKEN  # the caller's, to wipe
+    for form in echo.forms:
+        assert len(form.needle) <= 3 * 6
+        for at in range(len(TOKEN) - 3):
+            if not begin - 3 <= at <= begin + 6:
+                assert TOKEN[at : at + 4] not in form.needle
+    assert TOKEN[10:20] not in repr(echo).encode()
+
+
+def test_short_values_are_not_looked_for() -> None:
+    assert echo_of(bytearray(b"x" * (SHORTEST - 1))).forms == ()
+
+
+def test_an_answer_made_to_cost_time_is_refused_in_time() -> None:
+    """Who knows the value can repeat its middle, and nothing else."""
+    echo = echo_of(bytearray(TOKEN))
+    trap = echo.forms[0].needle * 300_000
+    began = time.perf_counter()
+
+    with pytest.raises(TooAlike):
+        echo.masked(trap)
+
+    assert time.perf_counter() - began < 1.0
+
+
+def test_an_answer_that_holds_nothing_costs_microseconds() -> None:
+    """The bound is far above what it takes (a few microseconds), for machines that are busy."""
+    chance = random.Random(1)
+    answer = json.dumps({"text": [chance.randbytes(9).hex() for _ in range(100)]}).encode()
+    echo = echo_of(bytearray(TOKEN))
+
+    began = time.perf_counter()
+    for _ in range(1000):
+        assert echo.masked(answer) is answer
+
+    assert (time.perf_counter() - began) / 1000 < 200e-6
