@@ -65,7 +65,6 @@ from valetkey.net.outbound import Outbound, open_outbound
 from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
-from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.settings import Settings
 from valetkey.store.database import Database
@@ -274,7 +273,6 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )
     introductions.gateway = gateway
     introductions.calls = ground.outbound.calls
-    leaving = Leaving(people, organizations, room.connections, day_keys, trail)
     await room.start()
     closing.push_async_callback(room.stop)
     closing.push_async_callback(gateway.stop)
@@ -299,7 +297,6 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             calls=calls,
             uses=Uses(database),
             day_keys=day_keys,
-            leaving=leaving,
             trail=trail,
         ),
         clock=clock,
@@ -341,7 +338,6 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             disconnecting=room.disconnecting,
             revoking=room.revoking,
             offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
-            leaving=leaving,
             trace=room.trace,
             calls=calls,
             uses=Uses(database),

@@ -42,7 +42,6 @@ from valetkey.kernel.ids import new_id
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
-from valetkey.privacy.leave import Leaving
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -277,11 +276,9 @@ async def build_world(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
     )
     calls = CallLog(database, folder / "journal", clock)
-    day_keys = DayKeys(keyring, clock=clock, notifications=notifications)
-    organizations = Organizations(database, clock=clock)
     services = Services(
         people=people,
-        organizations=organizations,
+        organizations=Organizations(database, clock=clock),
         links=SignInLinks(database, clock=clock, trail=trail),
         passwords=Passwords(database, clock=clock, trail=trail, hasher=PasswordHasher(1, 8, 1)),
         passkeys=Passkeys(database, clock=clock, trail=trail, public_url=public_url),
@@ -298,8 +295,7 @@ async def build_world(
         trace=room.trace,
         calls=CallRecords(database),
         uses=Uses(database),
-        day_keys=day_keys,
-        leaving=Leaving(people, organizations, room.connections, day_keys, trail),
+        day_keys=DayKeys(keyring, clock=clock, notifications=notifications),
         trail=trail,
     )
     site = Site(services=services, clock=clock, public_url=public_url, development=True)

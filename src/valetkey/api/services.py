@@ -30,7 +30,6 @@ from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
 from valetkey.policy.permissions import Permissions
-from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.recovery import Recovery
@@ -125,7 +124,6 @@ class Services:
     disconnecting: Disconnecting
     revoking: RevokingAll
     offboarding: Offboarding
-    leaving: Leaving
     trace: Trace
     calls: CallRecords
     uses: Uses

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterable, Iterable, Mapping
 from types import MappingProxyType
@@ -20,7 +21,7 @@ import httpcore2
 
 from valetkey.kernel.errors import BadInput
 from valetkey.kernel.secret import Secret
-from valetkey.net.dialer import Dialer, connect_failed
+from valetkey.net.dialer import Dials, connect_failed
 from valetkey.net.http1 import NOT_CALLERS, TOKEN_CHARS, USER_AGENT
 from valetkey.net.limits import METADATA, TOKEN, Limits
 from valetkey.net.model import BadAnswer, Fetched, TimedOut, TooLarge, Unreachable, Url
@@ -41,7 +42,7 @@ class WebClient:
     which would carry one person's cookies into another's.
     """
 
-    def __init__(self, dialer: Dialer) -> None:
+    def __init__(self, dialer: Dials) -> None:
         self._dialer = dialer
 
     async def get(self, url: Url, *, headers: Values = _NONE, limits: Limits = METADATA) -> Fetched:
@@ -156,11 +157,11 @@ def _header_lines(url: Url, headers: Values, body: bytes | None) -> list[tuple[b
 class _Backend(httpcore2.AsyncNetworkBackend):
     """Hands httpcore2 the connection that the dialer made for one request."""
 
-    def __init__(self, dialer: Dialer, url: Url, limits: Limits) -> None:
+    def __init__(self, dialer: Dials, url: Url, limits: Limits) -> None:
         self._dialer = dialer
         self._url = url
         self._limits = limits
-        self.sent = self.answered = self.ended = False
+        self.sent = self.answered = self.ended = self._is_secured = False
 
     async def connect_tcp(
         self,
@@ -173,7 +174,9 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         if (host, port) != (self._url.host, self._url.port):
             raise BadInput("The HTTP client read another host in the URL than we did.", field="URL")
         dialed = await self._dialer.dial(self._url, limits=self._limits)
-        return _Stream(await anyio.abc.SocketStream.from_socket(dialed.sock), self)
+        self._is_secured = dialed.is_secured
+        family = anyio.abc.UNIXSocketStream if dialed.sock.family == socket.AF_UNIX else anyio.abc.SocketStream
+        return _Stream(await family.from_socket(dialed.sock), self)
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
@@ -184,6 +187,8 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
     async def start_tls(self, stream: anyio.abc.ByteStream, context: ssl.SSLContext) -> anyio.abc.ByteStream:
+        if self._is_secured:
+            return stream
         try:
             async with asyncio.timeout(self._limits.connect):
                 return await anyio.streams.tls.TLSStream.wrap(

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import printable
@@ -31,6 +31,8 @@ class Dialed:
 
     sock: socket.socket
     address: str
+    is_secured: bool = False
+    """Whether TLS, where the URL wants it, is spoken already by who dialed."""
 
 
 async def resolve_by_system(host: str, port: int) -> Sequence[str]:
@@ -54,6 +56,19 @@ def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
         context.load_verify_locations(ca_file)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+class Dials(Protocol):
+    """What the clients need of a dialer: the one here, or the one in a process of its own (`net.beside`)."""
+
+    @property
+    def tls(self) -> ssl.SSLContext: ...
+
+    async def connect(
+        self, url: Url, factory: Callable[[], P], *, limits: Limits
+    ) -> tuple[asyncio.Transport, P, str]: ...
+
+    async def dial(self, url: Url, *, limits: Limits) -> Dialed: ...
 
 
 class Dialer:

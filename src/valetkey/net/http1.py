@@ -16,7 +16,7 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, TooMany
 from valetkey.kernel.secret import Credential
 from valetkey.net.cleaned import cleaned
-from valetkey.net.dialer import Dialer
+from valetkey.net.dialer import Dials
 from valetkey.net.limits import CALL, Limits
 from valetkey.net.model import AddressRefused, Answer, Unreachable, Url
 from valetkey.net.wire import IDLE_SECONDS, ONE_WRITE, Coming, Wire, zero
@@ -32,7 +32,7 @@ NOT_CALLERS = frozenset(
     {
         b"host", b"connection", b"content-length", b"transfer-encoding", b"te", b"trailer", b"upgrade", b"expect",
         b"keep-alive", b"proxy-connection", b"proxy-authorization", b"authorization", b"cookie", b"accept-encoding",
-        b"user-agent",
+        b"user-agent", b"valetkey-ticket",
     }
 )  # fmt: skip
 
@@ -71,7 +71,7 @@ class _Route:
 class CallClient:
     """Posts calls. `max_connections` bounds all sockets together, `max_per_pool` those of one person's connection."""
 
-    def __init__(self, dialer: Dialer, *, clock: Clock, max_connections: int = 2048, max_per_pool: int = 256) -> None:
+    def __init__(self, dialer: Dials, *, clock: Clock, max_connections: int = 2048, max_per_pool: int = 256) -> None:
         self._dialer = dialer
         self._clock = clock
         self._max_connections = max_connections
@@ -124,7 +124,7 @@ class CallClient:
             out += b"\r\n" if late else b"\r\n" + body
             if credential is not None:
                 credential.write_into(memoryview(out)[at : at + size])
-                if not _is_header_lines(out, at, at + size):
+                if not is_header_lines(out, at, at + size):
                     raise BadInput("The credential is not made of whole header lines.", field="credential")
         except BaseException:
             zero(out, at, size)
@@ -306,10 +306,10 @@ def _block(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
     return block
 
 
-def _is_header_lines(out: bytearray, start: int, end: int) -> bool:
+def is_header_lines(out: bytearray, start: int, end: int) -> bool:
     """Whether what was written ends a line, ends no head, and has no line break of its own kind (no copy is made)."""
     return (
         out.startswith(b"\r\n", end - 2)
-        and out.find(b"\r\n\r\n", start - 2, end + 1) < 0
+        and out.find(b"\r\n\r\n", max(0, start - 2), end + 1) < 0
         and out.count(b"\n", start, end) == out.count(b"\r\n", start, end) == out.count(b"\r", start, end)
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from valetkey.kernel.clock import Clock
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.client import WebClient
-from valetkey.net.dialer import Dialer, Resolve, resolve_by_system
+from valetkey.net.dialer import Dialer, Dials, Resolve, resolve_by_system
 from valetkey.net.http1 import CallClient
 from valetkey.net.stream import StreamClient
 
@@ -30,5 +30,9 @@ def open_outbound(
     policy: AddressPolicy, clock: Clock, ca_file: Path | None = None, *, resolve: Resolve = resolve_by_system
 ) -> Outbound:
     """The way out under a policy; `ca_file` adds roots of trust (PEM), `resolve` replaces the system's name service."""
-    dialer = Dialer(policy, clock=clock, resolve=resolve, ca_file=ca_file)
+    return outbound_by(Dialer(policy, clock=clock, resolve=resolve, ca_file=ca_file), clock)
+
+
+def outbound_by(dialer: Dials, clock: Clock) -> Outbound:
+    """The way out through a dialer that there is."""
     return Outbound(calls=CallClient(dialer, clock=clock), web=WebClient(dialer), streams=StreamClient(dialer))

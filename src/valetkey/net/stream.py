@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from valetkey.net.dialer import Dialer
+from valetkey.net.dialer import Dials
 from valetkey.net.limits import TOKEN, Limits
 from valetkey.net.model import TimedOut, Unreachable, Url
 
@@ -12,7 +12,7 @@ from valetkey.net.model import TimedOut, Unreachable, Url
 class StreamClient:
     """Sends over a connection of its own each time; TLS exactly when the URL is https."""
 
-    def __init__(self, dialer: Dialer) -> None:
+    def __init__(self, dialer: Dials) -> None:
         self._dialer = dialer
 
     async def send(self, url: Url, data: bytes, *, limits: Limits = TOKEN) -> None:

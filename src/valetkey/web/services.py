@@ -23,7 +23,6 @@ from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
 from valetkey.policy.permissions import Permissions
-from valetkey.privacy.leave import Leaving
 from valetkey.vault.day_keys import DayKeys
 
 
@@ -50,5 +49,4 @@ class Services:
     calls: CallRecords
     uses: Uses
     day_keys: DayKeys
-    leaving: Leaving
     trail: Trail

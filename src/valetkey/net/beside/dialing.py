@@ -1,0 +1,308 @@
+"""Asking the dialer's process for connections: what `net.dialer.Dialer` is here, with the sockets elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from binascii import a2b_base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+
+from valetkey.beside.frames import HEAD, BadFrame, Framed, frame
+from valetkey.kernel.clock import Clock
+from valetkey.net.beside.said import (
+    CLOSED,
+    DATA,
+    DIAL,
+    DIALED,
+    END,
+    FAILED,
+    KEY,
+    LINE,
+    LONGEST,
+    TICKET,
+    VOID,
+    WORD,
+    Dial,
+    encode,
+    error_of,
+    read_failed,
+)
+from valetkey.net.dialer import Dialed
+from valetkey.net.limits import Limits
+from valetkey.net.model import TimedOut, Unreachable, Url
+from valetkey.net.wire import Wire
+
+P = TypeVar("P", bound=asyncio.BaseProtocol)
+
+_IN_A_REQUEST: Final = b"\r\n" + LINE
+_PATIENCE: Final = 3.0  # how long a connection waits for a dialer that is being started again
+_PAUSE: Final = 0.05
+_GRACE: Final = 5.0
+"""Seconds beyond the limit for the dialer to say itself that it was too late."""
+
+
+class DialerBeside:
+    """Opens connections through the process that listens at `path`; `word` is what it wants to hear first."""
+
+    def __init__(self, path: Path, word: bytes, *, clock: Clock) -> None:
+        self._path = path
+        self._word = word
+        self._clock = clock
+        # Asked for by the library, used by nobody: TLS is spoken by the dialer.
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    async def connect(self, url: Url, factory: Callable[[], P], *, limits: Limits) -> tuple[asyncio.Transport, P, str]:
+        """As `Dialer.connect`."""
+        sock = await self._reach()
+        loop = asyncio.get_running_loop()
+        protocol = factory()
+        line = _Line(protocol)
+        try:
+            await loop.create_unix_connection(lambda: line, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+        line.transport.write(self._greeting(url, limits, as_is=False))
+        try:
+            async with asyncio.timeout(limits.connect + _GRACE):
+                address = await line.dialed
+        except BaseException as error:
+            line.transport.abort()
+            if isinstance(error, TimeoutError):
+                raise TimedOut(f"{url.host} did not accept a connection in time.") from error
+            raise
+        return line.outside, protocol, address
+
+    async def dial(self, url: Url, *, limits: Limits) -> Dialed:
+        """A socket on which the service itself can be spoken to in clear: the dialer speaks TLS with it."""
+        sock = await self._reach()
+        try:
+            async with asyncio.timeout(limits.connect + _GRACE):
+                address = await self._dial_as_is(sock, url, limits)
+        except BaseException as error:
+            sock.close()
+            if isinstance(error, TimeoutError):
+                raise TimedOut(f"{url.host} did not accept a connection in time.") from error
+            if isinstance(error, OSError):
+                raise Unreachable("The hub's dialer ended while it dialed.", hint="Try again.") from error
+            raise
+        return Dialed(sock, address, is_secured=True)
+
+    async def hold(self, word: bytes) -> Hold:
+        """The vault's own line, on which it leaves the key of its tickets. Raises `Unreachable`."""
+        sock = await self._reach()
+        _, hold = await asyncio.get_running_loop().create_unix_connection(Hold, sock=sock)
+        hold.transport.write(frame(WORD, word))
+        return hold
+
+    async def _dial_as_is(self, sock: socket.socket, url: Url, limits: Limits) -> str:
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(sock, self._greeting(url, limits, as_is=True))
+        # Exactly this frame and no byte more: what follows it is the service's.
+        length, kind = HEAD.unpack(await _read(sock, HEAD.size))
+        payload = await _read(sock, min(length, LONGEST))
+        if kind == DIALED:
+            return payload.decode()
+        if kind == FAILED:
+            raise error_of(read_failed(payload))
+        raise Unreachable("The hub's dialer answered something else.")
+
+    def _greeting(self, url: Url, limits: Limits, *, as_is: bool) -> bytearray:
+        dial = Dial(url.scheme, url.host, url.port, limits.connect, as_is)
+        return frame(WORD, self._word) + frame(DIAL, encode(dial))
+
+    async def _reach(self) -> socket.socket:
+        """A connection to the dialer, which may just be being started again."""
+        until = self._clock.monotonic() + _PATIENCE
+        while True:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            try:
+                # Not the loop's: on a unix socket a full queue says "again", which loops take for "under way".
+                sock.connect(str(self._path))
+            except OSError as error:
+                sock.close()
+                if self._clock.monotonic() >= until:
+                    raise Unreachable(
+                        "The hub's own dialer is being started again.", hint="Try again in a moment."
+                    ) from error
+            else:
+                return sock
+            await self._clock.sleep(_PAUSE)
+
+
+async def _read(sock: socket.socket, size: int) -> bytes:
+    read = b""
+    while len(read) < size:
+        piece = await asyncio.get_running_loop().sock_recv(sock, size - len(read))
+        if not piece:
+            raise ConnectionResetError
+        read += piece
+    return read
+
+
+class Hold(Framed):
+    """The vault's line to the dialer. `lost` is set when it has ended, and every ticket under its key with it."""
+
+    def __init__(self) -> None:
+        super().__init__(longest=LONGEST)
+        self.lost = asyncio.Event()
+
+    def leave(self, key: bytes) -> None:
+        """Tickets are sealed under this key from now on."""
+        self.transport.write(frame(KEY, key))
+
+    def void(self, subject: str) -> None:
+        """Tickets of this subject (empty: all) that are out write nothing any more."""
+        self.transport.write(frame(VOID, subject.encode()))
+
+    def frame_received(self, kind: int, payload: memoryview) -> None:
+        raise BadFrame  # nothing is said on it
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set()
+
+
+class _Line(Framed):
+    """One connection, as the dialer's process hands it on: what comes out of it is given to `protocol`."""
+
+    def __init__(self, protocol: asyncio.BaseProtocol) -> None:
+        super().__init__(longest=LONGEST)
+        self._protocol = protocol
+        self._is_told = False
+        self.dialed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.outside: Outside
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # At zero uvloop writes at once instead of at the end of the loop's turn.
+        self.transport.set_write_buffer_limits(high=0, low=0)
+        self.outside = Outside(self.transport)
+
+    def frame_received(self, kind: int, payload: memoryview) -> None:
+        if kind == DATA and self.dialed.done():
+            if not self._is_told:
+                cast("asyncio.Protocol", self._protocol).data_received(bytes(payload))
+        elif kind == DIALED and not self.dialed.done():
+            self._protocol.connection_made(self.outside)
+            self.dialed.set_result(str(payload, "utf-8"))
+        elif kind == FAILED and not self.dialed.done():
+            self.dialed.set_exception(error_of(_failed(payload)))
+        elif kind == CLOSED and self.dialed.done():
+            self._closed(payload)
+        else:
+            raise BadFrame
+
+    def _closed(self, payload: memoryview) -> None:
+        failed = _failed(payload)
+        if failed.error and isinstance(self._protocol, Wire):
+            self._protocol.fail(Unreachable(failed.message, sent=False))  # the ticket was refused: nothing has left
+        self._lose(ConnectionResetError(failed.message) if failed.message else None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.dialed.done():
+            self.dialed.set_exception(Unreachable("The hub's dialer ended while it dialed.", hint="Try again."))
+        elif not self.dialed.cancelled() and self.dialed.exception() is None:
+            # Without a word from the dialer that the service closed: it is the dialer that ended, or we who hung up.
+            self._lose(None if self.outside.is_ended_here else ConnectionResetError("the hub's dialer ended"))
+
+    def _lose(self, exc: Exception | None) -> None:
+        if not self._is_told:
+            self._is_told = True
+            self.outside.is_ended_here = True
+            self._protocol.connection_lost(exc)
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        if self._is_open:
+            cast("asyncio.Protocol", self._protocol).pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._is_open:
+            cast("asyncio.Protocol", self._protocol).resume_writing()
+
+    @property
+    def _is_open(self) -> bool:
+        return self.dialed.done() and not self.dialed.cancelled() and self.dialed.exception() is None
+
+
+class Outside(asyncio.Transport):
+    """The far connection as a transport: what is written is framed, and a sealed ticket in it goes as one."""
+
+    def __init__(self, line: asyncio.Transport) -> None:
+        super().__init__()
+        self._line = line
+        self.is_ended_here = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        out = bytearray()
+        at = 0
+        for start, end in _tickets(data):
+            _data(out, data, at, start)
+            out += frame(TICKET, a2b_base64(data[start + len(LINE) : end]))
+            at = end + 2
+        _data(out, data, at, len(data))
+        self._line.write(out)
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Those of the line hold: nothing secret waits here."""
+
+    def get_write_buffer_size(self) -> int:
+        return self._line.get_write_buffer_size()
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self._line.write(frame(END))
+
+    def pause_reading(self) -> None:
+        self._line.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._line.is_closing():
+            self._line.resume_reading()
+
+    def is_closing(self) -> bool:
+        return self.is_ended_here or self._line.is_closing()
+
+    def close(self) -> None:
+        self.is_ended_here = True
+        self._line.close()
+
+    def abort(self) -> None:
+        self.is_ended_here = True
+        self._line.abort()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return default
+
+
+def _tickets(data: bytes | bytearray | memoryview) -> list[tuple[int, int]]:
+    """Where in a request's head sealed tickets stand, line ends excluded; what a body holds is none."""
+    if isinstance(data, memoryview):
+        data = bytes(data)
+    at = data.find(_IN_A_REQUEST)
+    if at < 0 or 0 <= data.find(b"\r\n\r\n") < at:
+        return []
+    return [(at + 2, data.index(b"\r\n", at + 2))]
+
+
+def _data(out: bytearray, data: bytes | bytearray | memoryview, at: int, end: int) -> None:
+    while at < end:
+        size = min(end - at, LONGEST)
+        out += HEAD.pack(size, DATA)
+        out += data[at : at + size]
+        at += size
+
+
+def _failed(payload: memoryview) -> Any:
+    try:
+        return read_failed(payload)
+    except msgspec.MsgspecError as error:
+        raise BadFrame from error

@@ -1,0 +1,57 @@
+"""What is said to the dialer and by it: kinds of frames, and the few that have fields."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from valetkey.kernel.errors import OutboundFailed
+from valetkey.net.model import AddressRefused, TimedOut, Unreachable
+
+WORD: Final = 1  # first of all
+DIAL: Final = 2
+DATA: Final = 3
+TICKET: Final = 4  # stands in the place of the header lines that are sealed in it
+END: Final = 5  # all was said; the other side may still answer
+KEY: Final = 6  # from the vault alone: what tickets are sealed under from now on
+VOID: Final = 7  # from the vault alone: tickets of this subject, or all (empty), made until now write nothing
+DIALED: Final = 8
+FAILED: Final = 9
+CLOSED: Final = 10
+
+LONGEST: Final = 64 * 1024
+"""Bytes of one frame; longer data goes in several."""
+LINE: Final = b"valetkey-ticket: "
+"""How a sealed ticket stands in a request on its way to the dialer: a line that no caller sets and no service sees."""
+
+
+class Dial(msgspec.Struct, array_like=True, frozen=True):
+    """Whereto. `as_is`: what follows goes as it comes, both ways, with no frames and so without tickets."""
+
+    scheme: str
+    host: str
+    port: int
+    seconds: float
+    as_is: bool
+
+
+class Failed(msgspec.Struct, array_like=True, frozen=True):
+    """Why there is no connection, or none any more."""
+
+    error: str
+    message: str
+    hint: str = ""
+
+
+_ERRORS: Final[dict[str, type[OutboundFailed]]] = {
+    one.code: one for one in (AddressRefused, Unreachable, TimedOut, OutboundFailed)
+}
+encode: Final = msgspec.msgpack.Encoder().encode
+read_dial: Final = msgspec.msgpack.Decoder(Dial).decode
+read_failed: Final = msgspec.msgpack.Decoder(Failed).decode
+
+
+def error_of(failed: Failed) -> OutboundFailed:
+    """The error that was raised there, here."""
+    return _ERRORS.get(failed.error, OutboundFailed)(failed.message, hint=failed.hint)
