@@ -68,6 +68,7 @@ def _install(wheel: Path, locked: Path, place: Path) -> None:
     subprocess.run(
         [wheel / "bin" / "node", npm, "ci", *quiet],
         cwd=place,
-        env={**os.environ, "PATH": f"{wheel / 'bin'}:{os.environ.get('PATH', '')}"},
+        # Node brings a list of authorities of its own, and would not know the one of a company's proxy.
+        env={**os.environ, "PATH": f"{wheel / 'bin'}:{os.environ.get('PATH', '')}", "NODE_USE_SYSTEM_CA": "1"},
         check=True,
     )
