@@ -11,7 +11,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-LOCKS = ("run.txt", "dev.txt", "supply.txt")
+LOCKS = ("run.txt", "dev.txt", "supply.txt", "fuzz.txt")
 UNREACHED = 2
 _PROVES = "This proves nothing."
 

@@ -269,7 +269,7 @@ def test_the_tree_names_no_machine_and_no_package_index() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("lock", ["run.txt", "dev.txt", "supply.txt", "uv.txt"])
+@pytest.mark.parametrize("lock", ["run.txt", "dev.txt", "supply.txt", "fuzz.txt", "uv.txt"])
 def test_a_lock_pins_every_package_by_hash_and_names_no_index(lock: str) -> None:
     text = (HERE / "requirements" / lock).read_text()
     entries = re.split(r"\n(?=\S)", text.strip())
@@ -297,6 +297,7 @@ def test_every_dependency_has_its_sentence() -> None:
         *project["optional-dependencies"]["postgres"],
         *manifest["dependency-groups"]["dev"],
         *manifest["dependency-groups"]["supply"],
+        *manifest["dependency-groups"]["fuzz"],
     ]
     names = {re.split(r"[\[>=;<~ ]", line)[0] for line in asked}
     page = (HERE / "docs/decisions/0002-dependencies.md").read_text()

@@ -115,3 +115,14 @@ def test_annotations_in_data_are_no_annotations() -> None:
 
     assert headers.declared_params(_tool(schema)) == {}
     assert headers.declared_params(b'{"name":"t"}') == {}
+
+
+def test_an_argument_that_utf8_cannot_hold_still_has_a_header_and_agrees_with_it() -> None:
+    """JSON can spell half a pair of surrogates, and what cannot be encoded must not be a fault of ours (T30)."""
+    declared: dict[headers.Path, tuple[str, str]] = {("a",): ("A", "string")}
+    arguments = json.loads(r'{"a":"cut \ud83d"}')
+
+    made = headers.param_headers(declared, arguments)
+
+    assert [headers.decode_value(value) for _, value in made] == ["cut \ufffd"]
+    assert headers.mismatched_param(declared, arguments, dict(made)) == ""

@@ -36,6 +36,8 @@ ANNOTATION: Final = b'"x-mcp-header"'
 _SENTINEL: Final = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 _PLAIN: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?|")
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_LONE: Final = re.compile("[\ud800-\udfff]")
+"""Half a pair of surrogates: JSON can spell it, UTF-8 cannot. It is U+FFFD here, as wherever else we read one."""
 _DECIMAL: Final = re.compile(r"(-?[0-9]{1,400})(?:\.0+)?")
 
 # JSON Schema 2020-12 keywords whose values are schemas again, by the shape of the value. `properties` is apart: it
@@ -157,7 +159,7 @@ def _rendered(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value
+        return value if value.isascii() else _LONE.sub("\ufffd", value)
     try:
         return str(value) if isinstance(value, (int, float)) else None
     except ValueError:  # an integer too long to print
