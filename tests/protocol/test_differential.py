@@ -79,7 +79,8 @@ def seen(message: Message) -> tuple[Any, ...]:
 def is_read_as_the_reference_reads_it(texts: list[str], draw: st.DataObject) -> None:
     stream = b"".join(event(text.encode()) for text in texts)
     cuts = sorted({0, len(stream), *draw.draw(st.lists(st.integers(0, len(stream)), max_size=6))})
-    reader, found = SseReader(StreamLimits()), []
+    reader = SseReader(StreamLimits())
+    found: list[tuple[Any, ...] | None] = []
 
     for start, end in itertools.pairwise(cuts):
         for data in reader.feed(stream[start:end]):
