@@ -1,0 +1,166 @@
+"""The words by which a tool gives away what it does, in nine languages. Data: how they are weighed is in `classify`.
+
+Latin words are compared without accents and case. English ones stand in their ground form, and `-s`, `-es`, `-ed` and
+`-ing` are taken off before; of other languages the forms in which a description begins are listed (infinitive, third
+person). Chinese and Japanese have no spaces: these are looked for anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def vocabulary(*lines: str) -> frozenset[str]:
+    """The words in these lines."""
+    return frozenset(" ".join(lines).split())
+
+
+READS: Final = vocabulary(
+    "get list search read find fetch show view describe query count check lookup look retrieve download preview",
+    "validate verify explain analyze analyse compare summarize calculate compute status whoami ping history",
+    "browse inspect diff discover top stat stats resolve detect estimate translate help ask reason think wait",
+    "watch tail log monitor outline profile lint test measure convert parse format head trace peek scan",
+    "screenshot snapshot suggest recommend simulate quote is has can enumerate load tree echo info about observe",
+    "review evaluate extract geocode directions forecast decode encode hash diagnose explore match locate map",
+    "scrape crawl transcribe classify",
+    # de fr es pt it nl
+    "lesen liest lies auflisten listet zeigen zeigt zeige suchen sucht suche finden findet abrufen ruft holen",
+    "holt lire lit lister liste chercher cherche rechercher recherche trouver afficher affiche obtenir consulter",
+    "recuperer leer lee listar lista buscar busca encontrar mostrar muestra obtener obtiene consultar consulta",
+    "recuperar ler le exibir mostra obter obtem procurar leggere legge elencare elenca cercare cerca trovare",
+    "visualizzare ottenere ottiene lezen leest tonen toont zoeken zoekt vinden ophalen haalt weergeven opvragen",
+)
+
+LOW: Final = vocabulary(
+    "label tag draft star unstar like unlike bookmark favorite favourite mark note pin unpin follow unfollow mute",
+    "unmute snooze remember memorize save annotate subscribe unsubscribe color highlight navigate click scroll",
+    "hover open markieren etikettieren entwerfen entwirft merken brouillon etiqueter borrador etiquetar rascunho",
+    "marcar bozza etichettare concept labelen markeren",
+)
+
+MEDIUM: Final = vocabulary(
+    "create update edit set add write upload move assign unassign close reopen comment insert modify patch put",
+    "replace rename schedule enable apply import sync change copy duplicate clone fork append attach link unlink",
+    "generate build make configure register upsert save store log complete transition archive unarchive toggle",
+    "resize sort react record submit start stop resume pause cancel new respond accept decline dismiss request",
+    "process manage do perform handle batch bulk bind link unlink type fill press select drag upload switch",
+    "restore export import init initialize join leave increase decrease increment fix format index tune capture",
+    "ingest merge publish erstellen erstellt anlegen legt bearbeiten bearbeitet andern andert aktualisieren",
+    "aktualisiert hinzufugen fugt schreiben schreibt hochladen verschieben speichern speichert planen setzen",
+    "setzt umbenennen creer cree modifier modifie ajouter ajoute ecrire ecrit mettre met televerser deplacer",
+    "renommer enregistrer crear crea editar edita modificar modifica actualizar actualiza anadir agregar agrega",
+    "escribir escribe subir mover criar cria alterar altera atualizar atualiza adicionar adiciona escrever",
+    "escreve enviar-arquivo salvar creare modificare aggiornare aggiorna aggiungere aggiunge scrivere scrive",
+    "caricare spostare salvare rinominare aanmaken maakt bewerken bewerkt wijzigen wijzigt bijwerken toevoegen",
+    "voegt schrijven schrijft uploaden verplaatsen",
+)
+
+HIGH: Final = vocabulary(
+    "delete remove destroy drop purge wipe erase truncate discard trash clear empty unpublish overwrite rm rmdir",
+    "del send publish post tweet share email mail sms message reply forward broadcast notify announce dm whatsapp",
+    "fax invite grant revoke permit authorize impersonate elevate promote demote ban kick suspend deactivate",
+    "merge deploy redeploy execute exec run eval invoke push commit rollback revert reset restart reboot kill",
+    "terminate shutdown uninstall install migrate provision deprovision scale restore rotate disable block",
+    "unblock force rebase buy purchase checkout subscribe-paid rent book order hire dial call release ship",
+    "dispatch trigger cancel abort approve reject authorise enroll unenroll evict drain cordon taint detach",
+    "unassign-all transfer submit evaluate-js rollout sudo shell spawn bash launch act loschen loscht lösche",
+    "entfernen entfernt senden sendet verschicken verschickt versenden veroffentlichen teilen teilt einladen",
+    "ausfuhren fuhrt bestellen bestellt kaufen kauft kundigen zurucksetzen freigeben widerrufen sperren supprimer",
+    "supprime effacer efface retirer envoyer envoie publier publie partager partage inviter executer execute",
+    "acheter achete commander commande deployer revoquer resilier reinitialiser eliminar elimina borrar borra",
+    "quitar enviar envia publicar publica compartir comparte invitar ejecutar ejecuta comprar compra pedir",
+    "desplegar revocar cancelar restablecer excluir exclui apagar apaga remover deletar compartilhar compartilha",
+    "convidar executar executa implantar revogar eliminare cancellare cancella rimuovere rimuove inviare invia",
+    "spedire pubblicare pubblica condividere condivide invitare eseguire esegue acquistare acquista comprare",
+    "ordinare revocare ripristinare verwijderen verwijdert wissen wist verzenden verzendt versturen verstuurt",
+    "publiceren publiceert delen deelt uitnodigen uitvoeren voert kopen koopt bestellen bestelt intrekken",
+)
+
+WEIGHTY: Final = vocabulary(
+    # What it is about, when that is written: access, people, code and machines.
+    "permission permissions acl role roles member members membership user users collaborator collaborators admin",
+    "administrator owner ownership password passwords secret secrets credential credentials key keys token tokens",
+    "webhook webhooks sso policy policies firewall dns domain certificate access visibility public code file",
+    "files repository repo branch workflow pipeline deployment release infrastructure server cluster node pod",
+    "namespace resource resources deployment helm container instance bucket database schema table migration",
+    "function lambda worker script command sql query job cron environment variable variables config production",
+    "service project alias vm commit push tag ref build run script runner secret protection hook extension",
+    "branching",
+)
+
+FINANCE: Final = vocabulary(
+    "pay payment payments payout payouts refund refunds charge charges transfer transfers transaction",
+    "transactions trade trades order orders buy sell short liquidate position positions withdraw withdrawal",
+    "deposit swap stake unstake invoice invoices billing bill subscription subscriptions payee beneficiary iban",
+    "wire remit remittance disburse wallet wallets crypto mint bridge token-transfer dca loan mortgage credit",
+    "debit account-transfer price prices coupon coupons stock stocks option options exercise margin leverage",
+    "dispute disputes payroll salary tax card cards gift checkout money cash fund funds settle settlement capture",
+    "mandate qr checkouts installment escrow plan bezahlen zahlt zahlen zahlung uberweisen uberweist uberweisung",
+    "lastschrift konto erstatten rechnung payer paie paiement virement virer rembourser remboursement facture",
+    "facturer pagar paga pago transferir transferencia reembolsar reembolso factura cobrar pagamento reembolsar",
+    "fatura transferencia pix boleto pagare pagamento bonifico rimborsare rimborso fattura addebitare betalen",
+    "betaalt betaling overmaken overboeken overboeking terugbetalen factuur incasso",
+)
+
+LEGAL: Final = vocabulary(
+    "sign signature signatures esign countersign envelope envelopes contract contracts nda agreement agreements",
+    "terms tos notarize notary litigation lawsuit court docket legal waiver consent deed will testament filing",
+    "unterschreiben unterzeichnen vertrag klage signer contrat firmar contrato assinar firmare contratto",
+    "ondertekenen",
+)
+
+MEDICAL: Final = vocabulary(
+    "prescribe prescription prescriptions medication medications patient patients diagnosis diagnoses dosage dose",
+    "immunization allergy allergyintolerance encounter fhir ehr emr clinical medicationrequest observation lab",
+    "labs careplan condition procedure appointment-medical referral vaccine hospital phi clinician practitioner",
+    "rezept patienten verschreiben prescrire ordonnance recetar receta prescrever receita prescrivere ricetta",
+    "voorschrijven recept",
+)
+
+INSURANCE: Final = vocabulary(
+    "claim claims insurance insured policyholder underwrite underwriting coverage premium endorsement beneficiary",
+    "versicherung schaden assurance sinistre seguro siniestro sinistro assicurazione polizza verzekering",
+    "schadeclaim",
+)
+
+UNCERTAIN: Final = vocabulary(
+    # Also everyday words: they count as a vertical only beside another word of it, or a field of it.
+    "order orders card cards plan account option options position positions price prices credit claim claims",
+    "policy will sign terms condition procedure observation lab labs consent contract contracts transaction",
+    "transactions fund token gift short bridge tax bill capture agreement agreements filing legal coverage",
+    "premium transfer transfers envelope dose deed encounter exercise money cash qr deposit legal subscription",
+    "subscriptions wallet wallets coupon coupons checkout checkouts margin stock stocks buy sell billing settle",
+    "crypto konto court referral funds trade trades",
+)
+
+CJK_HIGH: Final = (
+    "删除 刪除 移除 清空 发送 發送 发布 發佈 分享 邀请 执行 執行 运行 部署 购买 购物 下单 授权 撤销 重置 合并",
+    "削除 消去 送信 公開 投稿 共有 招待 実行 購入 注文 デプロイ 権限 取り消 初期化 メール送 返信",
+)
+CJK_MEDIUM: Final = (
+    "创建 創建 新建 更新 修改 编辑 添加 写入 上传 移动 设置 作成 更新 編集 追加 書き込 アップロード 変更 移動 設定",
+)
+CJK_READ: Final = ("获取 獲取 查询 查詢 搜索 列出 读取 查看 检索 取得 検索 一覧 読み取 表示 参照 閲覧",)
+CJK_VERTICAL: Final = (
+    "支付 付款 转账 轉帳 汇款 退款 交易 买入 卖出 提现 签署 签名 合同 处方 病历 理赔 保险",
+    "支払 送金 振込 返金 取引 出金 署名 契約 処方 診療 保険 請求",
+)
+
+FIELDS_HIGH: Final = vocabulary(
+    "delete remove purge destroy drop overwrite sql command cmd script code shell recipient recipients bcc cc",
+    "to_email to_number phone_number_to permission permissions role_to_grant grant expression javascript",
+    "statement statements commands args_exec sudo password",
+)
+FIELDS_VERTICAL: Final = vocabulary(
+    "iban bic swift payee beneficiary payout account_number routing_number card_number cvv stop_price limit_price",
+    "time_in_force notional slippage payment_method destination_account private_key mnemonic dosage policy_number",
+    "claim_amount signer signers signature recipient_wallet from_wallet to_wallet lamports wei",
+)
+FIELDS_MONEY: Final = vocabulary(
+    "amount currency price total qty quantity unit_price value_usd amount_money",
+)
+FIELDS_FREE: Final = vocabulary(
+    "text body message content comment description subject title url uri link webhook callback prompt input data",
+    "query html markdown note payload to recipient recipients email emails phone amount address path file",
+    "instructions name value values params arguments args body_text request",
+)

@@ -1,0 +1,118 @@
+"""The class of a tool, from what it says and what it takes; the highest wins (security.md 6.6, T45)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from valetkey.directory.fingerprint import read_tool
+from valetkey.directory.model import Tool
+from valetkey.policy.classes.classify import classify
+from valetkey.policy.tool_class import RANK, Classified, ToolClass
+
+
+def a_tool(
+    name: str, description: str = "", fields: str = "", hints: dict[str, Any] | None = None, title: str = ""
+) -> Tool:
+    schema = {"type": "object", "properties": {field: {"type": "string"} for field in fields.split()}}
+    said: dict[str, Any] = {"name": name, "description": description, "inputSchema": schema}
+    return read_tool(json.dumps(said | ({"annotations": hints} if hints else {}) | {"title": title}).encode())
+
+
+def class_of(tool: Tool, *, verified: bool = False, reviewed: ToolClass | None = None) -> Classified:
+    return classify(tool, verified=verified, reviewed=reviewed, organization=None, raised_by_taint=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "description", "fields", "expected"),
+    [
+        ("list_refunds", "Lists refunds.", "limit", "R"),
+        ("searchIssues", "", "query", "R"),
+        ("addLabel", "", "label", "M"),  # no hint says that it destroys nothing
+        ("updatePage", "Edits a page.", "page text", "M"),
+        ("gmail.send", "Sends a message.", "to subject body", "H"),
+        ("get_and_delete", "", "id", "H"),
+        ("de\u200blete_note", "", "id", "H"),
+        ("ｄｅｌｅｔｅ_note", "", "id", "H"),
+        ("tidy", "Löscht alle alten Einträge.", "", "H"),
+        ("ranger", "Supprime les fichiers.", "", "H"),
+        ("limpiar", "Elimina los archivos.", "", "H"),
+        ("arquivos", "Exclui os arquivos antigos.", "", "H"),
+        ("pulizia", "Elimina i documenti.", "", "H"),
+        ("opruimen", "Verwijdert alle bestanden.", "", "H"),
+        ("整理", "删除所有文件", "", "H"),
+        ("katazuke", "ファイルを削除します", "", "H"),
+        ("zahlung", "Überweist einen Betrag.", "betrag", "V"),
+        ("place_order", "Places a stock order.", "symbol qty", "V"),
+        ("sign_document", "Signs the document for the user.", "document", "V"),
+        ("create_prescription", "", "patient drug", "V"),
+        ("submit_claim", "Submits an insurance claim.", "policy", "V"),
+        ("run", "Runs a statement.", "sql", "H"),
+    ],
+)
+def test_a_tool_gives_away_what_it_does(name: str, description: str, fields: str, expected: str) -> None:
+    assert class_of(a_tool(name, description, fields)).counts_as == expected
+
+
+def test_what_is_not_known_counts_as_high_when_anything_can_be_put_into_it_and_as_medium_otherwise() -> None:
+    told, mute = class_of(a_tool("frobnicate", "", "text")), class_of(a_tool("frobnicate", "", "level"))
+
+    assert (told.tool_class, told.counts_as) == (ToolClass.UNKNOWN, ToolClass.HIGH)
+    assert (mute.tool_class, mute.counts_as) == (ToolClass.UNKNOWN, ToolClass.MEDIUM)
+
+
+HINT = st.sampled_from([True, False, None])
+WORDS = st.sampled_from(["list_files", "frob", "update_page", "delete_all", "pay", "send_mail", "add_label", "getUser"])
+
+
+@given(name=WORDS, read_only=HINT, destructive=HINT, open_world=HINT, verified=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_no_hint_lowers_the_class_of_a_tool_that_nobody_reviewed(
+    name: str, read_only: bool | None, destructive: bool | None, open_world: bool | None, *, verified: bool
+) -> None:
+    """The most harmless hints there are, against these: a lie gains nothing, and a confession counts (D6, S-26)."""
+    said = {"readOnlyHint": read_only, "destructiveHint": destructive, "openWorldHint": open_world}
+    silent = class_of(a_tool(name, fields="text"))
+    hinted = class_of(
+        a_tool(name, fields="text", hints={key: value for key, value in said.items() if value is not None}),
+        verified=verified,
+    )
+
+    floor = RANK[silent.counts_as] - (silent.reasons[0].source == "annotation")  # what only its silence had raised
+    assert RANK[hinted.counts_as] >= floor
+
+
+def test_a_lie_about_reading_does_not_make_a_deleting_tool_read() -> None:
+    assert class_of(a_tool("delete_repo", hints={"readOnlyHint": True})).counts_as is ToolClass.HIGH
+
+
+@given(name=WORDS, reviewed=st.sampled_from([*"RWMHV"]), organization=st.sampled_from([*"RWMHV"]), taint=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_review_an_organization_and_taint_only_raise(
+    name: str, reviewed: str, organization: str, *, taint: bool
+) -> None:
+    tool = a_tool(name)
+    alone = classify(tool, verified=True, reviewed=None, organization=None, raised_by_taint=False)
+    found = classify(
+        tool,
+        verified=True,
+        reviewed=ToolClass(reviewed),
+        organization=ToolClass(organization),
+        raised_by_taint=taint,
+    )
+
+    if alone.tool_class is not ToolClass.UNKNOWN:  # a review makes known what was not
+        assert RANK[found.counts_as] >= RANK[alone.counts_as]
+    assert RANK[found.counts_as] >= max(RANK[reviewed], RANK[organization])
+
+
+def test_every_reason_is_a_sentence_with_its_source_and_the_first_is_the_one_that_counts() -> None:
+    found = class_of(a_tool("send_mail", "Sends mail to recipients.", "recipients body"))
+
+    assert found.because == found.reasons[0].words
+    assert {one.source for one in found.reasons} == {"name", "description", "schema field"}
+    assert all(one.words.endswith(".") for one in found.reasons)
