@@ -59,6 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     print(table(samples))
     if "nginx" not in targets:
         print("nginx is not installed, so there is no ratio to it.")
+    print(cost_of_split(samples))
     if given.json:
         print(json.dumps(figures(samples)))
     return 0
@@ -113,7 +114,7 @@ def table(samples: Samples) -> str:
         ("× direct", 9),
     )
     rows = [f"{'':<10}{'conns':>6}" + "".join(f"{title:>{width}}" for title, width in columns)]
-    order = ("direct", "nginx", "valetkey")
+    order = ("direct", "nginx", "valetkey", "process")
     for (name, count), found in sorted(samples.items(), key=lambda item: (item[0][1], order.index(item[0][0]))):
         rows.append(
             f"{name:<10}{count:>6}{middle(found, 'rps'):>10,.0f}{middle(found, 'p50') / 1000:>9.2f}"
@@ -121,6 +122,17 @@ def table(samples: Samples) -> str:
             f"{shown(ratio(samples, name, 'nginx', count)):>9}{shown(ratio(samples, name, 'direct', count)):>9}"
         )
     return "\n".join(rows)
+
+
+def cost_of_split(samples: Samples) -> str:
+    """What the vault in a process of its own costs against the one inside, compared within the rounds."""
+    parts = []
+    for count in CONNECTIONS:
+        pairs = list(zip(samples["process", count], samples["valetkey", count], strict=True))
+        added = median(beside.p50 - inside.p50 for beside, inside in pairs) / 1000
+        share = median(beside.rps / inside.rps for beside, inside in pairs)
+        parts.append(f"{count} connections: p50 {added:+.2f} ms, {share:.2f} × the throughput")
+    return "--vault process against inline: " + "; ".join(parts)
 
 
 def figures(samples: Samples) -> dict[str, object]:

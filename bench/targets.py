@@ -1,4 +1,4 @@
-"""What is measured: the upstream itself, nginx as a plain proxy, and a Valetkey hub with a connected account."""
+"""What is measured: the upstream itself, nginx as a plain proxy, and a Valetkey hub, its vault inside or beside."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def tree(pid: int) -> list[int]:
 
 @contextmanager
 def open_targets(directory: Path, tools: Tools) -> Iterator[dict[str, Target]]:
-    """Starts all three (nginx only if it is installed) and stops them in the end."""
+    """Starts all (nginx only if it is installed; the hub both ways) and stops them in the end."""
     with ExitStack() as running:
         port = free_port()
         command = [*tools.upstream, "-p", str(port), "-A", UPSTREAM_TOKEN[:12]]
@@ -104,7 +104,10 @@ def open_targets(directory: Path, tools: Tools) -> Iterator[dict[str, Target]]:
         targets = {"direct": Target("direct", url, UPSTREAM_TOKEN, upstream.pid)}
         if nginx := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin"):
             targets["nginx"] = running.enter_context(open_nginx(nginx, directory, port))
-        targets["valetkey"] = running.enter_context(open_hub(directory, url))
+        for name, vault in (("valetkey", "inline"), ("process", "process")):
+            own = directory / name
+            own.mkdir()
+            targets[name] = running.enter_context(open_hub(name, own, url, vault=vault))
         yield targets
 
 
@@ -120,19 +123,19 @@ def open_nginx(program: str, directory: Path, upstream: int) -> Iterator[Target]
 
 
 @contextmanager
-def open_hub(directory: Path, upstream: str) -> Iterator[Target]:
+def open_hub(name: str, directory: Path, upstream: str, *, vault: str) -> Iterator[Target]:
     """A hub with one person, who connected the upstream with a sealed header and switched its tool on."""
     data, log = directory / "data", directory / "hub.log"
     command = [
         sys.executable, "-m", "valetkey", "serve", "--data", str(data), "--root-key", str(directory / "root.key"),
-        "--port", "0", "--allow-network", "127.0.0.1/32",
+        "--port", "0", "--allow-network", "127.0.0.1/32", "--vault", vault,
     ]  # fmt: skip
     with started(command, log) as process:
         ready = wait_for_line(log, process, r"^ready: (\S+)$")
         link = wait_for_line(log, process, r"^sign in: (\S+)$")
         slug, token = connect(ready, link, data, upstream)
         # By address, as the others: the load generator does not look names up.
-        yield Target("valetkey", f"http://127.0.0.1:{ready.rpartition(':')[2]}/c/{slug}/mcp", token, process.pid)
+        yield Target(name, f"http://127.0.0.1:{ready.rpartition(':')[2]}/c/{slug}/mcp", token, process.pid)
 
 
 def connect(hub: str, link: str, data: Path, upstream: str) -> tuple[str, str]:

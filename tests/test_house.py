@@ -83,6 +83,11 @@ REVEALED: dict[str, str] = {
     "oauth/token.py": "our client secret, in HTTP Basic",
     "vault/trail_keys.py": "our own keys, to sign a checkpoint and to mark it",
     "net/client.py": "a form field or header of the token endpoint becomes bytes",
+    "split/desk.py": "the beginning of a refresh token, to see that no error repeats it",
+    "split/vault_beside.py": "asks for parcels, which only the vault opens; a key of the log, to be made ready",
+    "split/verbs.py": "what is revealed leaves the vault's process as a parcel",
+    "vault/parcels.py": "to encrypt it for the vault itself; and a parcel, to see whether it is one",
+    "vault/verbs.py": "declares `reveal_for_exchange`",
     # A secret of ours, shown once to whom it is for, or compared:
     "api/pages.py": "a one-time link, for who invites",
     "api/tokens.py": "a new personal token, for its owner",

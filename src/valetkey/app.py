@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from valetkey.api.app import create as create_api
 from valetkey.api.control_socket import ControlSocket
 from valetkey.api.pages import Pages
-from valetkey.api.services import Answer, CallTool, OpenRootKey, TrailLog, VerifyTrail
+from valetkey.api.services import Answer, CallTool, TrailLog, VerifyTrail
 from valetkey.api.services import Services as ApiServices
 from valetkey.audit.calls import CallLog
 from valetkey.audit.checkpoints import Checkpoints
@@ -57,16 +57,16 @@ from valetkey.identity.signin.password import Passwords
 from valetkey.identity.sweep import Sweeper
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock, SystemClock
-from valetkey.kernel.secret import Secret
-from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.http1 import CallClient
 from valetkey.net.model import Url
-from valetkey.net.outbound import Outbound, open_outbound
 from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
 from valetkey.policy.permissions import Permissions
 from valetkey.privacy.offboard import Offboarding
 from valetkey.settings import Settings
+from valetkey.split.model import Kept, RootKeyShown, TrailKeys
+from valetkey.split.opened import Ground as SplitGround
+from valetkey.split.opened import open_beside, open_inline
 from valetkey.store.database import Database
 from valetkey.store.deployment import find_or_create_deployment
 from valetkey.store.leases import Leases
@@ -74,18 +74,12 @@ from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
 from valetkey.upstream.model import LocalServer
-from valetkey.vault.broker import Vault
-from valetkey.vault.day_keys import DayKeys
-from valetkey.vault.keyring import deployment_of, holds_keys
-from valetkey.vault.recovery import Recovered, Recovery, recover
+from valetkey.vault.keyring import deployment_of
+from valetkey.vault.recovery import Recovered, recover
 from valetkey.vault.release import ForRecordedCalls
-from valetkey.vault.root_keys import RootKey
 from valetkey.vault.root_keys.opening import Asked, nobody_to_ask, open_root_key
 from valetkey.vault.root_keys.passphrase import Ask
 from valetkey.vault.roots import Roots
-from valetkey.vault.rotation import Rotation
-from valetkey.vault.spool import Spool
-from valetkey.vault.trail_keys import TrailKeys
 from valetkey.web.client_document_show import client_document_route
 from valetkey.web.frame import Frame
 from valetkey.web.services import Services as WebServices
@@ -97,7 +91,7 @@ class Hub:
     """A hub that is open. `asgi` has all doors; `sign_in_url` is empty once an owner has set a credential."""
 
     settings: Settings
-    root_key: RootKey
+    root_key: RootKeyShown
     asgi: ASGIApp
     gateway: Gateway
     sign_in_url: str
@@ -111,14 +105,9 @@ class _Ground:
 
     clock: Clock
     database: Database
-    keyring: Database
     notifications: Notifications
     trail: Trail
-    vault: Vault
-    deployment_id: str
-    outbound: Outbound
-    policy: AddressPolicy
-    root_key: RootKey
+    kept: Kept
     public_url_before: str
 
 
@@ -142,40 +131,33 @@ async def _lay_ground(
     clock = SystemClock()
     database = _database(settings.database, settings.data / "valetkey.db")
     closing.push_async_callback(database.close)
-    keyring = _database(settings.keyring_database, settings.data / "keyring.db")
-    closing.push_async_callback(keyring.close)
     await migrate(database, "main")
-    await migrate(keyring, "keyring")
     deployment = await find_or_create_deployment(database, public_url=settings.public_url, clock=clock)
-    asked = Asked(
-        spec=settings.root_key,
-        deployment_id=deployment.id,
-        apart_from=[settings.data],
-        # A key of another provider may be new to a deployment that has keys: the one before is named beside it.
-        may_create=bool(settings.former_root_key) or not await holds_keys(keyring),
-        ask=ask,
-    )
-    root_key = await open_root_key(asked)
-    former = [await open_root_key(replace(asked, spec=spec, may_create=False)) for spec in _former(settings)]
     notifications = Notifications(database)
     await notifications.start()
     closing.push_async_callback(notifications.stop)
-    vault = Vault(database, keyring, root_key, clock, notifications, former=former)
-    await vault.start(deployment.id)
-    policy = AddressPolicy(settings.allow_network, lambda: listening, [settings.public_url])
-    outbound = open_outbound(policy, clock)
-    closing.push_async_callback(outbound.close)
+    split = SplitGround(
+        data=settings.data,
+        database=database,
+        database_url=settings.database,
+        keyring_url=settings.keyring_database,
+        root_key=settings.root_key,
+        former_root_key=settings.former_root_key,
+        allow_network=settings.allow_network,
+        listening=listening,
+        public_url=settings.public_url,
+        deployment_id=deployment.id,
+        clock=clock,
+        notifications=notifications,
+    )
+    # The one place that asks which way it is (design.md D13).
+    kept = await (open_beside(split, closing) if settings.vault == "process" else open_inline(split, ask, closing))
     return _Ground(
         clock=clock,
         database=database,
-        keyring=keyring,
         notifications=notifications,
         trail=Trail(database, clock),
-        vault=vault,
-        deployment_id=deployment.id,
-        outbound=outbound,
-        policy=policy,
-        root_key=root_key,
+        kept=kept,
         public_url_before=deployment.public_url,
     )
 
@@ -183,14 +165,14 @@ async def _lay_ground(
 async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -> Hub:
     """The rooms, from the lower floors to the doors."""
     clock, database, notifications, trail = ground.clock, ground.database, ground.notifications, ground.trail
-    parse = partial(parse_url, private_names=ground.policy.has_networks)
+    kept, vault, outbound, trail_keys = ground.kept, ground.kept.vault, ground.kept.outbound, ground.kept.trail_keys
+    parse = partial(parse_url, private_names=bool(settings.allow_network))
 
     # what happened; what signs it closes after what writes it
     leases = Leases(database, clock=clock)
-    trail_keys = TrailKeys(ground.vault, ground.deployment_id)
-    if why := await trail_keys.open():
-        await trail.write("trail.key_made", actor="system", detail={"because": why})
-    means = Means(web=ground.outbound.web, streams=ground.outbound.streams, clock=clock, parse_url=parse)
+    if kept.trail_key_made:
+        await trail.write("trail.key_made", actor="system", detail={"because": kept.trail_key_made})
+    means = Means(web=outbound.web, streams=outbound.streams, clock=clock, parse_url=parse)
     sinks = open_sinks(settings.trail_sink, means, forbidden_below=settings.data)
     checkpoints = Checkpoints(
         database, clock=clock, leases=leases, trail=trail, signer=trail_keys, watch=trail_keys, sinks=sinks
@@ -201,7 +183,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     await call_log.start()
     closing.push_async_callback(call_log.stop)
     calls = CallRecords(database)
-    day_keys = DayKeys(ground.vault.keyring, clock=clock, notifications=notifications)
+    day_keys = kept.day_keys
 
     # who asks, and what exists
     organizations = Organizations(database, clock=clock)
@@ -218,15 +200,16 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
 
     # may they, and as whom
     permissions = Permissions(database, notifications, clock=clock)
-    ground.vault.release_by(ForRecordedCalls(call_log, permissions))
+    kept.release_by(ForRecordedCalls(call_log, permissions))
     local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
-    upstreams = Upstreams(ground.outbound.calls, database, clock, local=local)
+    upstreams = Upstreams(outbound.calls, database, clock, local=local)
     introductions = _Introductions()
     room = open_room(
         database,
-        vault=ground.vault,
-        spool=Spool(settings.data / "spool", ground.vault.keyring, clock=clock),
-        web=ground.outbound.web,
+        vault=vault,
+        spool=kept.spool,
+        web=outbound.web,
+        desk=kept.desk,
         upstreams=upstreams,
         connectors=connectors,
         leases=leases,
@@ -272,7 +255,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         database=database,
     )
     introductions.gateway = gateway
-    introductions.calls = ground.outbound.calls
+    introductions.calls = outbound.calls
     await room.start()
     closing.push_async_callback(room.stop)
     closing.push_async_callback(gateway.stop)
@@ -303,7 +286,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         public_url=settings.public_url,
         development=settings.development,
     )
-    fetches = WatchedFetches(ground.outbound.web, clock=clock)
+    fetches = WatchedFetches(outbound.web, clock=clock)
     authserver = AuthServer(
         public_url=settings.public_url,
         clients=Clients(
@@ -352,10 +335,10 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             ),
             call_tool=_caller(gateway),
             pages=Pages(settings.public_url),
-            rotation=Rotation(ground.vault.keyring, clock=clock, notifications=notifications),
-            recovery=Recovery(ground.vault.keyring, clock=clock),
-            seal_vault=ground.vault.seal_shut,
-            open_root_key=_opener(settings, ground.deployment_id),
+            rotation=kept.rotation,
+            recovery=kept.recovery,
+            seal_vault=vault.seal_shut,
+            move_root=kept.move_root,
             clock=clock,
         )
     )
@@ -366,7 +349,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     await _declare_local_servers(settings, ground, organizations, people)
     return Hub(
         settings=settings,
-        root_key=ground.root_key,
+        root_key=kept.root_key,
         asgi=Frame(_site_map(gateway, authserver, room, api, site), hosts=_names(settings), https=settings.is_public),
         gateway=gateway,
         sign_in_url=Pages(settings.public_url).sign_in(welcome.token) if welcome is not None else "",
@@ -461,24 +444,6 @@ def _verifier(database: Database, trail_keys: TrailKeys, journal: Path) -> Verif
         return await verify(database, against, unfinished=await asyncio.to_thread(count_unfinished, journal))
 
     return verify_trail
-
-
-def _former(settings: Settings) -> list[str]:
-    return [settings.former_root_key] if settings.former_root_key else []
-
-
-def _opener(settings: Settings, deployment_id: str) -> OpenRootKey:
-    async def open_another(spec: str, passphrase: Secret) -> RootKey:
-        asked = Asked(
-            spec=spec,
-            deployment_id=deployment_id,
-            apart_from=[settings.data],
-            may_create=True,
-            ask=lambda _question: passphrase,
-        )
-        return await open_root_key(asked)
-
-    return open_another
 
 
 def _database(url: str, path: Path) -> Database:

@@ -50,6 +50,11 @@ class Settings:
     """The root key: a file's path, or SCHEME:… (docs/vault.md). Default ~/.config/valetkey/<deployment id>/root.key."""
     former_root_key: str = ""
     """The root key before, in the same words, until nothing hangs on it any more."""
+    vault: str = "inline"
+    """`inline`: keys in the hub's own process. `process`: vault and dialer each in one of its own (docs/vault.md).
+    Default inline, and process with PostgreSQL."""
+    workers: int = 1
+    """Processes that serve requests. One, for now."""
     allow_network: tuple[Network, ...] = ()
     """Private networks that connectors may be in (any port, http too). Never the hub's own listeners."""
     trusted_proxy: tuple[Network, ...] = ()
@@ -134,6 +139,8 @@ def _checked(given: dict[str, object]) -> Settings:
             values[name] = said.lower() not in ("0", "false", "no", "off")
     for name in ("root_key", "former_root_key"):
         values[name] = str(values.get(name) or "")
+    values["vault"] = _vault(values)
+    values["workers"] = _workers(values.get("workers", 1))
     settings = Settings(**values)  # type: ignore[arg-type]  # each value was checked or converted above
     public_url = _public_url(settings.public_url) if settings.public_url else f"http://localhost:{settings.port}"
     if settings.host not in _LOOPBACK_NAMES and not public_url.startswith("https://"):
@@ -142,6 +149,25 @@ def _checked(given: dict[str, object]) -> Settings:
             hint="Give --public-url https://… (a reverse proxy terminates TLS), or listen on 127.0.0.1.",
         )
     return Settings(**{**{f.name: getattr(settings, f.name) for f in fields(settings)}, "public_url": public_url})
+
+
+def _vault(values: Mapping[str, object]) -> str:
+    vault = values.get("vault") or ("process" if str(values.get("database", "")).startswith("postgres") else "inline")
+    if vault not in ("inline", "process"):
+        raise StartRefused(
+            f"The vault is {str(vault)!r}, which is no place for one.", hint="Give --vault inline or --vault process."
+        )
+    return str(vault)
+
+
+def _workers(value: object) -> int:
+    workers = _count("workers", value)
+    if workers != 1:
+        raise StartRefused(
+            f"There is one worker, and {workers} are asked for: more than one are not there yet.",
+            hint="Leave --workers out. With PostgreSQL, several hubs can serve side by side.",
+        )
+    return workers
 
 
 def _local_servers(given: object, environment: Mapping[str, str]) -> tuple[LocalProgram, ...]:

@@ -52,7 +52,6 @@ from valetkey.store.schema import connection as connection_table
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.recovery import Recovery
-from valetkey.vault.root_keys import RootKey
 from valetkey.vault.root_keys.file import FileRootKey
 from valetkey.vault.rotation import Rotation
 
@@ -109,7 +108,7 @@ class Elsewhere:
         return Receipt("rec_1", person_id, now, "GitHub", "h.example", label, 2, "confirmed", "", now)
 
 
-async def _no_root_key(spec: str, passphrase: Secret) -> RootKey:
+async def _no_root_key(spec: str, passphrase: Secret) -> int:
     raise StartRefused(f"Only the tests of keys open one, not {spec}.")
 
 
@@ -152,7 +151,7 @@ class Hub:
             rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
             recovery=None,  # type: ignore[arg-type]  # so here
             seal_vault=self.elsewhere.seal_vault,
-            open_root_key=_no_root_key,
+            move_root=_no_root_key,
             clock=clock,
         )
         self.people: dict[str, Person] = {}

@@ -41,7 +41,7 @@ def test_before_the_first_start_there_is_nothing_wrong_and_nothing_is_made(tmp_p
     code, findings = examine(environment(tmp_path))
 
     assert code == 0
-    assert states(findings) == {"configuration": "good", "clock": "good", "data": "note"}
+    assert states(findings) == {"configuration": "good", "clock": "good", "vault": "note", "data": "note"}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -131,4 +131,4 @@ def test_people_get_one_line_for_each_finding(
     assert run(["doctor"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
-    assert sum(line.startswith(("✓ ", "– ")) for line in lines) == 9
+    assert sum(line.startswith(("✓ ", "– ")) for line in lines) == 10

@@ -17,6 +17,7 @@ from tests.databases import STORES, migrated_file, migrated_postgres
 from tests.vault.anything import open_handed
 from valetkey.audit.model import Everyone
 from valetkey.audit.trail import Trail
+from valetkey.connections.desk import DirectDesk
 from valetkey.connections.model import Attempt, Connection
 from valetkey.connections.room import Room, open_room
 from valetkey.directory.connectors import Connectors
@@ -65,6 +66,7 @@ class Hub:
             vault=self.vault,
             spool=Spool(self.spool, self.vault.keyring, clock=self.clock),
             web=self.outbound.web,
+            desk=DirectDesk(self.outbound.web),
             upstreams=self.upstreams,
             connectors=self.connectors,
             leases=self.leases,

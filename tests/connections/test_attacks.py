@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -294,60 +292,3 @@ async def test_an_access_token_that_would_break_out_of_its_header_is_not_taken(
         await hub.come_back(ada, attempt, server.consent(url))
 
     await _untouched(hub, ada, server, exchanges=1)
-
-
-# --- two servers, any answer ------------------------------------------------------------------------------------------
-
-
-async def mixed_up(
-    hub: Hub, ada: BrowserSession, services: list[Service], servers: list[AuthServer], runs: int
-) -> tuple[list[set[str]], int]:
-    """Answers put together of pieces of both: the codes each server gave out, and how many answers connected something.
-
-    A code comes to the callback of the server that gave it out, since that address was asked for there; the state, and
-    who the answer says it is from, are whatever an evil server makes of them.
-    """
-    chance, connected = random.Random(26), 0
-    codes: list[set[str]] = [set(), set()]
-    connectors = [await hub.connector(ada.person, service.url) for service in services]
-    for _ in range(runs):
-        for server in servers:
-            server.promises_iss = chance.random() < 0.3
-        went = [await hub.go(ada, connector) for connector in connectors]
-        answers = [dict(server.consent(url)) for server, (_, url) in zip(servers, went, strict=True)]
-        for mine, each in zip(codes, answers, strict=True):
-            mine.add(each["code"])
-        state, code = chance.randrange(2), chance.randrange(2)
-        answer = {"state": answers[state]["state"], "code": answers[code]["code"]}
-        if (named := chance.choice((None, *(server.issuer for server in servers)))) is not None:
-            answer["iss"] = named
-        with suppress(StepFailed, BadInput):
-            at = issuer_hash(servers[code].issuer)
-            await hub.room.connecting.finish(list(answer.items()), ada, issuer_hash=at)
-            connected += 1
-    return codes, connected
-
-
-async def no_code_goes_astray(hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, runs: int) -> None:
-    async with AuthServer() as other, Service(other) as further:
-        codes, connected = await mixed_up(hub, ada, [service, further], [server, other], runs)
-
-        for one, own in zip((server, other), codes, strict=True):
-            brought = {asked.form["code"] for asked in one.posts("/token") if "code" in asked.form}
-            assert brought <= own
-        assert connected > runs // 10
-
-
-async def test_whatever_is_put_together_of_two_servers_answers_no_code_goes_to_the_other(
-    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
-) -> None:
-    await no_code_goes_astray(hub, ada, service, server, 6)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(1800)
-async def test_of_a_thousand_answers_put_together_of_two_servers_no_code_goes_to_the_other(
-    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
-) -> None:
-    """T26."""
-    await no_code_goes_astray(hub, ada, service, server, 1000)

@@ -15,7 +15,8 @@ from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import NotConnected, NotFound, ValetkeyError
 from valetkey.store.schema import data_key, secret
 from valetkey.vault.model import TicketSpent
-from valetkey.vault.tickets import Ticket
+from valetkey.vault.tickets import Ticket as OpenTicket
+from valetkey.vault.verbs import Ticket
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -371,4 +372,5 @@ async def test_on_every_replica_what_was_warm_is_cold_within_a_second(
 
 def _is_dead(ticket: Ticket) -> bool:
     """Whether a ticket of the subject can be written no more; looks at its gate, since writing would use it up."""
-    return all(opened.gate.is_closed for _, opened in ticket._parts)
+    assert isinstance(ticket, OpenTicket)
+    return all(opened.gate.is_closed for opened in ticket.values)

@@ -1,4 +1,4 @@
-"""The readers that are fuzzed, each with what must hold for whatever it is fed, and a few seeds.
+"""The ten readers that are fuzzed, each with what must hold for whatever it is fed, and a few seeds.
 
 A target raises for a finding only: refusing is what readers are for. What a fuzzer found goes into `corpus/<target>/`,
 one file each, and is played in the ordinary tests ever after.
@@ -22,7 +22,6 @@ import msgspec
 from valetkey.audit import merkle
 from valetkey.audit.journal import MAGIC, is_damaged, read_frames
 from valetkey.audit.note import read_note
-from valetkey.beside.frames import Framed, frame
 from valetkey.directory.fingerprint import read_tool
 from valetkey.identity.client_documents import read_document, read_registration
 from valetkey.identity.redirects import read_redirect
@@ -192,41 +191,6 @@ def frames(data: bytes) -> None:
     assert torn.endswith(rest)
 
 
-class _Taking(Framed):
-    """The other end's side of the socket, for frames of at most 100 bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(longest=100)
-        self.frames: list[tuple[int, bytes]] = []
-        self.is_over = False
-        self.transport = self  # type: ignore[assignment]  # all that is asked of it is to be aborted
-
-    def abort(self) -> None:
-        self.is_over = True
-
-    def frame_received(self, kind: int, payload: memoryview) -> None:
-        self.frames.append((kind, bytes(payload)))
-
-    def fed(self, data: bytes, size: int) -> tuple[list[tuple[int, bytes]], bool]:
-        for at in range(0, len(data), size):
-            piece = data[at : at + size]
-            self.get_buffer(-1)[: len(piece)] = piece
-            self.buffer_updated(len(piece))
-            if self.is_over:
-                break
-        return self.frames, self.is_over
-
-
-def ticket_frames(data: bytes) -> None:
-    """However they are cut, the same frames come and the same one ends the line; what hands out tickets reads them."""
-    size, stream = data[0] % 7 + 1 if data else 1, data[1:]
-    whole, cut = _Taking().fed(stream, 4096), _Taking().fed(stream, size)
-    assert whole == cut, (whole, cut)
-    written = b"".join(frame(kind, payload) for kind, payload in whole[0])
-    assert stream.startswith(written)
-    assert all(len(payload) <= 100 for _, payload in whole[0])
-
-
 def merkle_proof(data: bytes) -> None:
     """A proof is true or not, and never fails; a true one that was touched anywhere is not true any more."""
     _as_it_comes(data)
@@ -371,11 +335,6 @@ TARGETS: Final[Mapping[str, Target]] = {
         frames,
         (MAGIC + bytes(20), b"\x03one\0two\0three", MAGIC + struct.pack("<II", 1, crc32(b"x")) + b"x\0\0"),
         (MAGIC, b"\x01\0\0\0"),
-    ),
-    "ticket-frame": Target(
-        ticket_frames,
-        (b"\x01" + frame(1, b"word") + frame(2) + frame(255, bytes(100)), b"\x03" + frame(3, b"x" * 101)),
-        (b"\0\0\0\x01", b"\0\0\0\0\x01"),
     ),
     "merkle-proof": Target(
         merkle_proof, (bytes(8) + bytes(96), b"\x07\x03\x01\x20", b"origin\n3\nAAAA\n\n"), ("— ".encode(),)

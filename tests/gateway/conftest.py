@@ -24,6 +24,7 @@ from valetkey.audit.trail import Trail
 from valetkey.connections import repository as connections_repository
 from valetkey.connections.accounts import Connections
 from valetkey.connections.credentials import Credentials
+from valetkey.connections.desk import DirectDesk
 from valetkey.connections.methods.oauth import access_binding
 from valetkey.connections.model import Connection, State
 from valetkey.connections.room import Room, open_room
@@ -51,7 +52,7 @@ from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.release import ForRecordedCalls
 from valetkey.vault.root_keys.file import open_or_create
 from valetkey.vault.spool import Spool
-from valetkey.vault.tickets import Ticket
+from valetkey.vault.verbs import Ticket
 
 Front = Literal["asgi", "fast"]
 FRONTS: tuple[Front, ...] = ("asgi", "fast")
@@ -236,8 +237,9 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     outbound = open_outbound(AddressPolicy([ipaddress.ip_network("127.0.0.1/32")]), clock)
     upstreams = Upstreams(outbound.calls, database, clock)
     room = open_room(
-        database, vault=vault, web=outbound.web, upstreams=upstreams, connectors=connectors,
-        leases=Leases(database, clock=clock), notifications=notifications, trail=trail, clock=clock, parse=read_url,
+        database, vault=vault, web=outbound.web, desk=DirectDesk(outbound.web), upstreams=upstreams,
+        connectors=connectors, leases=Leases(database, clock=clock), notifications=notifications, trail=trail,
+        clock=clock, parse=read_url,
         public_url="http://localhost", spool=Spool(tmp_path / "spool", vault.keyring, clock=clock),
     )  # fmt: skip
     call_log = CallLog(database, tmp_path / "journal", clock)

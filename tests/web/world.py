@@ -23,6 +23,7 @@ from valetkey.audit.model import CallIntent, Outcome
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
+from valetkey.connections.desk import DirectDesk
 from valetkey.connections.model import Connection, State
 from valetkey.connections.room import open_room
 from valetkey.directory.connectors import Connectors
@@ -263,6 +264,7 @@ async def build_world(
         vault=open_handed(Vault(database, keyring_database, root, clock, notifications)),
         spool=Spool(folder / "spool", keyring, clock=clock),
         web=service,
+        desk=DirectDesk(service),
         upstreams=service,
         connectors=connectors,
         leases=Leases(database, clock=clock),

@@ -151,10 +151,10 @@ async def rotate_root_key(new: RotateRoot, who: Operator, rooms: Rooms) -> Rotat
     if new.to.startswith("passphrase:") and new.to != "passphrase:prompt":
         raise BadInput("A hub that runs takes a passphrase only from the prompt.", field="to")
     try:
-        provider = await rooms.open_root_key(new.to, Secret(new.passphrase.get_secret_value()))
+        version = await rooms.move_root(new.to, Secret(new.passphrase.get_secret_value()))
     except StartRefused as refusal:
         raise BadInput(refusal.message, field="to", hint=refusal.hint) from refusal
-    return Rotated(version=await rooms.rotation.move_root(provider))
+    return Rotated(version=version)
 
 
 @router.post("/recovery-kit", operation_id="adopt_recovery_kit")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,10 +31,8 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
 from valetkey.policy.permissions import Permissions
 from valetkey.privacy.offboard import Offboarding
-from valetkey.vault.day_keys import DayKeys
-from valetkey.vault.recovery import Recovery
-from valetkey.vault.root_keys import RootKey
-from valetkey.vault.rotation import Rotation
+from valetkey.vault.day_keys import FindsDayKeys
+from valetkey.vault.verbs import AdoptsKits, TurnsKeys
 
 
 class Connecting(Protocol):
@@ -101,10 +99,9 @@ class SealVault(Protocol):
     async def __call__(self) -> None: ...
 
 
-class OpenRootKey(Protocol):
-    """Opens the root key that a setting names, proving it; `passphrase` is for those that are one."""
-
-    async def __call__(self, spec: str, passphrase: Secret) -> RootKey: ...
+MoveRoot = Callable[[str, Secret], Awaitable[int]]
+"""Moves to the root key that a setting names, proving it; its version. The secret is the passphrase if it has one.
+Raises `StartRefused` for one that is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +124,11 @@ class Services:
     trace: Trace
     calls: CallRecords
     uses: Uses
-    day_keys: DayKeys
-    rotation: Rotation
-    recovery: Recovery
+    day_keys: FindsDayKeys
+    rotation: TurnsKeys
+    recovery: AdoptsKits
     seal_vault: SealVault
-    open_root_key: OpenRootKey
+    move_root: MoveRoot
     trail: Trail
     trail_log: TrailLog
     call_tool: CallTool

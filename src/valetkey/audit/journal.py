@@ -290,6 +290,20 @@ def read_frames(content: bytes) -> tuple[list[bytes], bytes]:
     return frames, content[at:]
 
 
+def whole_frames(content: bytes) -> tuple[list[bytes], int]:
+    """The whole frames that `content`, a piece of a file from a frame's beginning, begins with; how long they are."""
+    frames, rest = read_frames(MAGIC + content)
+    return frames, len(content) - len(rest)
+
+
+def missing_of(content: bytes) -> int:
+    """How many bytes the first frame needs beyond `content`; 0 if it is whole, or there is none."""
+    if len(content) < _HEAD.size:
+        return 0
+    length, _ = _HEAD.unpack_from(content)
+    return max(0, _HEAD.size + length - len(content)) if length else 0
+
+
 def is_damaged(rest: bytes) -> bool:
     """Whether `rest` may hold more than one torn frame: then records after the bad place could not be read."""
     if len(rest) < _HEAD.size or not rest.strip(b"\0"):

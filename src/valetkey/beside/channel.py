@@ -77,8 +77,14 @@ class Verbs:
     """What one side may be asked: functions by name. Their annotations are the types of what they take."""
 
     def __init__(self, verbs: Mapping[str, Verb]) -> None:
-        self._verbs = dict(verbs)
-        self._decoders = {name: _decoder_of(name, verb) for name, verb in self._verbs.items()}
+        self._verbs: dict[str, Verb] = {}
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {}
+        self.open(verbs)
+
+    def open(self, verbs: Mapping[str, Verb]) -> None:
+        """These may be asked, too, from now on."""
+        self._verbs.update(verbs)
+        self._decoders.update({name: _decoder_of(name, verb) for name, verb in verbs.items()})
 
     def ask(self, verb: str, arguments: msgspec.Raw) -> Any:
         """The answer, or an awaitable of it. Raises `BadFrame` for another verb or other arguments."""

@@ -34,6 +34,13 @@ def harden() -> list[str]:
     return missing
 
 
+def what_is_missing() -> list[str]:
+    """What `harden` could not do on this platform, without doing it."""
+    if not sys.platform.startswith("linux"):
+        return [f"{_READABLE} only Linux prevents that."]
+    return []
+
+
 def die_with_parent() -> None:
     """Be killed when the process that started this one is gone. Beside that, its end of the channel closes."""
     if sys.platform.startswith("linux"):

@@ -69,7 +69,11 @@ async def examine(flags: dict[str, object]) -> list[Finding]:
         settings = load_settings(flags)
     except StartRefused as refusal:
         return [_bad("configuration", refusal)]
-    findings = [Finding("configuration", "good", f"listens on {settings.host} port {settings.port}"), *_clock()]
+    findings = [
+        Finding("configuration", "good", f"listens on {settings.host} port {settings.port}"),
+        *_clock(),
+        _vault(settings),
+    ]
     if not settings.data.exists():
         findings.append(
             Finding(
@@ -95,6 +99,20 @@ def _clock() -> Iterator[Finding]:
         yield Finding("clock", "bad", f"It says {now:%Y-%m-%d %H:%M} UTC, which has passed.", "Set it, best by NTP.")
     else:
         yield Finding("clock", "good", f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _vault(settings: Settings) -> Finding:
+    from valetkey.beside.hardening import what_is_missing
+
+    if settings.vault == "inline":
+        return Finding(
+            "vault",
+            "note",
+            "in the hub's own process: whoever takes that over has the keys",
+            "`valetkey serve --vault process` keeps them in one of their own (docs/vault.md).",
+        )
+    missing = what_is_missing()
+    return Finding("vault", "note" if missing else "good", "vault and dialer in processes of their own", *missing)
 
 
 async def _stores(settings: Settings) -> AsyncIterator[Finding]:

@@ -48,6 +48,13 @@ if TYPE_CHECKING:
     "--former-root-key", metavar="KEY", help="The root key before, until nothing hangs on it (`valetkey key status`)."
 )
 @click.option(
+    "--vault",
+    metavar="inline|process",
+    help="Keep the vault in the hub's own process, or vault and dialer each in one of its own.  [default: inline;"
+    " process with PostgreSQL]",
+)
+@click.option("--workers", metavar="N", help="Processes that serve requests; one, for now.  [default: 1]")
+@click.option(
     "--allow-network",
     metavar="CIDR",
     multiple=True,

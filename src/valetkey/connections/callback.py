@@ -37,9 +37,9 @@ from valetkey.oauth.model import (
     TokenSet,
 )
 from valetkey.oauth.scopes import beyond
-from valetkey.vault.broker import Vault
 from valetkey.vault.model import Binding, Use
 from valetkey.vault.release import NotReleased
+from valetkey.vault.verbs import Vault
 
 AGAIN = "Begin connecting again."
 _SECONDS = 10.0  # CON-19

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 from valetkey.connections import repository
 from valetkey.connections.client_keys import ClientKeys
+from valetkey.connections.desk import Desk
 from valetkey.connections.model import issuer_hash
 from valetkey.connections.repository import Identity
 from valetkey.connections.trace import Steps, request_line, scrubbed
@@ -22,8 +23,7 @@ from valetkey.directory.model import Connector
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, NotFound, OutboundFailed, VaultFailed
 from valetkey.kernel.secret import Secret
-from valetkey.net.client import WebClient
-from valetkey.net.model import BadAnswer, Fetched, Moved, TooLarge, Url
+from valetkey.net.model import BadAnswer, Moved, TooLarge, Url
 from valetkey.oauth.client_assertion import takes_assertions
 from valetkey.oauth.client_document import client_document
 from valetkey.oauth.model import (
@@ -34,11 +34,11 @@ from valetkey.oauth.model import (
     ParseUrl,
     RegistrationRefused,
 )
-from valetkey.oauth.registration import Registered, preferred_auth, read_registration, registration_request
+from valetkey.oauth.registration import Registered, preferred_auth, registration_request
 from valetkey.store.database import Database
 from valetkey.store.leases import Lease, Leases
-from valetkey.vault.broker import Vault
 from valetkey.vault.model import Binding, NothingSealed, Use
+from valetkey.vault.verbs import Vault
 
 NAME = "Valetkey"
 STAGE = "registration"
@@ -63,7 +63,7 @@ class ClientIdentities:
         database: Database,
         *,
         vault: Vault,
-        web: WebClient,
+        desk: Desk,
         leases: Leases,
         parse: ParseUrl,
         clock: Clock,
@@ -73,7 +73,7 @@ class ClientIdentities:
     ) -> None:
         self._database = database
         self._vault = vault
-        self._web = web
+        self._desk = desk
         self._leases = leases
         self._parse = parse
         self._clock = clock
@@ -246,16 +246,14 @@ class ClientIdentities:
         line = request_line("POST", endpoint)
         callback = self.callback(server.issuer)
         steps.stage = STAGE
-        fetched: Fetched | None = None
         try:
             auth = preferred_auth(server.client_auths, can_sign=takes_assertions(server))
             key = await self._keys.of(server) if auth == "private_key_jwt" else None
-            fetched = await self._web.post(
-                endpoint,
-                body=registration_request(name=NAME, home=self._public_url, redirect_uri=callback, auth=auth, key=key),
-                content_type="application/json",
+            wish = registration_request(name=NAME, home=self._public_url, redirect_uri=callback, auth=auth, key=key)
+            replied = await self._desk.register(
+                endpoint, issuer=server.issuer, document=wish, redirect_uri=callback, asked=auth
             )
-            new = read_registration(fetched.status, fetched.body, redirect_uri=callback, asked=auth)
+            new = replied.registered
         except (RegistrationRefused, Moved, BadAnswer, TooLarge) as refused:
             raise await steps.failed(
                 scrubbed(refused.message),
@@ -264,7 +262,7 @@ class ClientIdentities:
                 party=endpoint.host,
                 hint=f"Register Valetkey there by hand, with the callback {callback}, and enter the client id.",
                 request=line,
-                status=fetched.status if fetched else None,
+                status=getattr(refused, "status", None),
             ) from refused
         except OutboundFailed as failed:
             raise await steps.failed(
@@ -276,7 +274,7 @@ class ClientIdentities:
                 request=line,
             ) from failed
         await steps.note(
-            STAGE, line, status=fetched.status, reason=f"registered, to prove who we are by {new.client.auth}"
+            STAGE, line, status=replied.status, reason=f"registered, to prove who we are by {new.client.auth}"
         )
         await self._keep(server, callback, new, lease)
         return await self._signing(server, new.client.id) if key is not None else new.client

@@ -12,9 +12,8 @@ from valetkey.kernel.secret import Secret
 from valetkey.oauth.client_assertion import assertion, signing_input
 from valetkey.oauth.model import AuthorizationServer
 from valetkey.store.database import Database
-from valetkey.vault.broker import Vault
 from valetkey.vault.model import Binding
-from valetkey.vault.signing import Signing, new_signing_key
+from valetkey.vault.verbs import Vault
 
 _TENANT = "deployment"
 """Keys belong to the hub, not to an organization in it."""
@@ -26,7 +25,6 @@ class ClientKeys:
     def __init__(self, database: Database, *, vault: Vault, clock: Clock) -> None:
         self._database = database
         self._vault = vault
-        self._signing = Signing(vault)
         self._clock = clock
 
     async def public(self, short_name: str) -> dict[str, Any] | None:
@@ -39,17 +37,15 @@ class ClientKeys:
         short_name = issuer_hash(server.issuer)
         if found := await self.public(short_name):
             return found
-        new = new_signing_key()
         # Sealed before it is published, and under its own name: of two processes that make one at once the first to
         # publish wins, and the other's is destroyed.
-        await self._vault.seal(new.private, bound_to=_binding(server, new.kid))
-        new.private.wipe()
+        new = await self._vault.make_signing_key(bound_to=_binding(server, ""))
         async with self._database.write() as tx:
-            await repository.add_key_once(tx, short_name, new.public, at=self._clock.now())
+            await repository.add_key_once(tx, short_name, new, at=self._clock.now())
             published = await repository.find_key(tx, short_name)
         assert published is not None  # in one transaction
-        if published["kid"] != new.kid:
-            await self._vault.shred(_binding(server, new.kid).subject)
+        if published["kid"] != new["kid"]:
+            await self._vault.shred(_binding(server, new["kid"]).subject)
         return published
 
     async def assertion(self, server: AuthorizationServer, client_id: str) -> Secret:
@@ -58,7 +54,7 @@ class ClientKeys:
         signed = signing_input(
             client_id=client_id, issuer=server.issuer, kid=kid, jti=new_id("jti"), now=int(self._clock.time())
         )
-        return assertion(signed, await self._signing.sign(signed, bound_to=_binding(server, kid)))
+        return assertion(signed, await self._vault.sign(signed, bound_to=_binding(server, kid)))
 
 
 def _binding(server: AuthorizationServer, kid: str) -> Binding:

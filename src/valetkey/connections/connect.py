@@ -38,7 +38,7 @@ from valetkey.oauth import pkce
 from valetkey.oauth.authorization import authorization_url, parameters_of, state_of
 from valetkey.oauth.model import BadMetadata, ParseUrl
 from valetkey.store.database import Database
-from valetkey.vault.broker import Vault
+from valetkey.vault.verbs import Vault
 
 LIFETIME = timedelta(minutes=10)
 """How long an attempt may take."""

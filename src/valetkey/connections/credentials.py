@@ -22,9 +22,8 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, RootKeyUnavailable, VaultFailed
 from valetkey.store.database import Database
 from valetkey.store.notify import EVERYTHING, Notifications
-from valetkey.vault.broker import Vault
 from valetkey.vault.model import Binding, HeaderTemplate
-from valetkey.vault.tickets import Ticket
+from valetkey.vault.verbs import Ticket, Vault
 
 _METHODS = {"oauth": oauth.parts, "header": header.parts, "none": none.parts}
 _SECONDS = 30.0

@@ -38,7 +38,7 @@ from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
-from valetkey.vault.broker import Vault
+from valetkey.vault.verbs import Vault
 
 _RECEIPTS = 200
 _SETTLE_SECONDS = 5.0

@@ -45,11 +45,11 @@ from valetkey.oauth.scopes import beyond
 from valetkey.store.database import Database
 from valetkey.store.leases import Lease, Leases
 from valetkey.store.notify import Notifications
-from valetkey.vault.broker import Vault
 from valetkey.vault.envelope import wipe
 from valetkey.vault.model import NothingSealed, Overtaken
 from valetkey.vault.release import NotReleased
-from valetkey.vault.spool import Slot, Spool
+from valetkey.vault.spool import Slot
+from valetkey.vault.verbs import Spool, Vault
 
 LEASE_SECONDS = 45.0
 """The 30 s a refresh may take, enforced by `net`, and a margin of 15 for clocks and pauses."""
@@ -232,7 +232,7 @@ class Refreshing:
         reached(Point.REFRESH_ANSWERED)
         packed = spooled.pack(answer)
         try:
-            await asyncio.to_thread(self._spool.write, slot, packed)
+            await self._spool.keep(slot, packed)
         except OSError as error:
             structlog.get_logger(__name__).error("the spool cannot be written", error=repr(error))
         finally:

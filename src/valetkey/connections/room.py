@@ -13,6 +13,7 @@ from valetkey.connections.callback import Callback
 from valetkey.connections.client_identity import ClientIdentities
 from valetkey.connections.connect import Connecting
 from valetkey.connections.credentials import Credentials
+from valetkey.connections.desk import Desk
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.echoes import Echoes
@@ -31,8 +32,7 @@ from valetkey.oauth.model import ParseUrl
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
-from valetkey.vault.broker import Vault
-from valetkey.vault.spool import Spool
+from valetkey.vault.verbs import Spool, Vault
 
 Told = Callable[[Connection], Awaitable[None]]
 
@@ -71,6 +71,7 @@ def open_room(
     vault: Vault,
     spool: Spool,
     web: WebClient,
+    desk: Desk,
     upstreams: Lister,
     connectors: ConnectorBook,
     leases: Leases,
@@ -97,7 +98,7 @@ def open_room(
     identities = ClientIdentities(
         database,
         vault=vault,
-        web=web,
+        desk=desk,
         leases=leases,
         parse=parse,
         clock=clock,
@@ -105,7 +106,7 @@ def open_room(
         document_url=document_url,
         documents_reachable=documents_reachable,
     )
-    tokens = TokenEndpoint(vault=vault, web=web, servers=servers, identities=identities, parse=parse)
+    tokens = TokenEndpoint(vault=vault, desk=desk, servers=servers, identities=identities, parse=parse)
     refreshing = Refreshing(
         database,
         vault=vault,

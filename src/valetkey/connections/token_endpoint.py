@@ -1,6 +1,6 @@
 """Speaking to an authorization server in a connection's name: exchange, refresh, revoke. Each request into the trace.
 
-The only place in this room where a secret is in the open: from the vault into one form, and wiped.
+Secrets pass through here on their way between vault and desk; they are wiped, and never looked at.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
 
 from valetkey.connections.client_identity import ClientIdentities
+from valetkey.connections.desk import Desk, Hint, Replied
 from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection, StepFailed
 from valetkey.connections.servers import Servers
@@ -18,28 +18,20 @@ from valetkey.connections.trace import Steps, request_line, scrubbed
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import OutboundFailed, RootKeyUnavailable, VaultFailed
 from valetkey.kernel.secret import Secret
-from valetkey.net.client import WebClient
-from valetkey.net.limits import REFRESH, TOKEN, Limits
-from valetkey.net.model import Moved
+from valetkey.net.model import Moved, Url
 from valetkey.oauth.model import (
     AuthorizationServer,
     Client,
-    FormRequest,
     ParseUrl,
     TokenFailure,
     TokenFailureKind,
     TokenSet,
 )
-from valetkey.oauth.revocation import Revocation, read_revocation_response, revocation_request
-from valetkey.oauth.token import exchange_request, read_token_response, refresh_request
-from valetkey.vault.broker import Vault
+from valetkey.oauth.revocation import Revocation
 from valetkey.vault.model import Binding, NothingSealed, Use
-
-REVOKE = Limits(first_byte=5.0, idle=5.0, total=5.0, max_body=64 * 1024)
-"""Forgetting does not wait for a server that is slow to forget (security.md 2.8)."""
+from valetkey.vault.verbs import Vault
 
 _NOT_THERE = (301, 404, 405, 410)
-_Hint = Literal["refresh_token", "access_token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +46,10 @@ class TokenEndpoint:
     """Asks token and revocation endpoints."""
 
     def __init__(
-        self, *, vault: Vault, web: WebClient, servers: Servers, identities: ClientIdentities, parse: ParseUrl
+        self, *, vault: Vault, desk: Desk, servers: Servers, identities: ClientIdentities, parse: ParseUrl
     ) -> None:
         self._vault = vault
-        self._web = web
+        self._desk = desk
         self._servers = servers
         self._identities = identities
         self._parse = parse
@@ -78,11 +70,13 @@ class TokenEndpoint:
         steps: Steps,
     ) -> TokenSet | TokenFailure:
         """The code for tokens. Wipes code and verifier. Raises what `net` raises."""
-        request = exchange_request(
-            server.token_endpoint, client, code=code, verifier=verifier, redirect_uri=redirect_uri, resource=resource
-        )
+        endpoint = server.token_endpoint
+        steps.stage = "exchange"
         try:
-            return await self._post(request, "exchange", steps, limits=TOKEN)
+            replied = await self._desk.exchange(
+                endpoint, client, code=code, verifier=verifier, redirect_uri=redirect_uri, resource=resource
+            )
+            return await self._noted(replied, endpoint, "exchange", steps)
         finally:
             code.wipe()
             verifier.wipe()
@@ -110,8 +104,8 @@ class TokenEndpoint:
         """Revokes what is sealed for the connection: the refresh token, then the access token. Never raises."""
         if server is None:
             return Revoked("failed", "What was known of the authorization server is lost.")
-        tokens: list[tuple[Secret, _Hint]] = []
-        bindings: tuple[tuple[_Hint, Binding], ...] = (
+        tokens: list[tuple[Secret, Hint]] = []
+        bindings: tuple[tuple[Hint, Binding], ...] = (
             ("refresh_token", oauth.refresh_binding(connection, connector, server)),
             ("access_token", oauth.access_binding(connection, connector)),
         )
@@ -129,7 +123,7 @@ class TokenEndpoint:
         self,
         connector: Connector,
         server: AuthorizationServer,
-        tokens: Sequence[tuple[Secret, _Hint]],
+        tokens: Sequence[tuple[Secret, Hint]],
         steps: Steps,
     ) -> Revoked:
         """Revokes tokens, in order, and wipes them. What came of the first counts: it is the one that lives longest."""
@@ -146,8 +140,7 @@ class TokenEndpoint:
             for token, hint in tokens:
                 # Each request with a proof of its own: a signed statement is good once (RFC 7523 3).
                 again = client if client.auth != "private_key_jwt" else await self._identities.known(connector, server)
-                request = revocation_request(endpoint, again or client, token=token, hint=hint)
-                results.append(await self._revoke_one(request, hint, steps))
+                results.append(await self._revoke_one(endpoint, again or client, token, hint, steps))
             if client.secret is not None:
                 client.secret.wipe()
         except (VaultFailed, RootKeyUnavailable) as failed:
@@ -160,16 +153,15 @@ class TokenEndpoint:
             return Revoked("confirmed", f"{host} confirmed that the access has ended.")
         return Revoked(first.value, f"{host} did not confirm: end the access there yourself.")
 
-    async def _revoke_one(self, request: FormRequest, hint: _Hint, steps: Steps) -> Revocation:
-        line = request_line("POST", request.url)
+    async def _revoke_one(self, endpoint: Url, client: Client, token: Secret, hint: Hint, steps: Steps) -> Revocation:
+        line = request_line("POST", endpoint)
         try:
-            fetched = await self._web.post_form(request.url, request.fields, headers=request.headers, limits=REVOKE)
+            replied = await self._desk.revoke(endpoint, client, token=token, hint=hint)
         except OutboundFailed as failed:
             await steps.note("revocation", line, reason=f"{hint}: {failed.message}")
             return Revocation.FAILED
-        result = read_revocation_response(fetched.status, fetched.body)
-        await steps.note("revocation", line, status=fetched.status, reason=f"{hint}: {result.value}")
-        return result
+        await steps.note("revocation", line, status=replied.status, reason=f"{hint}: {replied.result.value}")
+        return replied.result
 
     async def _refresh_at(
         self, connection: Connection, connector: Connector, server: AuthorizationServer, steps: Steps
@@ -178,10 +170,11 @@ class TokenEndpoint:
         refresh_token = await self._vault.reveal_for_exchange(bound_to=binding, use=Use.REFRESH)
         try:
             client = await self._identities.identify(connector, server, steps)
-            request = refresh_request(
+            steps.stage = "refresh"
+            replied = await self._desk.refresh(
                 server.token_endpoint, client, refresh_token=refresh_token, resource=connection.resource
             )
-            reply = await self._post(request, "refresh", steps, limits=REFRESH)
+            reply = await self._noted(replied, server.token_endpoint, "refresh", steps)
         except StepFailed as failed:
             return TokenFailure(TokenFailureKind.PASSING, "", failed.message, 0)
         except OutboundFailed as failed:
@@ -195,24 +188,22 @@ class TokenEndpoint:
             await self._identities.refused(connector, server, client.id, steps)
         return reply
 
-    async def _post(self, request: FormRequest, stage: str, steps: Steps, *, limits: Limits) -> TokenSet | TokenFailure:
-        steps.stage = stage
-        fetched = await self._web.post_form(request.url, request.fields, headers=request.headers, limits=limits)
-        reply = read_token_response(fetched.status, fetched.body)
+    async def _noted(self, replied: Replied, endpoint: Url, stage: str, steps: Steps) -> TokenSet | TokenFailure:
+        reply = replied.reply
         if isinstance(reply, TokenFailure):
             reason = words_of(reply)
         else:
             reason = "tokens came, " + ("a refresh token among them" if reply.refresh_token else "no refresh token")
-        await steps.note(stage, request_line("POST", request.url), status=fetched.status, reason=reason)
+        await steps.note(stage, request_line("POST", endpoint), status=replied.status, reason=reason)
         return reply
 
     def _allow_http(self, connector: Connector) -> bool:
         return self._parse(connector.url).scheme == "http"
 
 
-def tokens_of(tokens: TokenSet) -> list[tuple[Secret, _Hint]]:
+def tokens_of(tokens: TokenSet) -> list[tuple[Secret, Hint]]:
     """A token set in the order in which it is revoked."""
-    refresh: list[tuple[Secret, _Hint]] = [(tokens.refresh_token, "refresh_token")] if tokens.refresh_token else []
+    refresh: list[tuple[Secret, Hint]] = [(tokens.refresh_token, "refresh_token")] if tokens.refresh_token else []
     return [*refresh, (tokens.access_token, "access_token")]
 
 

@@ -19,7 +19,7 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict
 from valetkey.kernel.secret import Secret
 from valetkey.store.notify import Notifications
-from valetkey.vault.broker import Vault
+from valetkey.vault.verbs import Vault
 
 _NO_OAUTH: Mapping[str, Any] = {
     "issuer": "",

@@ -40,7 +40,7 @@ from valetkey.kernel.clock import Clock
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
-from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.day_keys import FindsDayKeys
 from valetkey.vault.handles import Handles
 
 
@@ -57,7 +57,7 @@ class Gateway:
         profiles: Profiles,
         permissions: Permissions,
         credentials: Credentials,
-        day_keys: DayKeys,
+        day_keys: FindsDayKeys,
         call_log: CallLog,
         upstreams: Upstreams,
         notifications: Notifications,

@@ -41,6 +41,8 @@ class RegistrationRefused(ValetkeyError):
     """An authorization server did not register us, or not as something we can be."""
 
     code = "registration_refused"
+    status: int | None = None
+    """What the answer's status was, if there was an answer."""
 
 
 class ScopeOrigin(StrEnum):

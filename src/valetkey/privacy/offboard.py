@@ -17,7 +17,7 @@ from typing import Protocol
 from valetkey.audit.trail import Trail
 from valetkey.connections.model import Receipt
 from valetkey.identity.people import People
-from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.day_keys import FindsDayKeys
 
 
 class Disconnecting(Protocol):
@@ -38,7 +38,7 @@ class Left:
 class Offboarding:
     """Lets people leave."""
 
-    def __init__(self, people: People, disconnecting: Disconnecting, day_keys: DayKeys, trail: Trail) -> None:
+    def __init__(self, people: People, disconnecting: Disconnecting, day_keys: FindsDayKeys, trail: Trail) -> None:
         self._people = people
         self._disconnecting = disconnecting
         self._day_keys = day_keys

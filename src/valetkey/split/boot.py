@@ -31,6 +31,8 @@ class VaultBoot(msgspec.Struct, frozen=True, kw_only=True):
     dialer_word: bytes
     vault_word: bytes
     is_sealed: bool
+    is_again: bool
+    """Whether one before it has ended: then nobody is at the terminal."""
 
 
 class VaultFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ import socket
 from pathlib import Path
 
 from valetkey.beside.channel import Channel, Verbs
-from valetkey.beside.children import run_child
 from valetkey.kernel.clock import SystemClock
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.beside.serving import Serving
@@ -41,7 +40,3 @@ async def serve(parent: socket.socket) -> None:
     await ended.wait()
     for serving in opened:
         await serving.close()
-
-
-if __name__ == "__main__":
-    run_child(serve)

@@ -21,6 +21,7 @@ _CHANNEL = "valetkey"
 EVERYTHING = "*"
 
 Listener = Callable[[str], None]
+Relay = Callable[[str, str], None]
 
 
 class Notifications:
@@ -34,13 +35,24 @@ class Notifications:
         self._me = new_id("bus")
         self._listeners: dict[str, list[Listener]] = defaultdict(list)
         self._listening: asyncio.Task[None] | None = None
+        self._relay: Relay | None = None
 
     def subscribe(self, topic: str, listener: Listener) -> None:
         self._listeners[topic].append(listener)
 
+    def relay(self, to: Relay | None) -> None:
+        """Passes on, at once, what is published here to another process of this hub."""
+        self._relay = to
+
+    def hear(self, topic: str, key: str) -> None:
+        """What another process of this hub has passed on."""
+        self._tell(topic, key)
+
     async def publish(self, topic: str, key: str) -> None:
         """Local listeners have run when this returns; other replicas follow."""
         self._tell(topic, key)
+        if self._relay is not None:
+            self._relay(topic, key)
         if self._database.dialect == "postgresql":
             from sqlalchemy import func, select
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,6 +22,7 @@ from valetkey.vault.model import USES, Binding, HeaderTemplate, Mark, Superseded
 from valetkey.vault.release import NothingLeaves, NothingWhileSealed, Release, sealed
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.sealing import NewValue, Sealing, check_value, mark_of, own_purpose, pair
+from valetkey.vault.signing import new_signing_key, sign_with
 from valetkey.vault.tickets import LONGEST, EchoHeard, Opened, Shelf, Ticket
 
 SHREDDED = "vault.shredded"
@@ -221,6 +223,23 @@ class Vault:
             return Secret(buffer)
         finally:
             wipe(buffer)
+
+    def opened(self, subject: str, purpose: str) -> Opened | None:
+        """The value made ready, if it is."""
+        return self._shelf.find(subject, purpose)
+
+    async def make_signing_key(self, *, bound_to: Binding) -> dict[str, str]:
+        """A new key pair; the public half. The private one is sealed for `bound_to`, with `key:<kid>` for its subject,
+        and is never anywhere else.
+        """
+        new = new_signing_key()
+        await self.seal(new.private, bound_to=replace(bound_to, subject=f"key:{new.kid}"))
+        new.private.wipe()
+        return new.public
+
+    async def sign(self, message: bytes, *, bound_to: Binding) -> bytes:
+        """The signature of `message` with a key that `make_signing_key` made. Raises `VaultFailed`."""
+        return sign_with(await self.reveal_for_exchange(bound_to=bound_to, use=Use.SIGN), message)
 
     async def _open(self, binding: Binding) -> Opened:
         """Makes a value ready, proving by one decryption that it is what `binding` says."""

@@ -7,6 +7,7 @@ nothing else. `audit` gets sealed payloads only.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -61,13 +62,11 @@ class DayKey:
             raise Tampered("A payload of the log, or what it belongs to, was changed.") from error
 
 
-class DayKeys:
-    """Finds, makes and destroys day keys. `day` is an ISO date, in UTC."""
+class FindsDayKeys(ABC):
+    """Finds, makes and destroys day keys, and keeps those in use ready. `day` is an ISO date, in UTC."""
 
-    def __init__(self, keyring: Keyring, *, clock: Clock, notifications: Notifications) -> None:
-        self._keyring = keyring
+    def __init__(self, *, clock: Clock, notifications: Notifications) -> None:
         self._clock = clock
-        self._notifications = notifications
         self._kept: OrderedDict[tuple[str, str], DayKey] = OrderedDict()
         self._drops = 0
         notifications.subscribe(SHREDDED, self._something_ended)
@@ -77,8 +76,51 @@ class DayKeys:
         kept = self._kept.get((person_id, day))
         return kept if kept is not None and self._clock.monotonic() < kept._until else None
 
+    @abstractmethod
     async def key(self, person_id: str, tenant: str, day: str) -> DayKey:
         """The key of `person_id` for `day`, made if there is none: for writing."""
+
+    @abstractmethod
+    async def existing(self, person_id: str, tenant: str, day: str) -> DayKey:
+        """The key, for reading; raises `NothingSealed` when it never was or was destroyed."""
+
+    @abstractmethod
+    async def destroy(self, person_id: str) -> int:
+        """Erasure: no payload of this person opens any more. How many keys were destroyed."""
+
+    @abstractmethod
+    async def destroy_before(self, day: str) -> int:
+        """Retention: no payload of any day before `day` opens any more. How many keys were destroyed."""
+
+    def _made_ready(self, key: bytearray, person_id: str, tenant: str, day: str, drops: int) -> DayKey:
+        """Wipes `key`."""
+        context = _context(tenant, person_id, day)
+        try:
+            ready = DayKey(person_id, day, AESGCM(key), context, self._clock.monotonic() + _KEPT_SECONDS)
+        finally:
+            wipe(key)
+        if drops == self._drops:  # a key destroyed while it was read is not kept
+            self._kept[person_id, day] = ready
+            self._kept.move_to_end((person_id, day))
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return ready
+
+    def _something_ended(self, key: str) -> None:
+        if key == EVERYTHING or key.startswith(_SUBJECT):  # rare, and cheap to read again: no index by person
+            self._drops += 1
+            self._kept.clear()
+
+
+class DayKeys(FindsDayKeys):
+    """The keys as they lie in the keyring."""
+
+    def __init__(self, keyring: Keyring, *, clock: Clock, notifications: Notifications) -> None:
+        super().__init__(clock=clock, notifications=notifications)
+        self._keyring = keyring
+        self._notifications = notifications
+
+    async def key(self, person_id: str, tenant: str, day: str) -> DayKey:
         if kept := self.key_now(person_id, day):
             return kept
         if not _DAY.fullmatch(day):
@@ -90,8 +132,15 @@ class DayKeys:
         row = await self._find(person_id, day) or await self._make(person_id, tenant, day)
         return await self._ready(row, person_id, tenant, day, drops)
 
+    async def raw(self, person_id: str, tenant: str, day: str, *, may_make: bool) -> bytearray:
+        """The key itself, for a process that cannot ask the keyring; the caller wipes it. Raises as the two below."""
+        await (self.key if may_make else self.existing)(person_id, tenant, day)  # with what they do about rotation
+        row = await self._find(person_id, day)
+        if row is None:
+            raise NothingSealed("The contents of that day were erased.")
+        return await self._keyring.unwrap(row, purpose=day, bound_to=_context(tenant, person_id, day))
+
     async def existing(self, person_id: str, tenant: str, day: str) -> DayKey:
-        """The key, for reading; raises `NothingSealed` when it never was or was destroyed."""
         if kept := self.key_now(person_id, day):
             return kept
         with suppress(NothingSealed):  # rewrapped, and the tenant's older key destroyed, while it was read
@@ -106,14 +155,12 @@ class DayKeys:
         return await self._ready(row, person_id, tenant, day, drops)
 
     async def destroy(self, person_id: str) -> int:
-        """Erasure: no payload of this person opens any more. How many keys were destroyed."""
         async with self._keyring.database.write() as tx:
             destroyed = await repository.delete_data_keys(tx, _SUBJECT + person_id)
         await self._tell(_SUBJECT + person_id)
         return destroyed
 
     async def destroy_before(self, day: str) -> int:
-        """Retention: no payload of any day before `day` opens any more. How many keys were destroyed."""
         async with self._keyring.database.write() as tx:
             destroyed = await repository.delete_data_keys_before(tx, _SUBJECT, day)
         await self._tell(_SUBJECT)
@@ -145,28 +192,13 @@ class DayKeys:
         return row
 
     async def _ready(self, row: DataKeyRow, person_id: str, tenant: str, day: str, drops: int) -> DayKey:
-        context = _context(tenant, person_id, day)
-        key = await self._keyring.unwrap(row, purpose=day, bound_to=context)
-        try:
-            ready = DayKey(person_id, day, AESGCM(key), context, self._clock.monotonic() + _KEPT_SECONDS)
-        finally:
-            wipe(key)
-        if drops == self._drops:  # a key destroyed while it was read is not kept
-            self._kept[person_id, day] = ready
-            self._kept.move_to_end((person_id, day))
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return ready
+        key = await self._keyring.unwrap(row, purpose=day, bound_to=_context(tenant, person_id, day))
+        return self._made_ready(key, person_id, tenant, day, drops)
 
     async def _tell(self, subject: str) -> None:
         self._something_ended(subject)
         await self._keyring.database.truncate_log()
         await self._notifications.publish(SHREDDED, subject)
-
-    def _something_ended(self, key: str) -> None:
-        if key == EVERYTHING or key.startswith(_SUBJECT):  # rare, and cheap to read again: no index by person
-            self._drops += 1
-            self._kept.clear()
 
 
 def _context(tenant: str, person_id: str, day: str) -> bytes:

@@ -18,7 +18,7 @@ from typing import Final
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import VaultFailed
-from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.day_keys import FindsDayKeys
 from valetkey.vault.model import NothingSealed, Tampered, with_lengths
 
 _MAGIC: Final = b"VH1"
@@ -45,7 +45,7 @@ class Opened:
 class Handles:
     """Makes and opens handles."""
 
-    def __init__(self, keys: DayKeys, *, clock: Clock) -> None:
+    def __init__(self, keys: FindsDayKeys, *, clock: Clock) -> None:
         self._keys = keys
         self._clock = clock
 

@@ -12,8 +12,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from valetkey.kernel.secret import Secret
-from valetkey.vault.broker import Vault
-from valetkey.vault.model import Binding, Use
 
 ALGORITHM = "ES256"
 _COORDINATE = 32  # bytes of a P-256 coordinate, and of each half of a signature (RFC 7518 3.4)
@@ -44,23 +42,16 @@ def new_signing_key() -> NewKey:
     return NewKey(Secret(private), {**point, "kid": kid, "alg": ALGORITHM, "use": "sig"})
 
 
-class Signing:
-    """Signs with sealed keys; no private key leaves this file."""
-
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
-
-    async def sign(self, message: bytes, *, bound_to: Binding) -> bytes:
-        """The ES256 signature of `message` (64 bytes). Raises `VaultFailed` when the key cannot be opened."""
-        sealed = await self._vault.reveal_for_exchange(bound_to=bound_to, use=Use.SIGN)
-        try:
-            # Revealed to be read by the library, which keeps its own copy for as long as this call takes.
-            key = serialization.load_der_private_key(sealed.reveal(), password=None)
-        finally:
-            sealed.wipe()
-        assert isinstance(key, ec.EllipticCurvePrivateKey)  # `new_signing_key` makes no other
-        r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
+def sign_with(private: Secret, message: bytes) -> bytes:
+    """The ES256 signature of `message` (64 bytes). Wipes `private`."""
+    try:
+        # Revealed to be read by the library, which keeps its own copy for as long as this call takes.
+        key = serialization.load_der_private_key(private.reveal(), password=None)
+    finally:
+        private.wipe()
+    assert isinstance(key, ec.EllipticCurvePrivateKey)  # `new_signing_key` makes no other
+    r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
+    return r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
 
 
 def _base64url(number: int) -> str:

@@ -14,6 +14,7 @@ The files of a replica are its own; those of the processes on one host are share
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
@@ -60,7 +61,7 @@ class Spool:
     """The files in `directory`, which is made (0700) when the first is written."""
 
     def __init__(self, directory: Path, keyring: Keyring, *, clock: Clock) -> None:
-        self._directory = directory
+        self.directory = directory
         self._keyring = keyring
         self._clock = clock
 
@@ -90,13 +91,17 @@ class Spool:
             await repository.add_data_keys(tx, [row])
         return Slot(binding, key)
 
+    async def keep(self, slot: Slot, answer: bytearray) -> None:
+        """`write`, in a thread. Raises `OSError`."""
+        await asyncio.to_thread(self.write, slot, answer)
+
     def write(self, slot: Slot, answer: bytearray) -> None:
         """Puts `answer` into its slot and on the disk. Blocks: call it in a thread. Raises `OSError`."""
         try:
             sealed = seal(slot.key, answer, slot.binding.associated_data(1))
         finally:
             wipe(slot.key)
-        self._directory.mkdir(mode=0o700, exist_ok=True)
+        self.directory.mkdir(mode=0o700, exist_ok=True)
         path = self._path(slot.binding.subject, slot.binding.purpose)
         unfinished = path.with_name(f"{path.name}.part")
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -109,16 +114,11 @@ class Spool:
         except OSError:
             unfinished.unlink(missing_ok=True)
             raise
-        _sync(self._directory)
+        _sync(self.directory)
 
     def waiting(self, subject: str = "") -> list[Waiting]:
         """The answers that were not written down: those for `subject`, or all."""
-        try:
-            names = [path.name for path in self._directory.iterdir()]
-        except FileNotFoundError:
-            return []
-        found = [Waiting(*match.groups()) for name in sorted(names) if (match := _NAME.fullmatch(name))]
-        return [one for one in found if subject in ("", one.subject)]
+        return waiting_in(self.directory, subject)
 
     async def read(self, one: Waiting, *, bound_to: Binding) -> bytearray:
         """The answer, for the caller to wipe. Raises `VaultFailed` if it can be opened no more, or never could."""
@@ -142,7 +142,7 @@ class Spool:
 
     async def clear(self, subject: str) -> None:
         """The newest answer for `subject` is written down, or it has ended: all its files go, and their keys."""
-        for path in self._directory.glob(f"{subject}.*"):  # those that were being written when we were killed, too
+        for path in self.directory.glob(f"{subject}.*"):  # those that were being written when we were killed, too
             path.unlink(missing_ok=True)
         async with self._keyring.database.write() as tx:
             gone = await repository.delete_data_keys_like(tx, subject, PURPOSE)
@@ -158,7 +158,17 @@ class Spool:
             await self._keyring.database.truncate_log()
 
     def _path(self, subject: str, purpose: str) -> Path:
-        return self._directory / f"{subject}.{purpose}"
+        return self.directory / f"{subject}.{purpose}"
+
+
+def waiting_in(directory: Path, subject: str) -> list[Waiting]:
+    """What lies in a spool's directory, by names alone: for `subject`, or all."""
+    try:
+        names = [path.name for path in directory.iterdir()]
+    except FileNotFoundError:
+        return []
+    found = [Waiting(*match.groups()) for name in sorted(names) if (match := _NAME.fullmatch(name))]
+    return [one for one in found if subject in ("", one.subject)]
 
 
 def _bounded(path: Path) -> bytes:

@@ -140,6 +140,11 @@ class Ticket:
             wipe(buffer)
             raise
 
+    @property
+    def values(self) -> list[Opened]:
+        """What it is made of."""
+        return [opened for _, opened in self._parts]
+
     def masked(self, data: bytes) -> bytes:
         """What came back, without the values; the very same object when they are not in it. Raises `TooAlike`."""
         for _, opened in self._parts:

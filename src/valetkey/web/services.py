@@ -23,7 +23,7 @@ from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
 from valetkey.policy.permissions import Permissions
-from valetkey.vault.day_keys import DayKeys
+from valetkey.vault.day_keys import FindsDayKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,5 +48,5 @@ class Services:
     trace: Trace
     calls: CallRecords
     uses: Uses
-    day_keys: DayKeys
+    day_keys: FindsDayKeys
     trail: Trail

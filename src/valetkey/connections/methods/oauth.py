@@ -9,8 +9,8 @@ from valetkey.connections.model import Connection
 from valetkey.directory.model import Connector
 from valetkey.kernel.secret import Secret
 from valetkey.oauth.model import AuthorizationServer, TokenSet
-from valetkey.vault.broker import Vault
 from valetkey.vault.model import BEARER, Binding, HeaderTemplate, Mark
+from valetkey.vault.verbs import Vault
 
 ACCESS = "access_token"
 REFRESH = "refresh_token"

@@ -209,6 +209,14 @@ class _Line(Framed):
             self.dialed.set_exception(Unreachable("The hub's dialer ended while it dialed.", hint="Try again."))
         elif not self.dialed.cancelled() and self.dialed.exception() is None:
             # Without a word from the dialer that the service closed: it is the dialer that ended, or we who hung up.
+            if not self.outside.is_ended_here and isinstance(self._protocol, Wire):
+                self._protocol.fail(
+                    Unreachable(
+                        "The hub's own dialer ended while the call was out.",
+                        sent=True,
+                        hint="It is being started again; whether the service did what it was asked is not known.",
+                    )
+                )
             self._lose(None if self.outside.is_ended_here else ConnectionResetError("the hub's dialer ended"))
 
     def _lose(self, exc: Exception | None) -> None:
