@@ -69,6 +69,7 @@ GUARDIANS: dict[str, tuple[str, ...]] = {
 REVEALED: dict[str, str] = {
     # Each file in which a Secret is opened, and why it must be. This is our list of risks.
     # A service's credential, on its way into the vault or to the one endpoint it is for:
+    "review/visit.py": "the test account that a review was given, for the connector it is for",
     "vault/sealing.py": "to encrypt it",
     "vault/signing.py": "our key at an issuer, to sign who we are",
     "vault/root_keys/passphrase.py": "the vault's passphrase, to make the root key of it",

@@ -24,6 +24,7 @@ COMMANDS = {
     "org": Later("valetkey.cli.org:org", "Organizations: list, create."),
     "token": Later("valetkey.cli.token:token", "API tokens: list, create, revoke."),
     "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, remove."),
+    "review": Later("valetkey.cli.review:review", "Tell what keeps a connector out of the directory."),
     "connection": Later("valetkey.cli.connection:connection", "Connected accounts: list, connect, disconnect, uses, …"),
     "profile": Later(
         "valetkey.cli.profile:profile", "Profiles of connections and tools: list, show, add, set, remove."

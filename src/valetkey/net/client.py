@@ -49,6 +49,10 @@ class WebClient:
         """GET. Raises `AddressRefused`, `Unreachable`, `TimedOut`, `TooLarge`, `BadAnswer`, `Moved`."""
         return await self._fetch("GET", url, headers, None, limits)
 
+    async def options(self, url: Url, *, headers: Values, limits: Limits = METADATA) -> Fetched:
+        """OPTIONS, as a browser asks before it lets a page of another origin in. Raises as `get`."""
+        return await self._fetch("OPTIONS", url, headers, None, limits)
+
     async def post(
         self, url: Url, *, body: bytes, content_type: str, headers: Values = _NONE, limits: Limits = TOKEN
     ) -> Fetched:

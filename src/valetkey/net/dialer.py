@@ -120,7 +120,7 @@ class Dialer:
         """A TCP connection to the URL's host and port, before TLS. Raises as `connect`."""
         self.policy.check_origin(url.origin)
         # 1. Resolve, once.
-        addresses = await self._addresses(url)
+        addresses = await self.addresses(url)
         # 2. Every answer must pass: a mixed set is the mark of rebinding.
         for address in addresses:
             self.policy.check(address, url.port, scheme=url.scheme)
@@ -143,7 +143,8 @@ class Dialer:
             return Dialed(sock, address)
         raise connect_failed(url, failure) from failure
 
-    async def _addresses(self, url: Url) -> Sequence[str]:
+    async def addresses(self, url: Url) -> Sequence[str]:
+        """What the URL's host resolves to, unchecked. Raises `AddressRefused`, `Unreachable`, `TimedOut`."""
         if is_address(url.host):
             return [url.host]
         if url.host == "localhost":

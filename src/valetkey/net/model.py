@@ -72,9 +72,16 @@ class BadAnswer(OutboundFailed):
 
 
 class Moved(OutboundFailed):
-    """The server answered with a redirect, which is never followed with a credential (security.md 4.2)."""
+    """The server answered with a redirect, which is never followed with a credential (security.md 4.2).
+
+    `location` is the header's value as it came: where to is still to be parsed, and may be meant for one pair of eyes.
+    """
 
     code = "moved"
+
+    def __init__(self, message: str, *, location: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.location = location
 
 
 @dataclass(frozen=True, slots=True)

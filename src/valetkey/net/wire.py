@@ -463,7 +463,11 @@ def moved(host: str, location: str) -> Moved:
     except BadInput:
         target = ""
     where = f"to {target}" if target and not target.endswith(f"//{host}") else "elsewhere"
-    return Moved(f"{host} says it moved {where}.", hint="Redirects are not followed; add it under its new address.")
+    return Moved(
+        f"{host} says it moved {where}.",
+        location=location,
+        hint="Redirects are not followed; add it under its new address.",
+    )
 
 
 def announced_keep_alive(value: bytes) -> float:

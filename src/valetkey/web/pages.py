@@ -66,6 +66,10 @@ class Pages:
             response.headers["content-security-policy"] = content_security_policy(form_action=form_action)
         return response
 
+    def alone(self, template: str, **values: object) -> str:
+        """A page that is a file of its own: no session, no hub behind it."""
+        return self._environment.get_template(template).render(**values)
+
     def _ago(self, at: datetime | None) -> Markup:
         if at is None:
             return Markup("never")

@@ -1,0 +1,68 @@
+"""The rules, each against servers that break it and one that does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.review.bad import BAD
+from tests.review.corpus import GOOD, Change
+from valetkey.review.clauses import CLAUSES, IN_FORCE_FROM, VERSION
+from valetkey.review.judge import judge
+from valetkey.review.model import Rule, Severity, UnrunRule
+from valetkey.review.rules import RULES
+
+POLICY = (Path(__file__).resolve().parents[2] / "docs/policy.md").read_text()
+CASES = [(rule, number, change) for rule, changes in BAD.items() for number, change in enumerate(changes)]
+
+
+def test_the_good_one_passes_every_rule() -> None:
+    report = judge(GOOD)
+
+    assert [(outcome.rule, outcome.findings) for outcome in report.outcomes if outcome.findings] == []
+    unrun = {outcome.rule for outcome in report.outcomes if outcome.not_run}
+    assert unrun == {rule.id for rule in RULES if isinstance(rule, UnrunRule)}
+
+
+@pytest.mark.parametrize(("rule", "number", "change"), CASES, ids=[f"{rule}-{number}" for rule, number, _ in CASES])
+def test_a_bad_one_breaks_its_rule_and_blocks_by_no_other(rule: str, number: int, change: Change) -> None:
+    crawl = change(GOOD)
+
+    report = judge(crawl)
+
+    found = {outcome.rule: outcome for outcome in report.outcomes if outcome.findings}
+    assert rule in found, sorted(found)
+    blocking = {
+        name for name, outcome in found.items() if any(one.severity is Severity.BLOCK for one in outcome.findings)
+    }
+    assert blocking <= {rule}
+    assert judge(change(GOOD)) == report
+
+
+def test_every_rule_that_a_program_can_follow_has_three_bad_ones() -> None:
+    run = {rule.id for rule in RULES if isinstance(rule, Rule)}
+
+    assert BAD.keys() == run
+    assert {rule: len(changes) for rule, changes in BAD.items() if len(changes) < 3} == {}
+
+
+def test_every_rule_stands_at_a_clause_of_the_policy_in_force_and_every_clause_says_who_judges_it() -> None:
+    stated = dict(re.findall(r"^### (\d\.[A-Z]) (.+)$", POLICY, re.MULTILINE))
+    bodies = {part[:3]: part for part in POLICY.split("\n### ")[1:]}
+    cited = {clause: set(re.findall(r"L-\d{3}", body)) for clause, body in bodies.items()}
+
+    assert f"Version {VERSION}, in force from {IN_FORCE_FROM}." in POLICY
+    assert stated == CLAUSES
+    for rule in RULES:
+        assert rule.id in cited[rule.clause], rule.id
+    for clause, rules in cited.items():
+        assert rules == {rule.id for rule in RULES if rule.clause == clause}
+        assert rules or "a person judges" in bodies[clause], clause
+
+
+def test_advice_only_warns() -> None:
+    for change in [change for rule, changes in BAD.items() if rule.startswith("L-6") for change in changes]:
+        outcomes = [one for one in judge(change(GOOD)).outcomes if one.rule.startswith("L-6")]
+        assert {finding.severity for outcome in outcomes for finding in outcome.findings} == {Severity.WARN}
