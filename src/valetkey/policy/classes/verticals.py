@@ -15,9 +15,10 @@ _DOMAINS: Final = {
 _CONTEXT: Final = {
     # Words that only go with a domain make an everyday one of it (“order” beside “stock”) belong to it.
     "finance": lexicon.vocabulary(
-        "bank broker brokerage equity equities crypto cryptocurrency currency blockchain merchant",
-        "customer payment payments portfolio trading stripe paypal square money invoice invoices account price",
-        "market limit symbol usd stock stocks option options contract contracts shares bitcoin solana token tokens wallet billing refund refunds",
+        "bank broker brokerage equity equities crypto cryptocurrency currency blockchain merchant customer payment",
+        "payments portfolio trading stripe paypal square money invoice invoices account price market limit symbol usd",
+        "stock stocks option options contract contracts shares bitcoin solana token tokens wallet billing refund",
+        "refunds",
     ),
     "law": lexicon.vocabulary("signature signatures signer signers document documents docusign esign lawyer attorney"),
     "medicine": lexicon.vocabulary("patient patients clinical fhir ehr doctor clinician medical health hospital"),
