@@ -110,6 +110,23 @@ def test_an_invalid_annotation_makes_the_tool_unusable(schema: dict[str, Any]) -
     assert inbound.find_invalid_x_mcp_header(schema) is not None
 
 
+@pytest.mark.parametrize("name", ["password", "API-Key", "client_secret", "accessToken", "token", "db passphrase"])
+def test_what_is_called_like_a_secret_is_never_put_in_a_header(name: str) -> None:
+    """U17: headers are what proxies write down. The reference would send it, so the tool is not offered at all."""
+    by_parameter = {"properties": {name: {"type": "string", "x-mcp-header": "A"}}}
+    by_header = {"properties": {"a": {"type": "string", "x-mcp-header": name.replace(" ", "-")}}}
+
+    assert headers.declared_params(_tool(by_parameter)) is None
+    assert headers.declared_params(_tool(by_header)) is None
+
+
+@pytest.mark.parametrize("name", ["region", "tokens_max", "keyword", "passenger", "max_token_count", "compass"])
+def test_what_only_looks_a_little_like_one_is(name: str) -> None:
+    schema = {"properties": {name: {"type": "string", "x-mcp-header": "A"}}}
+
+    assert headers.declared_params(_tool(schema)) == {(name,): ("A", "string")}
+
+
 def test_annotations_in_data_are_no_annotations() -> None:
     schema = {"properties": {"a": {"type": "object", "default": {"x-mcp-header": "A"}, "enum": [{"x-mcp-header": 1}]}}}
 

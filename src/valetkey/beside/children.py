@@ -178,7 +178,9 @@ def run_child(serve: Callable[[socket.socket], Awaitable[None]]) -> None:
 
     async def main() -> None:
         for sentence in missing:
-            structlog.get_logger(__name__).warning(sentence)
+            structlog.get_logger(__name__).warning(
+                "a process of the hub is less protected than it could be", what=sentence
+            )
         await serve(sock)
 
     try:

@@ -7,6 +7,7 @@ client was busy. Nothing is kept for a client that is not there: it lists anew w
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
@@ -151,7 +152,12 @@ class Subscriptions:
         accounts = await self._behind(door, who)
         if not any([await self._offers.has(account, method) for account in accounts]):
             return failure(METHOD_NOT_FOUND, "Method not found")
-        if len(uri) > MAX_URI or (method == "resources/subscribe" and len(self._uris(session)) >= MAX_URIS):
+        # As JSON it has to fit into a notification between replicas, whatever it is made of.
+        if (
+            len(uri) > MAX_URI
+            or len(json.dumps(uri)) > 2 * MAX_URI
+            or (method == "resources/subscribe" and len(self._uris(session)) >= MAX_URIS)
+        ):
             raise Rejected("This is more than can be listened for.", rpc_code=INVALID_PARAMS)
         if session:
             sign = "+" if method == "resources/subscribe" else "-"

@@ -36,6 +36,12 @@ ANNOTATION: Final = b'"x-mcp-header"'
 _SENTINEL: Final = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 _PLAIN: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?|")
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_SECRET: Final = re.compile(
+    r"passw(or)?d|passphrase|passcode|secret|credential|bearer|jwt|(api|access|private|signing)key"
+    r"|(access|auth|api|refresh|session|id)token|^token$",
+)
+"""In a parameter's name, in lower case and without what stands between its words."""
+_BETWEEN: Final = re.compile(r"[^A-Za-z0-9]+")
 _LONE: Final = re.compile("[\ud800-\udfff]")
 """Half a pair of surrogates: JSON can spell it, UTF-8 cannot. It is U+FFFD here, as wherever else we read one."""
 _DECIMAL: Final = re.compile(r"(-?[0-9]{1,400})(?:\.0+)?")
@@ -77,7 +83,8 @@ def decode_value(value: bytes) -> str | None:
 def declared_params(tool: bytes) -> Mapping[Path, tuple[str, str]] | None:
     """Which arguments of a tool (raw JSON) travel in headers too: property path → (header token, schema type).
 
-    `None` when an annotation is invalid: clients over HTTP must drop such a tool, so we hide it.
+    `None` when an annotation is invalid: clients over HTTP must drop such a tool, so we hide it. One on a parameter
+    that is called like a secret counts as invalid: headers are what proxies write down (security.md, U17).
     """
     if ANNOTATION not in tool:
         return {}
@@ -90,11 +97,15 @@ def declared_params(tool: bytes) -> Mapping[Path, tuple[str, str]] | None:
         token, kind = node["x-mcp-header"], node.get("type")
         if not path or not isinstance(token, str) or not _TOKEN.fullmatch(token) or token.lower() in seen:
             return None
-        if kind not in ("string", "integer", "boolean"):
+        if kind not in ("string", "integer", "boolean") or _is_called_a_secret(path[-1]) or _is_called_a_secret(token):
             return None
         seen.add(token.lower())
         found[path] = (token, kind)
     return found
+
+
+def _is_called_a_secret(name: str) -> bool:
+    return _SECRET.search(_BETWEEN.sub("", name).lower()) is not None
 
 
 def _positions(root: object) -> Iterator[tuple[Path | None, dict[str, Any]]]:
