@@ -1,0 +1,89 @@
+"""T12: while the root key and an organization's key are rotated again and again, no call fails."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from sqlalchemy import select
+
+from tests.gateway.conftest import Front, Hub
+from tests.gateway.service import Service
+from valetkey.store.schema import data_key, tenant_key
+from valetkey.vault.model import EveryTenant
+from valetkey.vault.rotation import Rotation
+
+RATES = [(2.0, 0.4, 40), pytest.param(300.0, 10.0, 200, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
+"""Seconds of calls, seconds between rotations, calls a second."""
+
+
+@pytest.fixture
+def front() -> Front:
+    return "fast"
+
+
+@pytest.mark.parametrize(("seconds", "every", "rate"), RATES, ids=["short", "five minutes"])
+async def test_no_call_fails_while_keys_are_rotated_and_nothing_stays_on_an_older_one(
+    hub: Hub, modern: Service, seconds: float, every: float, rate: int
+) -> None:
+    """A tenth of the time before is the measure of how long a call takes without rotation."""
+    ada = await hub.person("ada")
+    await hub.connect(ada, modern, "adas-token")
+    clients = [await hub.client(ada, modern) for _ in range(8)]
+    keyring = hub.vault.keyring
+    rotation = Rotation(keyring, clock=hub.clock, notifications=hub.notifications)
+    took: dict[str, list[float]] = {"alone": [], "rotating": []}
+    failed: list[object] = []
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def call(turn: int, when: str) -> None:
+        began = time.perf_counter()
+        got = await clients[turn % len(clients)].call("echo", {"text": str(turn)})
+        if got.status != 200 or "result" not in got.messages[-1] or got.text != str(turn):
+            failed.append(got.raw)
+        took[when].append(time.perf_counter() - began)
+
+    async def calls(lasting: float, when: str) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for turn in range(int(lasting * rate)):
+            await asyncio.sleep(max(0.0, began + turn / rate - loop.time()))
+            if turn % rate == 0:  # what is warm is forgotten, as it is by the clock: keys are read again and again
+                hub.clock.advance(1)
+            task = asyncio.create_task(call(turn, when))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+        await asyncio.gather(*under_way)
+
+    async def rotate(until: float) -> int:
+        made = 0
+        while time.monotonic() < until:
+            await rotation.rotate_root()
+            await rotation.rotate_tenant(hub.organization_id)
+            while not (await rotation.rewrap(EveryTenant(), seconds=60, on_progress=lambda _: None)).is_done:
+                pass
+            made += 1
+            await asyncio.sleep(every)
+        return made
+
+    await calls(seconds / 10, "alone")
+    _, rotated = await asyncio.gather(calls(seconds, "rotating"), rotate(time.monotonic() + seconds))
+    await rotation.rewrap(EveryTenant(), seconds=60, on_progress=lambda _: None)
+
+    ends = {when: sorted(each)[int(len(each) * 0.99)] * 1000 for when, each in took.items()}
+    print(
+        f"{rotated} rotations of both keys, {len(took['rotating'])} calls, {len(failed)} failed; "
+        f"p99 {ends['alone']:.1f} ms alone, {ends['rotating']:.1f} ms rotating"
+    )
+    assert failed == []
+    assert rotated >= max(3, int(seconds / every / 2))
+    assert len(modern.tokens) == len(took["alone"]) + len(took["rotating"])
+    assert set(modern.tokens) == {"adas-token"}
+    async with keyring.database.read() as tx:
+        versions = set(
+            await tx.scalars(select(data_key.c.tenant_key_version).where(data_key.c.tenant == hub.organization_id))
+        )
+        roots = {tuple(row) for row in await tx.execute(select(tenant_key.c.version, tenant_key.c.root_version))}
+    assert versions == {rotated + 1}
+    assert {root for _, root in roots} == {rotated + 1}
