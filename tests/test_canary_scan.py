@@ -15,7 +15,7 @@ import secrets
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -330,13 +330,16 @@ async def _of_postgres(stores: tuple[str, str]) -> list[Path]:
     return folders
 
 
+PACKERS: tuple[Callable[[bytes], bytes], ...] = (bytes, gzip.compress, zlib.compress)
+
+
 @pytest.mark.parametrize("way", sorted({*spellings(WORD)} - {"utf-16"}))
 def test_a_secret_that_lies_somewhere_is_found_in_every_spelling_packed_or_not(way: str, tmp_path: Path) -> None:
     secret = f"vkt_{secrets.token_hex(12)}"
     for value in (f"{WORD}at-12345678", secret):
         if value is secret and way not in ("raw", "hex", "base64+0", "base64+1", "base64+2"):
             continue
-        for at, packed in enumerate((bytes, gzip.compress, zlib.compress)):
+        for at, packed in enumerate(PACKERS):
             (tmp_path / f"{at}").write_bytes(b"\0" * 99 + packed(b"before" + spellings(value)[way] + b"after") + b"\0")
         places = Places(needles_of([secret]))
 

@@ -784,3 +784,29 @@ async def test_erasure_and_retention_delete_what_they_name(
     assert await records.delete_before(clock.now() + timedelta(days=5)) == 4
 
     assert [int(record.id[-3:]) for record in await everything(database)] == [5, 6, 8, 9, 10]
+
+
+class Silent:
+    """A database that takes a transaction and never answers: a network that drops what it gets."""
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[None]:
+        await asyncio.Event().wait()
+        yield
+
+
+async def test_a_database_that_does_not_answer_holds_up_no_stop_and_the_next_start_brings_the_records(
+    sqlite_database: Database, tmp_path: Path, clock: FakeClock
+) -> None:
+    stuck = CallLog(Silent(), tmp_path / "journal", clock, last_words=0.05)  # type: ignore[arg-type]  # stands for one
+    await stuck.start()
+    begun = intent(clock)
+    stuck.begin(begun).finish(Outcome.OK)
+
+    async with asyncio.timeout(5):
+        await stuck.stop()
+
+    again = CallLog(sqlite_database, tmp_path / "journal", clock)
+    await again.start()
+    assert [one.id for one in await everything(sqlite_database)] == [begun.id]
+    await again.stop()

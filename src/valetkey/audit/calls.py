@@ -32,6 +32,8 @@ _GATHER = 0.04  # seconds from the first finished call of a batch to its transac
 _BATCH = 1000  # records in one transaction
 _ROUND = 50  # what is over this is left for the next batch: few sizes of statements, each of which stays prepared
 _RETRY = 1.0
+_LAST_WORDS = 10.0
+"""Seconds that the database is given to take the last records; what it does not take, the next start brings."""
 _PATIENCE = 5.0  # seconds that a call waits for room in a full log
 _MOST_WAITING = 20_000
 _MOST_BYTES = 64 * 1024 * 1024  # of payloads kept in memory while the database does not take them
@@ -108,8 +110,17 @@ class OpenCall:
 class CallLog:
     """Records calls. `begin` and `finish` are synchronous and cheap; use it from one event loop."""
 
-    def __init__(self, database: Database, journal_dir: Path, clock: Clock, *, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        journal_dir: Path,
+        clock: Clock,
+        *,
+        journal: Journal | None = None,
+        last_words: float = _LAST_WORDS,
+    ) -> None:
         self.clock = clock
+        self._last_words = last_words
         self._database = database
         self._directory = journal_dir
         self._journal = journal or Journal(journal_dir)
@@ -141,7 +152,12 @@ class CallLog:
         self._stop.set()
         self._wake.set()
         if self._writer is not None:
-            await self._writer
+            # A database that neither answers nor fails would hold the hub here for ever, and its stop would be a kill.
+            _, late = await asyncio.wait({self._writer}, timeout=self._last_words)
+            if late:
+                structlog.get_logger(__name__).error("call records stay in the journal: the database does not answer")
+                self._writer.cancel()
+                await asyncio.wait({self._writer}, timeout=self._last_words)
         await asyncio.to_thread(self._journal.close)
 
     @property

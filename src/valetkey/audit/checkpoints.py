@@ -116,12 +116,12 @@ class Checkpoints:
         if self._task is None:
             return
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-        await self._quietly(self.make)
-        with contextlib.suppress(TimeoutError):  # what is not delivered now is delivered after the next start
-            async with asyncio.timeout(_LAST_WORDS):
-                await self._quietly(self.deliver)
+        await asyncio.wait({self._task}, timeout=_LAST_WORDS)
+        # What is not signed or delivered now is after the next start: a database that does not answer holds up no stop.
+        for act in (self.make, self.deliver):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORDS):
+                    await self._quietly(act)
 
     async def last(self) -> KeptCheckpoint | None:
         async with self._database.read() as tx:

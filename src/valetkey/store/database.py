@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -30,6 +30,9 @@ _SQLITE_PRAGMAS = (
     "temp_store=memory",
     "busy_timeout=5000",
 )
+
+
+_GOODBYE = 10.0  # seconds
 
 
 class Database:
@@ -122,9 +125,11 @@ class Database:
             await transaction.execute(text("select 1"))
 
     async def close(self) -> None:
-        await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        """Closes what is open; a server that is gone, and would never say goodbye, holds up no stop."""
+        for engine in {self._writer, self._reader}:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE):
+                    await engine.dispose()
 
 
 def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
