@@ -172,3 +172,16 @@ def test_an_answer_that_holds_nothing_costs_microseconds() -> None:
         assert echo.masked(answer) is answer
 
     assert (time.perf_counter() - began) / 1000 < 200e-6
+
+
+def test_nothing_that_is_kept_depends_on_the_rest_of_the_value() -> None:
+    """Two values that share the six bytes in the middle: whoever reads what is kept learns nothing else of either."""
+    begin = (len(TOKEN) - 6) // 2
+    other = bytes(b"Zq"[at % 2] for at in range(begin)) + TOKEN[begin : begin + 6]
+    other += b"x" * (len(TOKEN) - len(other))
+
+    kept = [[form.needle for form in echo_of(bytearray(value)).forms] for value in (TOKEN, other)]
+
+    usual = {needle for needle in kept[1] if len(needle) < 18}
+    assert usual <= set(kept[0])
+    assert {len(needle) for needle in kept[1]} == {6, 7, 8, 12, 18}  # raw; Base64 thrice; hex; percent
