@@ -36,6 +36,7 @@ from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
 from valetkey.connections.room import Room, open_room
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.listings import load_listings
 from valetkey.directory.local import Declared, declare
 from valetkey.directory.model import LOCAL, Profile
 from valetkey.directory.profiles import Profiles
@@ -195,7 +196,9 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     sweeper = Sweeper(database, clock=clock, tokens=tokens)
     await sweeper.start()
     closing.push_async_callback(sweeper.stop)
-    connectors = Connectors(database, notifications, clock=clock, parse_url=parse)
+    connectors = Connectors(
+        database, notifications, clock=clock, parse_url=parse, listings=load_listings(parse_url=parse_url)
+    )
     snapshots = Snapshots(database, notifications, clock=clock)
 
     # may they, and as whom

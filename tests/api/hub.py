@@ -32,6 +32,7 @@ from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.listings import Listings, read_listing
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
@@ -57,6 +58,18 @@ from valetkey.vault.rotation import Rotation
 
 HOUR = 3600.0
 PUBLIC_URL = "http://localhost:8484"
+NOTES = read_listing(
+    "notes",
+    """
+    name = "Notes"
+    publisher = "Notes Company"
+    about = "Notes, kept."
+    url = "https://mcp.notes.example/mcp"
+    categories = ["documents"]
+    source = { url = "https://notes.example/docs", date = 2026-08-01 }
+    """,
+    parse_url=parse_url,
+)
 
 
 @dataclass
@@ -120,7 +133,7 @@ class Hub:
         trail = Trail(database, clock)
         self.clock, self.database, self.notifications = clock, database, notifications
         self.elsewhere = Elsewhere(clock)
-        connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url)
+        connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url, listings=Listings([NOTES]))
         connections = Connections(
             database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=self.elsewhere
         )

@@ -57,6 +57,10 @@ TABLE: dict[tuple[str, str], Row] = {
     ),
     ("GET", "/connectors/{slug}"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 404),
     ("DELETE", "/connectors/{slug}"): Row(Scope.CONNECTORS_WRITE, 204, 204, 403, 404),
+    ("PATCH", "/connectors/{slug}"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404, {"state": "blocked"}),
+    ("GET", "/directory"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 200),
+    ("GET", "/directory/{slug}"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 404),
+    ("POST", "/directory/{listing}"): Row(Scope.CONNECTORS_WRITE, 201, 201, 403, 201, {}),
     ("GET", "/connections"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200, ada_in="items"),
     ("POST", "/connections"): Row(Scope.CONNECTIONS_WRITE, 403, 200, 200, 404, {"connector": "{slug}"}),
     ("POST", "/connections/headers"): Row(

@@ -29,6 +29,7 @@ class Things:
     def path(self, template: str) -> str:
         return template.format(
             slug=self.connector.slug,
+            listing="notes",
             connection_id=self.connection.id,
             call_id=self.call_id,
             token_id=self.token_id,

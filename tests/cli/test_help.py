@@ -17,6 +17,8 @@ PRINT_NO_DATA = {
     "valetkey demo",
     "valetkey token revoke",
     "valetkey connector remove",
+    "valetkey connector block",
+    "valetkey connector enable",
     "valetkey profile remove",
     "valetkey trail watch-key",
     "valetkey key recovery-kit",  # on a terminal only

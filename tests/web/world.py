@@ -302,7 +302,7 @@ async def build_world(
     )
     site = Site(services=services, clock=clock, public_url=public_url, development=True)
     app = Starlette(routes=[*site.routes(), Mount("", app=site.not_found)])
-    organization = await services.organizations.create("Riverside", "organization")
+    organization = await services.organizations.create("Riverside", "personal")
     return World(services, service, site, clock, calls, database, notifications, organization, app)
 
 

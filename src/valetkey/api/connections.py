@@ -17,8 +17,9 @@ from valetkey.api.paging import Before, Limit, Listed, Page
 from valetkey.api.services import Services
 from valetkey.audit.uses import Use
 from valetkey.connections.model import Connection, Receipt, TraceStep
+from valetkey.directory.catalog import Catalog
 from valetkey.directory.model import Connector
-from valetkey.identity.model import Principal
+from valetkey.identity.model import Person, Principal
 from valetkey.kernel.secret import Secret
 
 router = APIRouter(prefix="/connections", tags=["connections"])
@@ -177,14 +178,14 @@ async def list_connections(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[C
 @router.post("", operation_id="begin_connection")
 async def begin_connection(begin: Begin, _who: Writer, whose: Whose, rooms: Rooms) -> ConnectPage:
     """The page on which the person looks at what they are about to connect, and does so."""
-    connector = await rooms.connectors.get(begin.connector, whose)
+    connector = await _meant(rooms, begin.connector, whose)
     return ConnectPage(page=rooms.pages.connect(connector.slug, label=begin.label, display_name=begin.display_name))
 
 
 @router.post("/headers", operation_id="connect_with_headers", status_code=201)
 async def connect_with_headers(given: HeaderValues, _who: Writer, whose: Whose, rooms: Rooms) -> ConnectionShown:
     """Connects an account by the values of its request headers, or replaces them. Write-only."""
-    connector = await rooms.connectors.get(given.connector, whose)
+    connector = await _meant(rooms, given.connector, whose)
     values = {name: Secret(value.get_secret_value()) for name, value in given.values.items()}
     connection = await rooms.connecting.set_header(
         whose, connector, label=given.label, display_name=given.display_name, values=values
@@ -232,6 +233,12 @@ async def list_uses(
     await rooms.connections.get(whose.id, connection_id)
     found, following = await rooms.uses.list(connection_id, whose.id, before=before, limit=limit)
     return Page(items=[UseShown.of(use) for use in found], next_before=following or None)
+
+
+async def _meant(rooms: Services, slug: str, person: Person) -> Connector:
+    """The connector that is to be connected; one that is only listed so far is added for who may add."""
+    whole = await rooms.organizations.may_add_connectors(person)
+    return await Catalog(rooms.connectors).open(slug, person, whole=whole)
 
 
 async def _shown(rooms: Services, connection: Connection) -> ConnectionShown:

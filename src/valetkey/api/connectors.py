@@ -14,7 +14,6 @@ from valetkey.api.services import Services
 from valetkey.connections.model import OfConnector
 from valetkey.directory.model import AuthKind, Connector, ReviewState
 from valetkey.identity.model import Person, Principal
-from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import Conflict, Forbidden
 
 router = APIRouter(prefix="/connectors", tags=["connectors"])
@@ -38,6 +37,7 @@ class ConnectorShown(BaseModel):
     auth_kind: AuthKind
     auth: dict[str, Any]
     state: Literal["enabled", "blocked", "delisted"]
+    listing: str
     organization_id: str
     added_by: str
     created_at: datetime
@@ -54,6 +54,7 @@ class ConnectorShown(BaseModel):
             auth_kind=connector.auth_kind,
             auth=dict(connector.auth),
             state=connector.state,
+            listing=connector.listing,
             organization_id=connector.organization_id,
             added_by=connector.added_by,
             created_at=connector.created_at,
@@ -86,10 +87,30 @@ async def show_connector(slug: str, _who: Reader, whose: Whose, rooms: Rooms) ->
 @router.post("", operation_id="add_connector", status_code=201)
 async def add_connector(new: NewConnector, who: Writer, whose: Whose, rooms: Rooms) -> ConnectorShown:
     """A custom connector for the person's organization. Nothing is contacted and nobody is connected by this."""
-    await _demand_may_add(rooms, whose)
+    await demand_may_add(rooms, whose)
     added = await rooms.connectors.add_custom(whose, name=new.name, url=new.url, auth_kind=new.auth_kind, auth=new.auth)
-    await _tell(rooms, "connector.added", who, whose, added)
+    await tell(rooms, "connector.added", who, whose, added)
     return ConnectorShown.of(added)
+
+
+class ConnectorChange(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal["enabled", "blocked"]
+
+
+@router.patch("/{slug}", operation_id="change_connector")
+async def change_connector(
+    slug: str, change: ConnectorChange, who: Writer, whose: Whose, rooms: Rooms
+) -> ConnectorShown:
+    """Switches a connector on or off for the organization. A blocked one is found by no member and called by nobody."""
+    await demand_may_add(rooms, whose)
+    connector = await rooms.connectors.get(slug, whose)
+    if connector.is_local:
+        raise Conflict("Which programs there are is said in the hub's settings.")
+    await rooms.connectors.set_state(connector.id, change.state)
+    await tell(rooms, f"connector.{change.state}", who, whose, connector)
+    return ConnectorShown.of(await rooms.connectors.get(slug, whose))
 
 
 @router.delete("/{slug}", operation_id="remove_connector", status_code=204)
@@ -102,14 +123,14 @@ async def remove_connector(
     """
     connector = await rooms.connectors.get(slug, whose)
     if connector.added_by != whose.id or everybody:
-        await _demand_may_add(rooms, whose)
+        await demand_may_add(rooms, whose)
     if everybody:
         await _end_for_everybody(rooms, connector, by=actor_of(who))
     for connection in await rooms.connections.list(whose.id):
         if connection.connector_id == connector.id:
             await rooms.connections.remove(whose.id, connection.id, by=actor_of(who))
     await rooms.connectors.remove(connector.id)
-    await _tell(rooms, "connector.removed", who, whose, connector)
+    await tell(rooms, "connector.removed", who, whose, connector)
 
 
 async def _end_for_everybody(rooms: Services, connector: Connector, *, by: str) -> None:
@@ -125,18 +146,16 @@ async def _end_for_everybody(rooms: Services, connector: Connector, *, by: str) 
         await rooms.connections.remove(connection.person_id, connection.id, by=by)
 
 
-async def _demand_may_add(rooms: Services, person: Person) -> None:
-    # CUS-06: in an organization, who manages connectors; in a personal one, its person.
-    if may(person.role, Act.MANAGE_CONNECTORS):
-        return
-    organization = await rooms.organizations.get(person.organization_id)
-    if organization.kind != "personal":
+async def demand_may_add(rooms: Services, person: Person) -> None:
+    """CUS-06. Raises `Forbidden`."""
+    if not await rooms.organizations.may_add_connectors(person):
         raise Forbidden(
             "Only owners and admins add and remove connectors in this organization.", hint="Ask one of them."
         )
 
 
-async def _tell(rooms: Services, event: str, who: Principal, whose: Person, connector: Connector) -> None:
+async def tell(rooms: Services, event: str, who: Principal, whose: Person, connector: Connector) -> None:
+    """Writes into the trail that somebody changed what can be connected."""
     await rooms.trail.write(
         event,
         actor=actor_of(who),

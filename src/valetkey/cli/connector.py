@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -19,25 +20,39 @@ _SHOWN = {
     "url": "url",
 }
 
+_LISTED = {
+    "slug": "connector",
+    "name": "name",
+    "publisher": "publisher",
+    "review_label": "review",
+    "state": "state",
+    "url": "url",
+}
+
 _TOOL = {"name": "tool", "switched_on": "on", "changed_since": "changed since", "says_read_only": "says it only reads"}
 
 
 @click.group()
 def connector() -> None:
-    """What can be connected: list, show, add, remove."""
+    """What can be connected: list, show, add, block, …"""
 
 
 @connector.command("list")
+@click.argument("words", nargs=-1)
+@click.option("--category", default="", help="Only those of this category.")
+@click.option("--added", is_flag=True, help="Only those that were added here: listings that nobody uses are left out.")
 @for_user
 @as_json
 @hub_options
-def list_connectors(hub: Hub, user: str, as_json: bool) -> None:
-    """List the connectors a person can connect."""
-    found = hub.get("/connectors", person=user)
+def list_connectors(hub: Hub, words: tuple[str, ...], category: str, added: bool, user: str, as_json: bool) -> None:
+    """List what a person can connect: what was added here, and the directory."""
+    found = hub.get("/directory", person=user, q=" ".join(words), category=category)
+    if added:
+        found["items"] = [one for one in found["items"] if one["state"] != "listed"]
     if as_json:
         print_json(found)
-    else:
-        print_table(found["items"], _SHOWN, empty="There are no connectors. Add one: valetkey connector add URL")
+        return
+    print_table(found["items"], _LISTED, empty="Nothing fits. Add a connector: valetkey connector add URL")
 
 
 @connector.command("show")
@@ -47,12 +62,19 @@ def list_connectors(hub: Hub, user: str, as_json: bool) -> None:
 @hub_options
 def show_connector(hub: Hub, slug: str, user: str, as_json: bool) -> None:
     """Show one connector, and with its person's token the tools of each account at it."""
+    listed = hub.get(f"/directory/{part(slug)}", person=user)
+    if listed["state"] == "listed":
+        if as_json:
+            print_json(listed)
+        else:
+            print_facts({title: listed[key] for key, title in _SHOWN.items()} | _listing(listed))
+        return
     found = hub.get(f"/connectors/{part(slug)}", person=user)
     accounts = _tools(hub, slug)
     if as_json:
         print_json(found | {"accounts": accounts})
         return
-    facts = {title: found[key] for key, title in _SHOWN.items()}
+    facts = {title: found[key] for key, title in _SHOWN.items()} | (_listing(listed) if listed["source"] else {})
     headers = [*found["auth"].get("headers", ()), *found["auth"].get("optional_headers", ())]
     print_facts(facts | ({"headers": headers} if headers else {}) | {"endpoint": f"/c/{found['slug']}/mcp"})
     for label, tools in accounts.items():
@@ -61,7 +83,8 @@ def show_connector(hub: Hub, slug: str, user: str, as_json: bool) -> None:
 
 
 @connector.command("add")
-@click.argument("url")
+@click.argument("url", metavar="URL|LISTING")
+@click.option("--at", default="", metavar="URL", help="Your address, for a listing that has one for each customer.")
 @click.option("--name", default="", help="How people will see it; default: its host.")
 @click.option(
     "--auth",
@@ -82,6 +105,7 @@ def show_connector(hub: Hub, slug: str, user: str, as_json: bool) -> None:
 def add_connector(
     hub: Hub,
     url: str,
+    at: str,
     name: str,
     auth_kind: str,
     headers: tuple[str, ...],
@@ -90,7 +114,11 @@ def add_connector(
     user: str,
     as_json: bool,
 ) -> None:
-    """Add a custom connector by the URL of its MCP endpoint."""
+    """Add a listing of the directory, or a custom connector by the URL of its MCP endpoint."""
+    if re.fullmatch(r"[a-z0-9-]{1,24}", url):
+        added = hub.post(f"/directory/{part(url)}", {"url": at}, person=user)
+        _tell_added(added, as_json=as_json)
+        return
     facts = {"headers": list(headers), "client_id": client_id, "scope": scope}
     body = {
         "name": name or _host_in(url),
@@ -98,12 +126,27 @@ def add_connector(
         "auth_kind": auth_kind,
         "auth": {key: value for key, value in facts.items() if value},
     }
-    added = hub.post("/connectors", body, person=user)
-    if as_json:
-        print_json(added)
-        return
-    print_facts({"added": added["slug"], "review": added["review_label"], "url": added["url"]})
-    note(f"Next: valetkey connection connect {added['slug']}")
+    _tell_added(hub.post("/connectors", body, person=user), as_json=as_json)
+
+
+@connector.command("block")
+@click.argument("slug", metavar="CONNECTOR")
+@for_user
+@hub_options
+def block_connector(hub: Hub, slug: str, user: str) -> None:
+    """Switch a connector off for everybody in the organization; accounts stay, and can be disconnected."""
+    hub.patch(f"/connectors/{part(slug)}", {"state": "blocked"}, person=user)
+    print(f"blocked: {slug}")
+
+
+@connector.command("enable")
+@click.argument("slug", metavar="CONNECTOR")
+@for_user
+@hub_options
+def enable_connector(hub: Hub, slug: str, user: str) -> None:
+    """Switch a connector on again for everybody in the organization."""
+    hub.patch(f"/connectors/{part(slug)}", {"state": "enabled"}, person=user)
+    print(f"enabled: {slug}")
 
 
 @connector.command("remove")
@@ -115,6 +158,27 @@ def remove_connector(hub: Hub, slug: str, everybody: bool, user: str) -> None:
     """Remove a connector, and the person's own accounts at it."""
     hub.delete(f"/connectors/{part(slug)}", person=user, **({"everybody": "true"} if everybody else {}))
     print(f"removed: {slug}")
+
+
+def _tell_added(added: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(added)
+        return
+    print_facts({"added": added["slug"], "review": added["review_label"], "url": added["url"]})
+    note(f"Next: valetkey connection connect {added['slug']}")
+
+
+def _listing(listed: dict[str, Any]) -> dict[str, Any]:
+    """What the directory says of a listing; what nobody read anywhere is said to be not known."""
+    source = listed["source"]
+    return {
+        "publisher": listed["publisher"],
+        "about": listed["about"],
+        "categories": listed["categories"],
+        "privacy policy": listed["privacy_policy"] or "not known",
+        "terms": listed["terms"] or "not known",
+        "endpoint read in": f"{source['url']} {source['file']} ({source['date']})",
+    }
 
 
 def _tools(hub: Hub, slug: str) -> dict[str, list[dict[str, Any]]]:

@@ -70,6 +70,9 @@ class Hub:
     def post(self, path: str, body: Mapping[str, Any] | None = None, **query: object) -> Any:
         return self._ask("POST", path, query, {} if body is None else body)
 
+    def patch(self, path: str, body: Mapping[str, Any], **query: object) -> Any:
+        return self._ask("PATCH", path, query, body)
+
     def delete(self, path: str, **query: object) -> Any:
         return self._ask("DELETE", path, query, None)
 

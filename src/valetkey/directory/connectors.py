@@ -1,15 +1,22 @@
-"""The connectors there are: custom ones, added by URL, each seen by the organization it was added in."""
+"""The connectors there are: from the listings or added by URL, each seen by the organization it was added in.
+
+What is kept of one that was made from a listing is which, and where people were connected. Its name, its label and how
+one signs in are the listing's of today, as long as that still stands for the same endpoint (DIR-02, CUS-08).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import repository
 from valetkey.directory.custom import new_slug, read_auth, read_name, read_url
-from valetkey.directory.model import Connector, ReviewState
+from valetkey.directory.listings import NO_LISTINGS, Listing, Listings, ParsedUrl, ParseUrl, endpoint_key
+from valetkey.directory.model import AuthKind, Connector, ReviewState
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany
 from valetkey.kernel.ids import new_id
@@ -18,23 +25,10 @@ from valetkey.store.notify import Notifications
 from valetkey.store.remembered import Remembered
 
 TOPIC = "connectors"
-"""Announced twice for a connector that changed: with its id, and with its slug."""
+"""Announced twice for a connector that changed: with its id, and with its name (`name_of`)."""
 
 LIMIT = 500
 """Connectors in one organization."""
-
-
-class ParsedUrl(Protocol):
-    """What we need of `net`'s strictly parsed URL; we are handed its parser, since we cannot reach `net`."""
-
-    @property
-    def text(self) -> str: ...
-
-    @property
-    def host(self) -> str: ...
-
-    @property
-    def origin(self) -> str: ...
 
 
 class Member(Protocol):
@@ -51,6 +45,19 @@ class Adder(Member, Protocol):
     def id(self) -> str: ...
 
 
+class Listed(Conflict):
+    """The URL is that of a listing, which is offered instead (S-05d)."""
+
+    code = "listed"
+
+    def __init__(self, listing: Listing) -> None:
+        super().__init__(
+            f"This is {listing.name}, which the directory lists as {listing.slug}.",
+            hint=f"Connect {listing.slug} instead.",
+        )
+        self.listing = listing
+
+
 class Connectors:
     """Adds, finds and removes connectors. `parse_url` refuses what is no safe endpoint (CON-03)."""
 
@@ -60,12 +67,14 @@ class Connectors:
         notifications: Notifications,
         *,
         clock: Clock,
-        parse_url: Callable[[str], ParsedUrl],
+        parse_url: ParseUrl,
+        listings: Listings = NO_LISTINGS,
     ) -> None:
         self._database = database
         self._notifications = notifications
         self._clock = clock
         self._parse_url = parse_url
+        self.listings = listings
         self._memory: Remembered[str, Connector] = Remembered(notifications, TOPIC, clock=clock)
 
     async def add_custom(
@@ -80,44 +89,103 @@ class Connectors:
         """A new connector, *Custom – unverified* whatever its name says (S-05).
 
         `auth` as in `Connector.auth`. Raises `BadInput` naming the field, `Conflict` when the organization has the same
-        one already, `TooMany`.
+        one already, `Listed` when it is a listing's endpoint, `TooMany`.
         """
         shown_name = read_name(name)
         endpoint = self._read_endpoint(url)
         kind, facts = read_auth(auth_kind, auth or {})
-        new = Connector(
+        listing = self.listings.for_url(endpoint)
+        if listing is not None and listing.auth.kind == kind and not facts:
+            raise Listed(listing)  # S-05d: offered as what it is, and never made into it silently
+        slug = new_slug(shown_name, host=endpoint.host)
+        return await self._add(self._new(person, slug, shown_name, endpoint, kind, facts))
+
+    async def add_listed(self, person: Adder, slug: str, *, url: str = "") -> Connector:
+        """The organization's connector for a listing, made if it is not there. `url` is for one that has a pattern.
+
+        Raises `NotFound`, `BadInput` for a URL that is not one of the listing's, `TooMany`.
+        """
+        listing = self.listings.get(slug)
+        with suppress(NotFound):
+            return await self.get(slug, person)
+        endpoint = self._read_endpoint(listing.url or url)
+        if not listing.fits(endpoint):
+            raise BadInput(
+                f"This is not an address of {listing.name}.", field="url", hint=f"They look like {listing.url_pattern}"
+            )
+        try:
+            new = self._new(person, slug, listing.name, endpoint, listing.auth.kind, {}, listing=slug)
+            return await self._add(new)
+        except IntegrityError:  # somebody else of the organization was faster
+            return await self.get(slug, person)
+
+    def listing_of(self, connector: Connector) -> Listing | None:
+        """The listing, as long as it still stands for this connector's endpoint."""
+        moved = connector.review_state is ReviewState.CUSTOM
+        return None if moved else self.listings.find(connector.listing)
+
+    def preview(self, listing: Listing, person: Member) -> Connector:
+        """What the connector of this listing would be; it is kept nowhere."""
+        return Connector(
+            id="",
+            slug=listing.slug,
+            organization_id=person.organization_id,
+            added_by="",
+            name=listing.name,
+            url=listing.url or listing.url_pattern,
+            origin=f"https://{listing.host}",
+            review_state=listing.review_state,
+            auth_kind=listing.auth.kind,
+            auth=listing.facts,
+            state="enabled",
+            version=0,
+            created_at=self._clock.now(),
+            listing=listing.slug,
+        )
+
+    def _new(
+        self, person: Adder, slug: str, name: str, endpoint: ParsedUrl, kind: AuthKind, auth: Mapping[str, Any], *,
+        listing: str = "",
+    ) -> Connector:  # fmt: skip
+        return Connector(
             id=new_id("con"),
-            slug=new_slug(shown_name, host=endpoint.host),
+            slug=slug,
             organization_id=person.organization_id,
             added_by=person.id,
-            name=shown_name,
+            name=name,
             url=endpoint.text,
             origin=endpoint.origin,
             review_state=ReviewState.CUSTOM,
             auth_kind=kind,
-            auth=facts,
+            auth=auth,
             state="enabled",
             version=1,
             created_at=self._clock.now(),
+            listing=listing,
         )
+
+    async def _add(self, new: Connector) -> Connector:
+        key = endpoint_key(new.origin, new.url)
         async with self._database.write() as tx:
-            same = await repository.find_same(tx, organization_id=person.organization_id, url=new.url, auth_kind=kind)
-            if same is not None:
-                raise Conflict(f"This URL is already there as {same.slug}.", hint=f"Connect {same.slug} instead.")
-            if await repository.count_connectors(tx, person.organization_id) >= LIMIT:
+            there = await repository.list_connectors(tx, new.organization_id)
+            for one in there:
+                if (
+                    endpoint_key(one.origin, one.url) == key and one.auth_kind == new.auth_kind
+                ):  # CON-40: the same URL from two sources is one
+                    raise Conflict(f"This URL is already there as {one.slug}.", hint=f"Connect {one.slug} instead.")
+            if len(there) >= LIMIT:
                 raise TooMany(f"There are {LIMIT} connectors already.", hint="Remove one that nobody uses.")
             await repository.insert_connector(tx, new)
-        return new
+        return self._as_of_today(new)
 
     def get_now(self, slug: str, person: Member) -> Connector | None:
         """The connector if it is in memory and of the person's organization; `None` says nothing but "ask `get`"."""
-        held = self._memory.now(slug)
-        return held if held is not None and held.organization_id == person.organization_id else None
+        return self._memory.now(name_of(person.organization_id, slug))
 
     async def get(self, slug: str, person: Member) -> Connector:
         """The connector of the person's organization. Raises `NotFound`, for another organization's too."""
-        found = await self._memory.get(slug, self._look_up)
-        if found is None or found.organization_id != person.organization_id:
+        found = await self._memory.get(name_of(person.organization_id, slug), self._look_up)
+        if found is None:
             raise NotFound("There is no such connector.", hint="`valetkey connector list` shows those there are.")
         return found
 
@@ -135,25 +203,27 @@ class Connectors:
     async def list_for(self, person: Member) -> list[Connector]:
         """The connectors of the person's organization, by name."""
         async with self._database.read() as tx:
-            return await repository.list_connectors(tx, person.organization_id)
+            there = await repository.list_connectors(tx, person.organization_id)
+        shown = [self._as_of_today(one) for one in there]
+        return sorted(shown, key=lambda one: (one.name.lower(), one.slug))
 
     async def set_state(self, connector_id: str, state: Literal["enabled", "blocked", "delisted"]) -> None:
         """Raises `NotFound`."""
         async with self._database.write() as tx:
-            slug = await repository.set_connector_state(tx, connector_id, state)
-        await self._announce(connector_id, slug)
+            changed = await repository.set_connector_state(tx, connector_id, state)
+        await self._announce(changed)
 
     async def remove(self, connector_id: str) -> None:
         """Deletes the connector. Raises `NotFound`, and `Conflict` while anyone has a connection to it."""
         try:
             async with self._database.write() as tx:
-                slug = await repository.delete_connector(tx, connector_id)
+                gone = await repository.delete_connector(tx, connector_id)
         except IntegrityError as error:
             raise Conflict(
                 "Somebody is still connected to this connector.",
                 hint="Each person's connections must be removed first.",
             ) from error
-        await self._announce(connector_id, slug)
+        await self._announce(gone)
 
     def _read_endpoint(self, url: str) -> ParsedUrl:
         try:
@@ -161,14 +231,30 @@ class Connectors:
         except BadInput as error:
             raise BadInput(error.message, field="url", hint=error.hint) from error
 
-    async def _announce(self, connector_id: str, slug: str | None) -> None:
-        if slug is None:
+    async def _announce(self, changed: Connector | None) -> None:
+        if changed is None:
             raise NotFound("There is no such connector.")
-        await self._notifications.publish(TOPIC, connector_id)
-        await self._notifications.publish(TOPIC, slug)
+        await self._notifications.publish(TOPIC, changed.id)
+        await self._notifications.publish(TOPIC, name_of(changed.organization_id, changed.slug))
 
     async def _look_up(self, key: str) -> Connector | None:
-        # A slug holds no underscore and every id does, so one memory serves both.
-        find = repository.find_by_id if "_" in key else repository.find_by_slug
+        organization_id, is_name, slug = key.partition("/")  # no id holds a slash, so one memory serves both
         async with self._database.read() as tx:
-            return await find(tx, key)
+            if is_name:
+                found = await repository.find_by_slug(tx, organization_id, slug)
+            else:
+                found = await repository.find_by_id(tx, key)
+        return self._as_of_today(found) if found is not None else None
+
+    def _as_of_today(self, stored: Connector) -> Connector:
+        """What is said of it is computed here, never kept: the label, and with it name and sign-in of the listing."""
+        listing = self.listings.find(stored.listing)
+        if listing is None or listing.auth.kind != stored.auth_kind or not listing.fits(self._parse_url(stored.url)):
+            return replace(stored, review_state=ReviewState.CUSTOM)
+        auth = {**listing.facts, **stored.auth}
+        return replace(stored, name=listing.name, review_state=listing.review_state, auth=auth)
+
+
+def name_of(organization_id: str, slug: str) -> str:
+    """A connector's name in the memory of all organizations' connectors, and in what is announced."""
+    return f"{organization_id}/{slug}"

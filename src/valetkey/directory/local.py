@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from valetkey.directory import repository
-from valetkey.directory.connectors import TOPIC
+from valetkey.directory.connectors import TOPIC, name_of
 from valetkey.directory.model import LOCAL, Connector, ReviewState
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.ids import new_id
@@ -59,7 +59,7 @@ async def declare(
                 changed.append(known)
     for known in changed:
         await notifications.publish(TOPIC, known.id)
-        await notifications.publish(TOPIC, known.slug)
+        await notifications.publish(TOPIC, name_of(known.organization_id, known.slug))
 
 
 def _connector(server: Declared, *, organization_id: str, added_by: str, clock: Clock) -> Connector:

@@ -18,7 +18,11 @@ class ReviewState(StrEnum):
 
     @property
     def label(self) -> str:
-        return {"verified": "Verified", "community": "Community", "custom": "Custom – unverified"}[self.value]
+        return {
+            "verified": "Verified",
+            "community": "Community – not checked live",
+            "custom": "Custom – unverified",
+        }[self.value]
 
 
 LOCAL = "stdio://"
@@ -32,7 +36,9 @@ class Connector:
     """Something that can be connected. `url` is text exactly as entered; `origin` is where tickets may go.
 
     `auth` holds facts for the method, never secrets: `client_id` (typed or operator-held), `scope` (a pin),
-    `headers` (names of request headers a connection must give), `no_scope_fallback`.
+    `headers` (names of request headers a connection must give), `no_scope_fallback`; of a listing also in what the
+    service differs from the standards (`listings.SignIn`). `listing` is the slug of the listing it was made from, and
+    `review_state` what is said of it today: a listing that has moved since makes it custom (CUS-08).
     """
 
     id: str
@@ -48,6 +54,7 @@ class Connector:
     state: Literal["enabled", "blocked", "delisted"]
     version: int
     created_at: datetime
+    listing: str = ""
 
     @property
     def is_local(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +21,9 @@ async def insert_connector(tx: AsyncConnection, new: Connector) -> None:
     await tx.execute(
         connector.insert().values(
             id=new.id,
-            slug=new.slug,
+            # Every organization has the listing under its own name; what must be unique in the whole hub is the id.
+            slug=new.id if new.listing else new.slug,
+            listing=new.listing,
             organization_id=new.organization_id,
             added_by=new.added_by,
             name=new.name,
@@ -37,20 +39,15 @@ async def insert_connector(tx: AsyncConnection, new: Connector) -> None:
     )
 
 
-async def find_by_slug(tx: AsyncConnection, slug: str) -> Connector | None:
-    return _connector((await tx.execute(select(connector).where(connector.c.slug == slug))).first())
+async def find_by_slug(tx: AsyncConnection, organization_id: str, slug: str) -> Connector | None:
+    named = select(connector).where(
+        connector.c.organization_id == organization_id, or_(connector.c.slug == slug, connector.c.listing == slug)
+    )
+    return _connector((await tx.execute(named)).first())
 
 
 async def find_by_id(tx: AsyncConnection, connector_id: str) -> Connector | None:
     return _connector((await tx.execute(select(connector).where(connector.c.id == connector_id))).first())
-
-
-async def find_same(tx: AsyncConnection, *, organization_id: str, url: str, auth_kind: str) -> Connector | None:
-    """A connector of the organization with this very URL and way of signing in."""
-    same = select(connector).where(
-        connector.c.organization_id == organization_id, connector.c.url == url, connector.c.auth_kind == auth_kind
-    )
-    return _connector((await tx.execute(same.limit(1))).first())
 
 
 async def list_connectors(tx: AsyncConnection, organization_id: str) -> list[Connector]:
@@ -62,18 +59,12 @@ async def list_connectors(tx: AsyncConnection, organization_id: str) -> list[Con
     return [found for row in rows if (found := _connector(row)) is not None]
 
 
-async def count_connectors(tx: AsyncConnection, organization_id: str) -> int:
-    counted = select(func.count()).select_from(connector).where(connector.c.organization_id == organization_id)
-    return int((await tx.execute(counted)).scalar_one())
-
-
-async def set_connector_state(tx: AsyncConnection, connector_id: str, state: str) -> str | None:
-    """The slug of the connector whose state was set, if there is one."""
+async def set_connector_state(tx: AsyncConnection, connector_id: str, state: str) -> Connector | None:
+    """The connector whose state was set, if there is one."""
     done = await tx.execute(
-        update(connector).where(connector.c.id == connector_id).values(state=state).returning(connector.c.slug)
+        update(connector).where(connector.c.id == connector_id).values(state=state).returning(connector)
     )
-    row = done.first()
-    return str(row.slug) if row else None
+    return _connector(done.first())
 
 
 async def set_local(tx: AsyncConnection, connector_id: str, *, auth: Mapping[str, object], state: str) -> None:
@@ -82,11 +73,10 @@ async def set_local(tx: AsyncConnection, connector_id: str, *, auth: Mapping[str
     await tx.execute(update(connector).where(connector.c.id == connector_id).values(**values))
 
 
-async def delete_connector(tx: AsyncConnection, connector_id: str) -> str | None:
-    """The slug of the connector that was deleted, if there was one. Fails while a connection refers to it."""
-    done = await tx.execute(delete(connector).where(connector.c.id == connector_id).returning(connector.c.slug))
-    row = done.first()
-    return str(row.slug) if row else None
+async def delete_connector(tx: AsyncConnection, connector_id: str) -> Connector | None:
+    """The connector that was deleted, if there was one. Fails while a connection refers to it."""
+    done = await tx.execute(delete(connector).where(connector.c.id == connector_id).returning(connector))
+    return _connector(done.first())
 
 
 def _connector(row: Row[Any] | None) -> Connector | None:
@@ -94,7 +84,8 @@ def _connector(row: Row[Any] | None) -> Connector | None:
         return None
     return Connector(
         id=row.id,
-        slug=row.slug,
+        slug=row.listing or row.slug,
+        listing=row.listing,
         organization_id=row.organization_id,
         added_by=row.added_by,
         name=row.name,

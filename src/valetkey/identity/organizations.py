@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from valetkey.identity import repository
-from valetkey.identity.model import Organization
+from valetkey.identity.model import Organization, Person
+from valetkey.identity.roles import Act, may
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, NotFound
 from valetkey.kernel.ids import new_id
@@ -38,6 +39,10 @@ class Organizations:
         if found is None:
             raise NotFound("There is no such organization.")
         return found
+
+    async def may_add_connectors(self, person: Person) -> bool:
+        """CUS-06: in an organization whoever manages connectors; in a personal one its person."""
+        return may(person.role, Act.MANAGE_CONNECTORS) or (await self.get(person.organization_id)).kind == "personal"
 
     async def list(self) -> list[Organization]:
         """All of them, oldest first."""

@@ -244,7 +244,8 @@ connector = Table(
     "connector",
     main,
     Column("id", String(40), primary_key=True),
-    Column("slug", String(40), nullable=False, unique=True),
+    Column("slug", String(40), nullable=False, unique=True),  # of a listing's, the id: `listing` is what it is called
+    Column("listing", String(24), nullable=False, server_default=""),  # the slug of the listing it was made from
     Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
     Column("added_by", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
     Column("name", String(100), nullable=False),
@@ -256,6 +257,14 @@ connector = Table(
     Column("state", String(12), nullable=False),  # enabled | blocked | delisted
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
+)
+Index(
+    "uq_connector_listing",
+    connector.c.organization_id,
+    connector.c.listing,
+    unique=True,
+    sqlite_where=connector.c.listing != "",
+    postgresql_where=connector.c.listing != "",
 )
 
 tool_snapshot = Table(

@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
-from valetkey.kernel.errors import BadInput, Conflict, TooMany
+from valetkey.directory.connectors import Listed
+from valetkey.kernel.errors import BadInput, Conflict, Forbidden, TooMany
+from valetkey.web.catalog import may_add, tell_added
 from valetkey.web.connection_start import begin_account
 from valetkey.web.visit import Visit
 
@@ -17,6 +19,7 @@ _EMPTY = {"url": "", "name": "", "sign_in": "oauth", "headers": "", "client_id":
 
 
 async def show(visit: Visit) -> Response:
+    await _check_may_add(visit)
     # An install link may fill the form in; it adds nothing by itself, and the page says where it came from (CUS-07).
     given = {name: visit.query(name, limit=2048) for name in ("url", "name")}
     if set(given["url"]) & set("?#@;"):  # may carry a key (CON-03), which is not put onto a page
@@ -25,6 +28,7 @@ async def show(visit: Visit) -> Response:
 
 
 async def submit(visit: Visit) -> Response:
+    await _check_may_add(visit)
     values = {name: visit.form.one(name, limit=4096) for name in _EMPTY}
     kind = values["sign_in"]
     try:
@@ -41,11 +45,27 @@ async def submit(visit: Visit) -> Response:
         if shown == "url":  # refused perhaps because it holds a key: not given back, not even into its field (CON-03)
             values["url"] = ""
         return _page(visit, {shown: f"{error.message} {error.hint}".strip()}, values)
+    except Listed as error:
+        return visit.go(f"/connections/new/{error.listing.slug}", done="listed")
     except (Conflict, TooMany) as error:
         return _page(visit, {"": error.message, "hint": error.hint}, values)
+    await tell_added(visit, connector)
     if kind == "oauth":
         return await begin_account(visit, connector, {"label": "", "display_name": ""})
     return visit.go(f"/connections/new/{connector.slug}")
+
+
+async def _check_may_add(visit: Visit) -> None:
+    """CUS-06. Raises `Forbidden`, and writes down who tried."""
+    if await may_add(visit):
+        return
+    await visit.services.trail.write(
+        "connector.add_refused",
+        actor=visit.actor,
+        organization_id=visit.person.organization_id,
+        person_id=visit.person.id,
+    )
+    raise Forbidden("Only owners and admins add connectors in this organization.", hint="Ask one of them.")
 
 
 def _host(url: str) -> str:

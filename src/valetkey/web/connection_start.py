@@ -10,20 +10,28 @@ from valetkey.directory.model import Connector
 from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, OutboundFailed, TooMany
 from valetkey.kernel.secret import Secret
 from valetkey.web.accounts import read_accounts
+from valetkey.web.catalog import opened, read_entry, shown_connector
 from valetkey.web.connector_remove import may_change
 from valetkey.web.errors import status_and_title
 from valetkey.web.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
-    connector = await _connector(visit)
+    entry = await read_entry(visit)
+    connector = await shown_connector(visit, entry)
     # A link may fill these in, as the programming interface's does; the person still sends the form.
     return await _page(visit, connector, {}, {name: visit.query(name) for name in ("label", "display_name")})
 
 
 async def submit(visit: Visit) -> Response:
-    connector = await _connector(visit)
+    entry = await read_entry(visit)
     values = {"label": visit.form.one("label", limit=100), "display_name": visit.form.one("display_name", limit=200)}
+    try:
+        connector = await opened(visit, entry, url=visit.form.one("url", limit=2048))
+    except (BadInput, Conflict, TooMany) as error:
+        shown = await shown_connector(visit, entry)
+        field = "url" if isinstance(error, BadInput) else ""
+        return await _page(visit, shown, {field: f"{error.message} {error.hint}".strip()}, values)
     if connector.auth_kind == "header":
         return await _connect_with_key(visit, connector, values)
     return await begin_account(visit, connector, values)
@@ -71,10 +79,6 @@ async def _connect_local(visit: Visit, connector: Connector, values: Mapping[str
     return visit.go(f"/connections/{connection.id}", done="connected")
 
 
-async def _connector(visit: Visit) -> Connector:
-    return await visit.services.connectors.get(visit.path("connector"), visit.person)
-
-
 def header_names(connector: Connector) -> tuple[str, ...]:
     """The request headers this connector takes a value for, required ones first."""
     return (*connector.auth.get("headers", ()), *connector.auth.get("optional_headers", ()))
@@ -119,10 +123,11 @@ async def _page(
         "connection_start.html",
         status=status if errors else 200,
         connector=connector,
+        listing=visit.services.connectors.listing_of(connector),
         errors=errors,
         values=values,
         others=len(others),
-        may_remove=not others and may_change(visit.person, connector),
+        may_remove=not others and bool(connector.id) and may_change(visit.person, connector),
         command=connector.auth.get("command", ()) if connector.is_local else (),
         variables=connector.auth.get("variables", ()) if connector.is_local else (),
         header_names=header_names(connector) if connector.auth_kind == "header" else (),

@@ -1,0 +1,113 @@
+"""The directory: what can be connected, one catalogue with the pages and the command line (DIR-01)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from valetkey.api.asking import Needs, Rooms, Scope, Whose
+from valetkey.api.connectors import ConnectorShown, Writer, demand_may_add, tell
+from valetkey.api.paging import Listed
+from valetkey.directory.catalog import Catalog, Entry
+from valetkey.directory.listings import Source
+from valetkey.directory.model import AuthKind, ReviewState
+from valetkey.identity.model import Principal
+
+router = APIRouter(prefix="/directory", tags=["connectors"])
+
+Reader = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_READ, operator=True))]
+Words = Annotated[str, Query(alias="q", max_length=100, description="Words that its name, host or text must have.")]
+Category = Annotated[str, Query(max_length=40)]
+
+
+class SourceShown(BaseModel):
+    """Where the endpoint was read, and as of when."""
+
+    url: str
+    file: str
+    commit: str
+    date: date
+
+    @classmethod
+    def of(cls, source: Source) -> SourceShown:
+        return cls(url=source.url, file=source.file, commit=source.commit, date=source.date)
+
+
+class EntryShown(BaseModel):
+    """`review_state` and its label are computed by the server. `state` is `listed` for what nobody added here yet.
+
+    What is empty is not known; that nobody reviewed it is what the label says.
+    """
+
+    slug: str
+    name: str
+    publisher: str
+    about: str
+    url: str
+    review_state: ReviewState
+    review_label: str
+    auth_kind: AuthKind
+    state: str
+    categories: tuple[str, ...]
+    vertical: str
+    docs: str
+    privacy_policy: str
+    terms: str
+    support: str
+    source: SourceShown | None
+
+    @classmethod
+    def of(cls, entry: Entry) -> EntryShown:
+        one = entry.listing
+        return cls(
+            slug=entry.slug,
+            name=entry.name,
+            publisher=one.publisher if one else "",
+            about=one.about if one else "",
+            url=entry.url,
+            review_state=entry.review_state,
+            review_label=entry.review_state.label,
+            auth_kind=entry.auth_kind,
+            state=entry.state,
+            categories=one.categories if one else (),
+            vertical=one.vertical if one else "",
+            docs=one.docs if one else "",
+            privacy_policy=one.privacy_policy if one else "",
+            terms=one.terms if one else "",
+            support=one.support if one else "",
+            source=SourceShown.of(one.source) if one else None,
+        )
+
+
+class ListingToAdd(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(default="", max_length=2048, description="Only for a listing whose address each customer has.")
+
+
+@router.get("", operation_id="search_directory")
+async def search_directory(
+    _who: Reader, whose: Whose, rooms: Rooms, q: Words = "", category: Category = ""
+) -> Listed[EntryShown]:
+    """What the person can connect. Members of an organization see what was switched on for them."""
+    whole = await rooms.organizations.may_add_connectors(whose)
+    entries = await Catalog(rooms.connectors).list(whose, whole=whole, query=q, category=category)
+    return Listed(items=[EntryShown.of(entry) for entry in entries])
+
+
+@router.get("/{slug}", operation_id="show_entry")
+async def show_entry(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> EntryShown:
+    whole = await rooms.organizations.may_add_connectors(whose)
+    return EntryShown.of(await Catalog(rooms.connectors).get(slug, whose, whole=whole))
+
+
+@router.post("/{listing}", operation_id="add_listing", status_code=201)
+async def add_listing(listing: str, given: ListingToAdd, who: Writer, whose: Whose, rooms: Rooms) -> ConnectorShown:
+    """Switches a listing on for the person's organization. Nothing is contacted and nobody is connected by this."""
+    await demand_may_add(rooms, whose)
+    added = await rooms.connectors.add_listed(whose, listing, url=given.url)
+    await tell(rooms, "connector.added", who, whose, added)
+    return ConnectorShown.of(added)

@@ -1,0 +1,120 @@
+"""One catalogue for pages, API and command line: what a person can connect, found by words and by category (DIR-01).
+
+A listing and the connector that was made from it are one entry, and so are two sources of one URL (CON-40). Which
+listings there are besides the organization's connectors, only those see who may add connectors: the others see what
+was switched on for them, and no search, link or identifier reaches more (S-30).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from valetkey.directory.connectors import Adder, Connectors, Member
+from valetkey.directory.listings import Listing, endpoint_key
+from valetkey.directory.model import AuthKind, Connector, ReviewState
+from valetkey.kernel.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the catalogue: a connector of the organization, a listing that is none yet, or both."""
+
+    connector: Connector | None
+    listing: Listing | None
+
+    @property
+    def slug(self) -> str:
+        return self.connector.slug if self.connector else self._listed.slug
+
+    @property
+    def name(self) -> str:
+        return self.connector.name if self.connector else self._listed.name
+
+    @property
+    def url(self) -> str:
+        """The endpoint; of a listing for many customers that is not used yet, its pattern."""
+        return self.connector.url if self.connector else self._listed.url or self._listed.url_pattern
+
+    @property
+    def host(self) -> str:
+        return self.connector.origin.partition("://")[2] if self.connector else self._listed.host
+
+    @property
+    def review_state(self) -> ReviewState:
+        return self.connector.review_state if self.connector else self._listed.review_state
+
+    @property
+    def auth_kind(self) -> AuthKind:
+        return self.connector.auth_kind if self.connector else self._listed.auth.kind
+
+    @property
+    def state(self) -> str:
+        """`enabled`, `blocked` or `delisted` for a connector of the organization; `listed` for what is none yet."""
+        return self.connector.state if self.connector else "listed"
+
+    @property
+    def _listed(self) -> Listing:
+        assert self.listing is not None  # an entry is at least one of the two
+        return self.listing
+
+    def fits(self, query: str, category: str) -> bool:
+        if category and (self.listing is None or category not in self.listing.categories):
+            return False
+        own = f"{self.name} {self.host} {self.slug}".casefold()
+        listed = self.listing is not None and self.listing.has_words(query)
+        return listed or all(word in own for word in query.casefold().split())
+
+
+class Catalog:
+    """Joins the organization's connectors with the listings."""
+
+    def __init__(self, connectors: Connectors) -> None:
+        self._connectors = connectors
+        self._listings = connectors.listings
+
+    async def list(self, person: Member, *, whole: bool, query: str = "", category: str = "") -> Sequence[Entry]:
+        """What fits, the organization's own first, each part by name. `whole` for who may add connectors."""
+        there = await self._connectors.list_for(person)
+        if not whole:
+            there = [one for one in there if one.state == "enabled"]
+        entries = [Entry(one, self._connectors.listing_of(one)) for one in there]
+        taken = {one.listing for one in there} | {one.slug for one in self._twins(there)}
+        if whole:
+            entries += [Entry(None, one) for one in self._listings if one.slug not in taken]
+        return [one for one in entries if one.fits(query, category)]
+
+    async def get(self, slug: str, person: Member, *, whole: bool) -> Entry:
+        """Raises `NotFound`, in the same words for what does not exist and for what was not switched on."""
+        try:
+            found = await self._connectors.get(slug, person)
+        except NotFound:
+            listing = self._listings.find(slug)
+            if listing is None or not whole:
+                raise
+            return Entry(None, listing)
+        if found.state != "enabled" and not whole:
+            raise NotFound("There is no such connector.", hint="`valetkey connector list` shows those there are.")
+        return Entry(found, self._connectors.listing_of(found))
+
+    async def open(self, slug: str, person: Adder, *, whole: bool, url: str = "") -> Connector:
+        """The connector to connect, made from its listing if there is none yet. Raises as `get` and `add_listed`."""
+        entry = await self.get(slug, person, whole=whole)
+        return entry.connector or await self._connectors.add_listed(person, slug, url=url)
+
+    def preview(self, listing: Listing, person: Member) -> Connector:
+        """What the connector of a listing would be, for people to look at before there is one."""
+        return self._connectors.preview(listing, person)
+
+    def categories(self) -> Sequence[str]:
+        """Those that any listing has, by name."""
+        return sorted({category for one in self._listings for category in one.categories})
+
+    def _twins(self, there: Iterable[Connector]) -> Sequence[Listing]:
+        """Listings that somebody added by URL before: the one that is there wins."""
+        keys = {(endpoint_key(one.origin, one.url), one.auth_kind) for one in there}
+        return [
+            one
+            for one in self._listings
+            if one.url and (endpoint_key(f"https://{one.host}", one.url), one.auth.kind) in keys
+        ]

@@ -1,0 +1,48 @@
+"""The directory as the pages ask it: who sees all of it; a connector is made of a listing when somebody connects it."""
+
+from __future__ import annotations
+
+from valetkey.directory.catalog import Catalog, Entry
+from valetkey.directory.model import Connector
+from valetkey.web.visit import Visit
+
+
+async def may_add(visit: Visit) -> bool:
+    """Whether this person may add connectors: then they see every listing, else what was switched on (S-30)."""
+    return await visit.services.organizations.may_add_connectors(visit.person)
+
+
+async def read_entry(visit: Visit) -> Entry:
+    """The entry that the path names. Raises `NotFound`."""
+    catalog = Catalog(visit.services.connectors)
+    return await catalog.get(visit.path("connector"), visit.person, whole=await may_add(visit))
+
+
+async def shown_connector(visit: Visit, entry: Entry) -> Connector:
+    """The entry's connector, or what it would be."""
+    if entry.connector is not None:
+        return entry.connector
+    assert entry.listing is not None  # an entry is at least one of the two
+    return Catalog(visit.services.connectors).preview(entry.listing, visit.person)
+
+
+async def opened(visit: Visit, entry: Entry, *, url: str) -> Connector:
+    """The entry's connector, made from its listing if there is none yet. Raises `BadInput`, `Conflict`, `TooMany`."""
+    if entry.connector is not None:
+        return entry.connector
+    catalog = Catalog(visit.services.connectors)
+    added = await catalog.open(entry.slug, visit.person, whole=await may_add(visit), url=url)
+    await tell_added(visit, added)
+    return added
+
+
+async def tell_added(visit: Visit, added: Connector) -> None:
+    """Writes into the trail what can be connected now."""
+    await visit.services.trail.write(
+        "connector.added",
+        actor=visit.actor,
+        organization_id=added.organization_id,
+        person_id=visit.person.id,
+        object=added.id,
+        detail={"slug": added.slug, "origin": added.origin, "review_state": added.review_state.value},
+    )
