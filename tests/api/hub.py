@@ -103,7 +103,14 @@ class Elsewhere:
         return [self._receipt(person_id, "main")]
 
     async def set_header(
-        self, person: Person, connector: Connector, *, label: str, display_name: str, values: Mapping[str, Secret]
+        self,
+        person: Person,
+        connector: Connector,
+        *,
+        label: str,
+        display_name: str,
+        values: Mapping[str, Secret],
+        acknowledged: str,
     ) -> Connection:
         self.asked.append(("set_header", person.id, connector.slug, label, dict(values)))
         now = self.clock.now()

@@ -117,6 +117,10 @@ class Hub:
     async def connector(self, who: Person, url: str, *, kind: str = "oauth", **auth: Any) -> Connector:
         return await self.connectors.add_custom(who, name="Notes", url=url, auth_kind=kind, auth=auth)
 
+    def seen(self, connector: Connector) -> str:
+        """The version of what is said of the connector, as somebody who read it gives it back."""
+        return self.connectors.disclosure(connector).version
+
     async def go(
         self,
         browser: BrowserSession,

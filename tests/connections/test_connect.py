@@ -252,7 +252,7 @@ async def test_a_service_that_lets_everybody_in_is_connected_with_nothing(hub: H
         connector = await hub.connector(ada.person, service.url)
         attempt = await hub.room.connecting.begin(ada, connector)
 
-        connection = await hub.room.connecting.connect_open(ada, connector)
+        connection = await hub.room.connecting.connect_open(ada, connector, acknowledged=hub.seen(connector))
 
         assert (attempt.facts.method, attempt.facts.issuer) == ("none", "")
         assert [tool["name"] for tool in attempt.facts.tools] == ["list_notes", "delete_note"]
@@ -269,7 +269,7 @@ async def test_a_service_that_wants_a_sign_in_is_not_connected_without_one(
     connector = await hub.connector(ada.person, service.url)
 
     with pytest.raises(Conflict, match="wants people to sign in"):
-        await hub.room.connecting.connect_open(ada, connector)
+        await hub.room.connecting.connect_open(ada, connector, acknowledged=hub.seen(connector))
 
 
 async def test_a_blocked_connector_is_not_connected(hub: Hub, ada: BrowserSession, service: Service) -> None:

@@ -27,7 +27,9 @@ async def connector(hub: Hub, ada: BrowserSession) -> Connector:
 async def test_a_key_is_sealed_and_sent_exactly_as_it_was_typed(
     hub: Hub, ada: BrowserSession, connector: Connector
 ) -> None:
-    connection = await hub.room.connecting.set_header(ada, connector, values={"x-api-key": Secret("CANARY  key~!")})
+    connection = await hub.room.connecting.set_header(
+        ada, connector, acknowledged=hub.seen(connector), values={"x-api-key": Secret("CANARY  key~!")}
+    )
 
     assert (connection.state, connection.method) == (State.CONNECTED, "header")
     assert await hub.token(connection) == "x-api-key: CANARY  key~!\r\n"
@@ -39,16 +41,18 @@ async def test_an_optional_header_goes_along_if_it_was_given(
 ) -> None:
     values = {"X-App-Key": Secret("app"), "X-API-Key": Secret("key")}
 
-    connection = await hub.room.connecting.set_header(ada, connector, values=values)
+    connection = await hub.room.connecting.set_header(ada, connector, acknowledged=hub.seen(connector), values=values)
 
     assert await hub.token(connection) == "x-api-key: key\r\nx-app-key: app\r\n"
 
 
 async def test_giving_a_key_again_replaces_all_there_was(hub: Hub, ada: BrowserSession, connector: Connector) -> None:
     both = {"X-App-Key": Secret("app"), "X-API-Key": Secret("key")}
-    await hub.room.connecting.set_header(ada, connector, values=both)
+    await hub.room.connecting.set_header(ada, connector, acknowledged=hub.seen(connector), values=both)
 
-    connection = await hub.room.connecting.set_header(ada, connector, values={"X-API-Key": Secret("new")})
+    connection = await hub.room.connecting.set_header(
+        ada, connector, acknowledged=hub.seen(connector), values={"X-API-Key": Secret("new")}
+    )
 
     assert await hub.token(connection) == "x-api-key: new\r\n"
 
@@ -78,7 +82,7 @@ async def test_values_that_could_not_stand_in_a_header_are_refused_and_not_repea
     given = {name: Secret(value) for name, value in values.items()}
 
     with pytest.raises(BadInput) as caught:
-        await hub.room.connecting.set_header(ada, connector, values=given)
+        await hub.room.connecting.set_header(ada, connector, acknowledged=hub.seen(connector), values=given)
 
     assert not any(value and len(value) > 1 and value in str(caught.value) for value in values.values())
     assert await hub.room.connections.list(ada.person.id) == ()
@@ -116,10 +120,14 @@ async def test_headers_may_go_along_with_a_sign_in(
 ) -> None:
     connector = await hub.connector(ada.person, service.url, headers=["X-Figma-Token"])
     with pytest.raises(Conflict, match="Sign in"):
-        await hub.room.connecting.set_header(ada, connector, values={"X-Figma-Token": Secret("f")})
+        await hub.room.connecting.set_header(
+            ada, connector, acknowledged=hub.seen(connector), values={"X-Figma-Token": Secret("f")}
+        )
     connection = await hub.connect(ada, connector, server)
 
-    await hub.room.connecting.set_header(ada, connector, values={"X-Figma-Token": Secret("f")})
+    await hub.room.connecting.set_header(
+        ada, connector, acknowledged=hub.seen(connector), values={"X-Figma-Token": Secret("f")}
+    )
     lines = await hub.token(connection)
     hub.clock.advance(3600)
     renewed = await hub.token(connection)
@@ -133,7 +141,9 @@ async def test_a_key_that_is_refused_is_told_and_no_sign_in_is_begun(
     hub: Hub, ada: BrowserSession, connector: Connector
 ) -> None:
     """CON-39."""
-    connection = await hub.room.connecting.set_header(ada, connector, values={"X-API-Key": Secret("key")})
+    connection = await hub.room.connecting.set_header(
+        ada, connector, acknowledged=hub.seen(connector), values={"X-API-Key": Secret("key")}
+    )
 
     again = await hub.room.credentials.refused(connection.id, connection.generation)
 
@@ -147,7 +157,9 @@ async def test_a_key_that_is_refused_is_told_and_no_sign_in_is_begun(
 async def test_a_key_is_destroyed_with_its_connection_and_nobody_is_told(
     hub: Hub, ada: BrowserSession, connector: Connector
 ) -> None:
-    connection = await hub.room.connecting.set_header(ada, connector, values={"X-API-Key": Secret("key")})
+    connection = await hub.room.connecting.set_header(
+        ada, connector, acknowledged=hub.seen(connector), values={"X-API-Key": Secret("key")}
+    )
 
     receipt = await hub.room.disconnecting.disconnect(ada.person.id, connection.id, by="person:ada")
 

@@ -77,7 +77,9 @@ class Browser:
     async def send(self, path: str, fields: dict[str, str] | list[tuple[str, str]] | None = None) -> httpx2.Response:
         """Sends the form for `path` that is on the page opened last, with these fields filled in."""
         given = list((fields or {}).items()) if not isinstance(fields, list) else fields
-        return await self.post(path, [("csrf", self.csrf()), *given])
+        shown = re.search(r'name="disclosed" value="([^"]*)"', self.last.text) if self.last else None
+        seen = [("disclosed", shown[1])] if shown else []
+        return await self.post(path, [("csrf", self.csrf()), *seen, *given])
 
     async def submit(self, path: str, fields: dict[str, str] | list[tuple[str, str]] | None = None) -> httpx2.Response:
         """`send`, and on to wherever that leads."""

@@ -96,6 +96,11 @@ class ConnectPage(BaseModel):
 
 
 class HeaderValues(Begin):
+    acknowledged: str = Field(
+        default="",
+        max_length=64,
+        description="The `version` of the connector's disclosure, as the person saw it: GET /directory/{slug}.",
+    )
     values: dict[str, SecretStr] = Field(
         max_length=4, description="Value by name of request header. Sealed; no interface gives them back."
     )
@@ -188,7 +193,12 @@ async def connect_with_headers(given: HeaderValues, _who: Writer, whose: Whose, 
     connector = await _meant(rooms, given.connector, whose)
     values = {name: Secret(value.get_secret_value()) for name, value in given.values.items()}
     connection = await rooms.connecting.set_header(
-        whose, connector, label=given.label, display_name=given.display_name, values=values
+        whose,
+        connector,
+        label=given.label,
+        display_name=given.display_name,
+        values=values,
+        acknowledged=given.acknowledged,
     )
     return await _shown(rooms, connection)
 

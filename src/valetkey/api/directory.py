@@ -82,6 +82,21 @@ class EntryShown(BaseModel):
         )
 
 
+class DisclosureShown(BaseModel):
+    """What a person is to know before they connect, `not known` where nobody read it anywhere.
+
+    `version` is given back as `acknowledged` by whoever connects with the values of request headers.
+    """
+
+    facts: dict[str, str]
+    warnings: tuple[str, ...]
+    version: str
+
+
+class EntryInFull(EntryShown):
+    disclosure: DisclosureShown
+
+
 class ListingToAdd(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -99,9 +114,13 @@ async def search_directory(
 
 
 @router.get("/{slug}", operation_id="show_entry")
-async def show_entry(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> EntryShown:
-    whole = await rooms.organizations.may_add_connectors(whose)
-    return EntryShown.of(await Catalog(rooms.connectors).get(slug, whose, whole=whole))
+async def show_entry(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> EntryInFull:
+    """One entry, with what is to be known before connecting it."""
+    catalog = Catalog(rooms.connectors)
+    entry = await catalog.get(slug, whose, whole=await rooms.organizations.may_add_connectors(whose))
+    told = rooms.connectors.disclosure(catalog.connector_of(entry, whose))
+    shown = DisclosureShown(facts=dict(told.facts), warnings=told.warnings, version=told.version)
+    return EntryInFull(**EntryShown.of(entry).model_dump(), disclosure=shown)
 
 
 @router.post("/{listing}", operation_id="add_listing", status_code=201)

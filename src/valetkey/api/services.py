@@ -37,7 +37,14 @@ from valetkey.vault.verbs import AdoptsKits, TurnsKeys
 
 class Connecting(Protocol):
     async def set_header(
-        self, person: Person, connector: Connector, *, label: str, display_name: str, values: Mapping[str, Secret]
+        self,
+        person: Person,
+        connector: Connector,
+        *,
+        label: str,
+        display_name: str,
+        values: Mapping[str, Secret],
+        acknowledged: str,
     ) -> Connection: ...
 
 

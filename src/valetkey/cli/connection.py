@@ -62,13 +62,29 @@ def list_connections(hub: Hub, user: str, as_json: bool) -> None:
     metavar="NAME",
     help="Give the value of this request header: asked for, or read from stdin.",
 )
+@click.option(
+    "--acknowledge",
+    default="",
+    metavar="VERSION",
+    help="What `valetkey connector show` says of the connector was read, in this version; else it is shown and asked.",
+)
 @as_json
 @hub_options
-def connect(hub: Hub, connector: str, label: str, display_name: str, headers: tuple[str, ...], as_json: bool) -> None:
+def connect(
+    hub: Hub,
+    connector: str,
+    label: str,
+    display_name: str,
+    headers: tuple[str, ...],
+    acknowledge: str,
+    as_json: bool,
+) -> None:
     """Connect an account: prints the page to open, or takes the keys of a connector that wants some."""
     body: dict[str, Any] = {"connector": connector, "label": label, "display_name": display_name}
     if headers:
-        connected = hub.post("/connections/headers", body | {"values": {name: _value(name) for name in headers}})
+        seen = acknowledge or _acknowledged(hub, connector)
+        values = {name: _value(name) for name in headers}
+        connected = hub.post("/connections/headers", body | {"values": values, "acknowledged": seen})
         if as_json:
             print_json(connected)
         else:
@@ -143,6 +159,19 @@ def uses(hub: Hub, account: str, user: str, limit: int, before: str, as_json: bo
     print_table(found["items"], _USE, empty="It has not been used yet.")
     if found["next_before"]:
         note(f"There is more: --before {found['next_before']}")
+
+
+def _acknowledged(hub: Hub, connector: str) -> str:
+    """Shows what is to be known before connecting; its version, once the person said that they read it (S-24)."""
+    told = hub.get(f"/directory/{part(connector)}")["disclosure"]
+    if not sys.stdin.isatty():  # nobody is there to read it: the hub refuses, and says how to go on
+        return ""
+    for name, text in told["facts"].items():
+        note(f"{name}: {text}")
+    for warning in told["warnings"]:
+        note(warning)
+    click.confirm("Have you read this, and do you trust them with your data?", abort=True, err=True)
+    return str(told["version"])
 
 
 def _find(hub: Hub, account: str, user: str) -> str:

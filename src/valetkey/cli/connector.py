@@ -67,14 +67,18 @@ def show_connector(hub: Hub, slug: str, user: str, as_json: bool) -> None:
         if as_json:
             print_json(listed)
         else:
-            print_facts({title: listed[key] for key, title in _SHOWN.items()} | _listing(listed))
+            print_facts({title: listed[key] for key, title in _SHOWN.items()} | _listing(listed) | _told(listed))
         return
     found = hub.get(f"/connectors/{part(slug)}", person=user)
     accounts = _tools(hub, slug)
     if as_json:
-        print_json(found | {"accounts": accounts})
+        print_json(found | {"accounts": accounts, "disclosure": listed["disclosure"]})
         return
-    facts = {title: found[key] for key, title in _SHOWN.items()} | (_listing(listed) if listed["source"] else {})
+    facts = (
+        {title: found[key] for key, title in _SHOWN.items()}
+        | (_listing(listed) if listed["source"] else {})
+        | _told(listed)
+    )
     headers = [*found["auth"].get("headers", ()), *found["auth"].get("optional_headers", ())]
     print_facts(facts | ({"headers": headers} if headers else {}) | {"endpoint": f"/c/{found['slug']}/mcp"})
     for label, tools in accounts.items():
@@ -169,16 +173,24 @@ def _tell_added(added: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _listing(listed: dict[str, Any]) -> dict[str, Any]:
-    """What the directory says of a listing; what nobody read anywhere is said to be not known."""
+    """What the directory says of a listing."""
     source = listed["source"]
-    return {
+    told = {
         "publisher": listed["publisher"],
         "about": listed["about"],
-        "categories": listed["categories"],
-        "privacy policy": listed["privacy_policy"] or "not known",
-        "terms": listed["terms"] or "not known",
+        "categories": ", ".join(listed["categories"]),
+        "privacy policy": listed["privacy_policy"],
+        "terms": listed["terms"],
         "endpoint read in": f"{source['url']} {source['file']} ({source['date']})",
     }
+    return {name: text for name, text in told.items() if text}
+
+
+def _told(listed: dict[str, Any]) -> dict[str, Any]:
+    """What is to be known before connecting, and the version of it that is acknowledged."""
+    told = listed["disclosure"]
+    unknown = [name for name, text in told["facts"].items() if text == "not known"]
+    return {"not known": ", ".join(unknown), "know": " ".join(told["warnings"]), "to acknowledge": told["version"]}
 
 
 def _tools(hub: Hub, slug: str) -> dict[str, list[dict[str, Any]]]:

@@ -23,7 +23,7 @@ COMMANDS = {
     "user": Later("valetkey.cli.user:user", "People: list, add, invite, disable, remove."),
     "org": Later("valetkey.cli.org:org", "Organizations: list, create."),
     "token": Later("valetkey.cli.token:token", "API tokens: list, create, revoke."),
-    "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, remove."),
+    "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, block, …"),
     "review": Later("valetkey.cli.review:review", "Tell what keeps a connector out of the directory."),
     "connection": Later("valetkey.cli.connection:connection", "Connected accounts: list, connect, disconnect, uses, …"),
     "profile": Later(

@@ -15,6 +15,7 @@ from valetkey.audit.trail import Trail
 from valetkey.connections import repository
 from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.repository import Seen
+from valetkey.directory.disclosure import Disclosure
 from valetkey.directory.model import Connector
 from valetkey.identity.model import Person
 from valetkey.kernel.clock import Clock
@@ -43,6 +44,8 @@ class ConnectorBook(Protocol):
     async def by_id(self, connector_id: str) -> Connector: ...
 
     async def get(self, slug: str, person: Person) -> Connector: ...
+
+    def disclosure(self, connector: Connector) -> Disclosure: ...
 
 
 class Ending(Protocol):

@@ -122,15 +122,17 @@ class ClientIdentities:
             return "preregistered"
         if self._may_use_document(server):
             return "cimd"
-        if server.registration_endpoint is not None:
+        if server.registration_endpoint is not None and not connector.auth.get("no_registration"):
             return "dcr"
         host = self._parse(server.issuer).host
+        page, by_hand = connector.auth.get("console_url", ""), " ".join(connector.auth.get("console_steps", ()))
+        how = f"{by_hand} ({page})" if page else by_hand or "Register Valetkey there, then add its client id."
         raise await steps.failed(
             f"{host} wants a client id that was registered by hand.",
             kind="registration_failed",
             stage=STAGE,
             party=host,
-            hint=f"Register Valetkey there with the callback {self.callback(server.issuer)}, then add its client id.",
+            hint=f"{how} The callback is {self.callback(server.issuer)}",
         )
 
     async def identify(self, connector: Connector, server: AuthorizationServer, steps: Steps) -> Client:

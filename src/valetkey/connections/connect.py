@@ -105,6 +105,7 @@ class Connecting:
             client_source=source,
             callback=self._identities.callback(found.server.issuer) if found.server else "",
             challenged=wanted.scopes if wanted else (),
+            disclosed=self._connectors.disclosure(connector).version,
         )
         now = self._clock.now()
         stored = StoredAttempt(
@@ -155,6 +156,7 @@ class Connecting:
         if unknown := set(scopes) - set(plan.shown.scopes):
             raise BadInput(f"{len(unknown)} of the permissions were not among those shown.", field="scopes")
         connection, connector = await load(stored, self._connections, self._connectors)
+        self._connectors.disclosure(connector).check(plan.shown.disclosed)
         steps = self._trace.of(person_id=connection.person_id, connection_id=connection.id)
         try:
             client = await self._identities.identify(connector, plan.server, steps)  # 2.
@@ -173,6 +175,8 @@ class Connecting:
                 code_challenge=pkce.challenge(verifier),
                 resource=plan.shown.resource,
                 scope=scope,
+                scope_separator=str(connector.auth.get("scope_separator", " ")),
+                omit_prompt=bool(connector.auth.get("omit_prompt")),
             )
         except BadMetadata as error:
             host = plan.server.authorization_endpoint.host
@@ -227,17 +231,33 @@ class Connecting:
         connector: Connector,
         *,
         values: Mapping[str, Secret],
+        acknowledged: str,
         label: str = "",
         display_name: str = "",
     ) -> Connection:
-        """Connects with request headers, or adds them to a connection that signs in by OAuth. Raises `BadInput`."""
+        """Connects with request headers, or adds them to a connection that signs in by OAuth.
+
+        `acknowledged` is the version of what is said of the connector that the person saw. Raises `BadInput`,
+        `NotAcknowledged`.
+        """
+        self._connectors.disclosure(connector).check(acknowledged)
         person = by.person if isinstance(by, BrowserSession) else by
         return await self._unsigned.set_header(person, connector, values=values, label=label, display_name=display_name)
 
     async def connect_open(
-        self, session: BrowserSession, connector: Connector, *, label: str = "", display_name: str = ""
+        self,
+        session: BrowserSession,
+        connector: Connector,
+        *,
+        acknowledged: str,
+        label: str = "",
+        display_name: str = "",
     ) -> Connection:
-        """Connects a service that answers without anybody signing in. Raises `Conflict` when it does not."""
+        """Connects a service that answers without anybody signing in. Raises `Conflict` when it does not.
+
+        `acknowledged` as in `set_header`.
+        """
+        self._connectors.disclosure(connector).check(acknowledged)
         return await self._unsigned.connect_open(session.person, connector, label=label, display_name=display_name)
 
     # --- within -----------------------------------------------------------------------------------------------------

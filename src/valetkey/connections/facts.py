@@ -86,6 +86,7 @@ def make_plan(
     client_source: str,
     callback: str,
     challenged: tuple[str, ...] = (),
+    disclosed: str = "",
 ) -> Plan:
     """The facts, with a warning for each thing a careful person would want to be told."""
     server = found.server
@@ -119,7 +120,8 @@ def make_plan(
         warnings=tuple(_warnings(url, connection, found, choice, issuer_host, extra)),
         hash="",
         method="oauth" if server else "none",
-        resource=found.resource,
+        resource="" if connector.auth.get("omit_resource") else found.resource,
+        disclosed=disclosed,
         callback=callback,
         granted_before=tuple(scope for scope in choice.scopes if scope in granted),
         challenged=tuple(scope for scope in choice.scopes if scope in challenged),

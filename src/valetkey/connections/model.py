@@ -86,6 +86,8 @@ class ConnectFacts:
     """Those of `scopes` that the connection has already."""
     challenged: tuple[str, ...] = ()
     """Those of `scopes` that the service named when it refused a call (CON-17)."""
+    disclosed: str = ""
+    """The version of what was said of the connector (`directory.disclosure`): part of what is acknowledged (S-24)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,28 +25,28 @@ class Entry:
 
     @property
     def slug(self) -> str:
-        return self.connector.slug if self.connector else self._listed.slug
+        return self.connector.slug if self.connector else self.of_listing.slug
 
     @property
     def name(self) -> str:
-        return self.connector.name if self.connector else self._listed.name
+        return self.connector.name if self.connector else self.of_listing.name
 
     @property
     def url(self) -> str:
         """The endpoint; of a listing for many customers that is not used yet, its pattern."""
-        return self.connector.url if self.connector else self._listed.url or self._listed.url_pattern
+        return self.connector.url if self.connector else self.of_listing.url or self.of_listing.url_pattern
 
     @property
     def host(self) -> str:
-        return self.connector.origin.partition("://")[2] if self.connector else self._listed.host
+        return self.connector.origin.partition("://")[2] if self.connector else self.of_listing.host
 
     @property
     def review_state(self) -> ReviewState:
-        return self.connector.review_state if self.connector else self._listed.review_state
+        return self.connector.review_state if self.connector else self.of_listing.review_state
 
     @property
     def auth_kind(self) -> AuthKind:
-        return self.connector.auth_kind if self.connector else self._listed.auth.kind
+        return self.connector.auth_kind if self.connector else self.of_listing.auth.kind
 
     @property
     def state(self) -> str:
@@ -54,7 +54,8 @@ class Entry:
         return self.connector.state if self.connector else "listed"
 
     @property
-    def _listed(self) -> Listing:
+    def of_listing(self) -> Listing:
+        """The listing of an entry that has no connector yet."""
         assert self.listing is not None  # an entry is at least one of the two
         return self.listing
 
@@ -102,9 +103,9 @@ class Catalog:
         entry = await self.get(slug, person, whole=whole)
         return entry.connector or await self._connectors.add_listed(person, slug, url=url)
 
-    def preview(self, listing: Listing, person: Member) -> Connector:
-        """What the connector of a listing would be, for people to look at before there is one."""
-        return self._connectors.preview(listing, person)
+    def connector_of(self, entry: Entry, person: Member) -> Connector:
+        """The entry's connector, or what it would be, for people to look at before there is one."""
+        return entry.connector or self._connectors.preview(entry.of_listing, person)
 
     def categories(self) -> Sequence[str]:
         """Those that any listing has, by name."""

@@ -15,7 +15,9 @@ from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import repository
 from valetkey.directory.custom import new_slug, read_auth, read_name, read_url
+from valetkey.directory.disclosure import Disclosure, disclose
 from valetkey.directory.listings import NO_LISTINGS, Listing, Listings, ParsedUrl, ParseUrl, endpoint_key
+from valetkey.directory.lookalikes import resembling
 from valetkey.directory.model import AuthKind, Connector, ReviewState
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany
@@ -123,6 +125,11 @@ class Connectors:
         """The listing, as long as it still stands for this connector's endpoint."""
         moved = connector.review_state is ReviewState.CUSTOM
         return None if moved else self.listings.find(connector.listing)
+
+    def disclosure(self, connector: Connector) -> Disclosure:
+        """What people are told of it before they connect."""
+        alike = resembling(connector, self.listings)
+        return disclose(connector, self.listing_of(connector), alike)
 
     def preview(self, listing: Listing, person: Member) -> Connector:
         """What the connector of this listing would be; it is kept nowhere."""

@@ -177,7 +177,7 @@ def endpoint_key(origin: str, text: str) -> str:
 
 def _key_of(url: str) -> str:
     parts = urlsplit(url)
-    return f"https://{parts.netloc}{parts.path.rstrip('/')}"
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
 class Listings:

@@ -39,8 +39,12 @@ def authorization_url(
     code_challenge: str,
     resource: str,
     scope: str,
+    scope_separator: str = " ",
+    omit_prompt: bool = False,
 ) -> str:
-    """Where to send the person (RFC 6749 4.1.1, RFC 7636 4.3, RFC 8707). No `scope` parameter when `scope` is empty.
+    """Where to send the person (RFC 6749 4.1.1, RFC 7636 4.3, RFC 8707). No `scope` or `resource` when it is empty.
+
+    Some servers want scopes apart by commas, or refuse a `prompt`: that is known of a connector, and said here.
 
     The endpoint was parsed strictly and is http or https, so this is never a `javascript:` or `data:` URL. Raises
     `BadMetadata` when the endpoint already carries one of our parameters, which the server could then read twice.
@@ -54,11 +58,12 @@ def authorization_url(
         "state": state.reveal().decode(),
         "code_challenge": code_challenge,
         "code_challenge_method": METHOD,
-        "resource": resource,
     }
+    if resource:
+        parameters["resource"] = resource
     if scope:
-        parameters["scope"] = scope
-    if OFFLINE_ACCESS in scope.split():
+        parameters["scope"] = scope_separator.join(scope.split())
+    if OFFLINE_ACCESS in scope.split() and not omit_prompt:
         parameters["prompt"] = "consent"  # OpenID Connect Core 11: without it no refresh token need be given
     taken = {name for name, _ in parse_qsl(endpoint.query, keep_blank_values=True)} & parameters.keys()
     if taken:

@@ -45,7 +45,7 @@ def exchange_request(
         "code": code,
         "redirect_uri": redirect_uri,
         "code_verifier": verifier,
-        "resource": resource,
+        **_named(resource),
     }
     return authenticated(endpoint, client, fields)
 
@@ -55,9 +55,14 @@ def refresh_request(endpoint: Url, client: Client, *, refresh_token: Secret, res
     fields: dict[str, str | Secret] = {
         "grant_type": "refresh_token",
         "refresh_token": refresh_token,
-        "resource": resource,
+        **_named(resource),
     }
     return authenticated(endpoint, client, fields)
+
+
+def _named(resource: str) -> Mapping[str, str]:
+    """RFC 8707; nothing for a server that is known to refuse the parameter."""
+    return {"resource": resource} if resource else {}
 
 
 def authenticated(endpoint: Url, client: Client, fields: Mapping[str, str | Secret]) -> FormRequest:

@@ -18,12 +18,9 @@ async def read_entry(visit: Visit) -> Entry:
     return await catalog.get(visit.path("connector"), visit.person, whole=await may_add(visit))
 
 
-async def shown_connector(visit: Visit, entry: Entry) -> Connector:
+def shown_connector(visit: Visit, entry: Entry) -> Connector:
     """The entry's connector, or what it would be."""
-    if entry.connector is not None:
-        return entry.connector
-    assert entry.listing is not None  # an entry is at least one of the two
-    return Catalog(visit.services.connectors).preview(entry.listing, visit.person)
+    return Catalog(visit.services.connectors).connector_of(entry, visit.person)
 
 
 async def opened(visit: Visit, entry: Entry, *, url: str) -> Connector:

@@ -23,6 +23,7 @@ async def submit(visit: Visit) -> Response:
             visit.session,
             account.connector,
             values=read_headers(visit, account.connector),
+            acknowledged=visit.form.one("disclosed"),
             label=account.connection.label,
             display_name=account.connection.display_name,
         )
@@ -45,6 +46,7 @@ async def _page(visit: Visit, account: Account, errors: Mapping[str, str]) -> Re
         errors=errors,
         connection=account.connection,
         connector=account.connector,
+        disclosure=visit.services.connectors.disclosure(account.connector),
         account=account.name,
         header_names=header_names(account.connector),
         optional_headers=tuple(account.connector.auth.get("optional_headers", ())),

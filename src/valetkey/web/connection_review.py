@@ -96,9 +96,14 @@ async def _connect_open(visit: Visit, attempt: Attempt) -> Response:
     """The service turned out to be open: there is nowhere to send anybody."""
     connection = await visit.services.connections.get(visit.person.id, attempt.connection_id)
     connector = await visit.services.connectors.by_id(connection.connector_id)
+    saw_these = visit.form.one("facts_hash") == attempt.facts.hash
     try:
         await visit.services.connecting.connect_open(
-            visit.session, connector, label=connection.label, display_name=connection.display_name
+            visit.session,
+            connector,
+            acknowledged=attempt.facts.disclosed if saw_these else "",
+            label=connection.label,
+            display_name=connection.display_name,
         )
     except Conflict as error:
         return await _page(visit, attempt, {"": error.message, "hint": error.hint})
@@ -119,6 +124,8 @@ async def _page(
         attempt=attempt,
         facts=attempt.facts,
         connector=connector,
+        listing=visit.services.connectors.listing_of(connector),
+        disclosure=visit.services.connectors.disclosure(connector),
         asks_secret=attempt.facts.client_source == "preregistered" and may_change(visit.person, connector),
         client_words=_CLIENT_WORDS.get(attempt.facts.client_source, attempt.facts.client_source),
         origin_words=_ORIGINS[attempt.facts.scope_origin],

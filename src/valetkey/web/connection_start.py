@@ -18,7 +18,7 @@ from valetkey.web.visit import Visit
 
 async def show(visit: Visit) -> Response:
     entry = await read_entry(visit)
-    connector = await shown_connector(visit, entry)
+    connector = shown_connector(visit, entry)
     # A link may fill these in, as the programming interface's does; the person still sends the form.
     return await _page(visit, connector, {}, {name: visit.query(name) for name in ("label", "display_name")})
 
@@ -29,7 +29,7 @@ async def submit(visit: Visit) -> Response:
     try:
         connector = await opened(visit, entry, url=visit.form.one("url", limit=2048))
     except (BadInput, Conflict, TooMany) as error:
-        shown = await shown_connector(visit, entry)
+        shown = shown_connector(visit, entry)
         field = "url" if isinstance(error, BadInput) else ""
         return await _page(visit, shown, {field: f"{error.message} {error.hint}".strip()}, values)
     if connector.auth_kind == "header":
@@ -57,7 +57,11 @@ async def _connect_with_key(visit: Visit, connector: Connector, values: Mapping[
         return await _page(visit, connector, {"acknowledged": "Please tick this if it is so."}, values)
     try:
         connection = await visit.services.connecting.set_header(
-            visit.session, connector, values=read_headers(visit, connector), **values
+            visit.session,
+            connector,
+            values=read_headers(visit, connector),
+            acknowledged=visit.form.one("disclosed"),
+            **values,
         )
     except BadInput as error:
         return await _page(visit, connector, _named(error, connector), values)
@@ -71,7 +75,9 @@ async def _connect_local(visit: Visit, connector: Connector, values: Mapping[str
     if visit.form.one("acknowledged") != "yes":
         return await _page(visit, connector, {"acknowledged": "Please tick this if it is so."}, values)
     try:
-        connection = await visit.services.connecting.connect_open(visit.session, connector, **values)
+        connection = await visit.services.connecting.connect_open(
+            visit.session, connector, acknowledged=visit.form.one("disclosed"), **values
+        )
     except BadInput as error:
         return await _page(visit, connector, _named(error), values)
     except (Conflict, TooMany, OutboundFailed) as error:
@@ -123,6 +129,7 @@ async def _page(
         "connection_start.html",
         status=status if errors else 200,
         connector=connector,
+        disclosure=visit.services.connectors.disclosure(connector),
         listing=visit.services.connectors.listing_of(connector),
         errors=errors,
         values=values,

@@ -34,7 +34,7 @@ async def show(visit: Visit) -> Response:
         mine = accounts.get(entry.connector.id) if entry.connector else None
         path = f"/connections/{mine.id}" if mine else f"/connections/new/{entry.slug}"
         state = mine.state if mine else "not_added"
-        tiles.append(Tile(entry, await shown_connector(visit, entry), state, path))
+        tiles.append(Tile(entry, shown_connector(visit, entry), state, path))
     return visit.page(
         "directory_list.html",
         own=[tile for tile in tiles if tile.entry.connector],

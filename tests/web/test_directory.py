@@ -1,0 +1,110 @@
+"""The directory in pages: everybody sees what they can connect, and is told what is known before they do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import update
+
+from tests.web.world import World
+from valetkey.directory.listings import load_listings
+from valetkey.identity.model import Role
+from valetkey.net.url import parse_url
+from valetkey.store.schema import organization
+
+
+@pytest.fixture
+def listed(world: World) -> World:
+    world.services.connectors.listings = load_listings(parse_url=parse_url)
+    return world
+
+
+async def as_organization(world: World) -> None:
+    async with world.database.write() as tx:
+        await tx.execute(update(organization).values(kind="organization"))
+
+
+def slugs(page: str) -> set[str]:
+    return set(re.findall(r'href="/connections/new/([a-z0-9-]+)"', page))
+
+
+async def test_a_listing_is_found_and_shows_what_is_known_and_what_is_not(listed: World) -> None:
+    browser, _ = await listed.signed_in("ada")
+
+    found = await browser.get("/directory?q=notion")
+    page = (await browser.get("/connections/new/notion")).text
+
+    assert slugs(found.text) == {"notion"}
+    assert "Community – not checked live" in found.text
+    assert "Notion Labs" in page
+    assert "https://github.com/makenotion/claude-code-notion-plugin" in page
+    assert "Not known: collected, purpose" in page
+    assert "Nobody has checked the service." in page
+
+
+async def test_a_url_that_is_listed_leads_to_the_listing(listed: World) -> None:
+    """S-05 (d)."""
+    browser, ada = await listed.signed_in("ada")
+    await browser.get("/connections/add")
+
+    page = await browser.submit(
+        "/connections/add", {"url": "https://mcp.notion.com/mcp/", "name": "My Notion", "sign_in": "oauth"}
+    )
+
+    assert page.url.path == "/connections/new/notion"
+    assert await listed.services.connectors.list_for(ada) == []
+
+
+async def test_looking_at_a_listing_adds_nothing(listed: World) -> None:
+    browser, ada = await listed.signed_in("ada")
+
+    await browser.get("/connections/new/notion")
+
+    assert await listed.services.connectors.list_for(ada) == []
+
+
+async def test_a_key_is_sent_with_the_version_of_what_was_read_or_not_at_all(listed: World) -> None:
+    """S-24: the form of another day, or of nobody, is not taken."""
+    browser, ada = await listed.signed_in("ada")
+    await browser.get("/connections/new/jina")
+    fields = {"acknowledged": "yes", "header:Authorization": "Bearer key", "disclosed": "0" * 64}
+
+    refused = await browser.post("/connections/new/jina", [("csrf", browser.csrf()), *fields.items()])
+
+    assert refused.status_code == 409
+    assert "has changed since" in refused.text
+    assert [one for one in await listed.services.connections.list(ada.id) if one.connected_at] == []
+
+
+async def test_a_member_sees_what_was_switched_on_and_reaches_no_more(listed: World) -> None:
+    """S-30, CUS-06: two listings and three custom connectors are five on every page."""
+    await as_organization(listed)
+    owner = await listed.person("olga", role=Role.OWNER)
+    for slug in ("notion", "github"):
+        await listed.services.connectors.add_listed(owner, slug)
+    for n in range(3):
+        await listed.connector(owner, name=f"Custom {n}", url=f"https://custom{n}.example/mcp")
+    browser, bob = await listed.signed_in("bob")
+
+    shown = (await browser.get("/directory")).text
+    searched = (await browser.get("/directory?q=stripe")).text
+    deep = await browser.get("/connections/new/stripe")
+    form = await browser.get("/connections/add?url=https://mcp.stripe.com")
+    posted = await browser.post("/connections/add", [("csrf", browser.csrf()), ("url", "https://x.example/mcp")])
+
+    assert len(slugs(shown)) == 5
+    assert {"notion", "github"} <= slugs(shown)
+    assert slugs(searched) == set()
+    assert (deep.status_code, form.status_code, posted.status_code) == (404, 403, 403)
+    assert len(await listed.services.connectors.list_for(bob)) == 5
+
+
+async def test_a_name_that_reads_like_a_listings_is_warned_of_where_it_is_connected(listed: World) -> None:
+    browser, ada = await listed.signed_in("ada")
+    fake = await listed.connector(ada, name="Nоtion", url="https://mcp.elsewhere.example/mcp")
+
+    page = (await browser.get(f"/connections/new/{fake.slug}")).text
+
+    assert "Its name reads like Notion in the directory" in page
+    assert "Custom – unverified" in page
