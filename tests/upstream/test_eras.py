@@ -152,6 +152,24 @@ async def test_a_legacy_verdict_is_kept_when_the_handshake_worked_and_asked_agai
     assert await stored(database) == MODERN_VERDICT
 
 
+async def test_a_hub_that_runs_for_long_asks_again_too_and_goes_on_with_what_still_holds(
+    database: Database, clock: FakeClock
+) -> None:
+    wire = Wire([error(-32601, 404), error(-32601, 404), discovered("2026-07-28")])
+    eras = Eras(database, wire, itertools.count(1), clock)
+    await eras.keep(TARGET, await eras.get(TARGET, no_ticket))
+    asked: list[int] = []
+
+    for _ in range(2):
+        clock.advance(24 * 3600 + 1)
+        assert eras.now(URL.text) is None
+        verdicts = [await eras.get(TARGET, no_ticket) for _ in range(3)]
+        asked.append(len(wire.bodies))
+
+    assert asked == [2, 3]
+    assert verdicts == [MODERN_VERDICT] * 3
+
+
 async def test_a_forgotten_verdict_is_forgotten_everywhere(database: Database, clock: FakeClock) -> None:
     eras = Eras(database, Wire([discovered("2026-07-28")]), itertools.count(1), clock)
     await eras.get(TARGET, no_ticket)

@@ -14,7 +14,7 @@ from valetkey.net.model import AddressRefused, Answer, TooLarge, Url
 from valetkey.net.url import parse_url
 from valetkey.protocol.jsonrpc import parse
 from valetkey.upstream import sse
-from valetkey.upstream.lines import Line
+from valetkey.upstream.line import Line
 from valetkey.upstream.model import Target
 
 URL = parse_url("http://127.0.0.1:8000/events", private_names=True)

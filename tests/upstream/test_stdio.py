@@ -26,7 +26,10 @@ from valetkey.upstream.stdio import STARTS_PER_MINUTE
 from valetkey.upstream.streamable_http import CALL_LIMITS
 
 PROGRAM = str(Path(__file__).with_name("odd_program.py"))
-HOW = ("well", "stubborn", "parent", "dies", "dies later", "garbage", "one line", "talks", "floods", "asks", "silent")
+HOW = (
+    *("well", "stubborn", "parent", "dies", "dies later", "garbage", "one line", "talks", "floods", "asks", "silent"),
+    *("modern", "shy", "strict"),
+)
 
 
 async def no_network(*_: Any, **__: Any) -> Answer:
@@ -59,7 +62,7 @@ async def start(sqlite_database: Database, clock: FakeClock) -> AsyncIterator[St
         }  # fmt: skip
         servers["missing"] = LocalServer("missing", ("/nowhere/program",), {})
         limits = replace(CALL_LIMITS, total=3.0, idle=3.0)
-        made.append(Upstreams(NoNetwork(), sqlite_database, clock, limits=limits, local=servers))
+        made.append(Upstreams(NoNetwork(), sqlite_database, clock, limits=limits, local=servers, program_patience=0.3))
         return made[-1]
 
     yield make
@@ -242,3 +245,85 @@ async def test_a_line_is_nobodys_but_the_connections_that_opened_it(start: Start
         return answer.status
 
     assert (await ask("cn_ben"), await ask("cn_ada")) == (404, 200)
+
+
+# --- which era a program is of ---------------------------------------------------------------------------------------
+
+
+async def test_a_program_of_the_modern_revision_only_is_served_without_a_handshake(start: Start) -> None:
+    upstreams = start()
+
+    listing = await upstreams.list_tools(target("modern"), ticket=None, further_tickets=no_ticket)
+    said = [await call(upstreams, "modern", "pid") for _ in range(3)]
+
+    assert [json.loads(tool)["name"] for tool in listing.tools] == ["echo"]
+    assert upstreams.speaks_modern(target("modern"))
+    assert len(set(said)) == 1
+
+
+async def test_people_who_ask_at_once_share_no_program_and_one_person_needs_one(start: Start) -> None:
+    upstreams = start()
+
+    asking = [call(upstreams, "modern", "pid", connection=who) for who in ("cn_ada", "cn_ben") * 4]
+    pids = await asyncio.gather(*asking)
+
+    assert len(set(pids)) == 2
+    assert len({*pids[::2]}) == 1
+
+
+@pytest.mark.parametrize("how", ["shy", "strict", "well"])
+async def test_a_program_that_does_not_know_the_question_is_of_the_handshake_eras(start: Start, how: str) -> None:
+    """Whether it says that there is no such method, says nothing, or ends."""
+    upstreams = start()
+
+    assert await call(upstreams, how) == "hi"
+
+    assert not upstreams.speaks_modern(target(how))
+
+
+async def test_a_call_given_up_is_cancelled_at_a_modern_program_by_a_message(start: Start) -> None:
+    upstreams = start()
+    await call(upstreams, "modern")
+    given_up = asyncio.ensure_future(call(upstreams, "modern", "wait"))
+    while await call(upstreams, "modern", "waiting") == "[]":
+        await asyncio.sleep(0)
+
+    given_up.cancel()
+
+    async with asyncio.timeout(5):
+        while await call(upstreams, "modern", "waiting") != "[]":
+            await asyncio.sleep(0)
+
+
+async def test_a_modern_program_tells_of_changes_and_is_told_when_nobody_listens(start: Start) -> None:
+    upstreams = start()
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    upstreams.news.append(lambda connection, message: heard.put_nowait(f"{connection} {message.method}"))
+    listening = asyncio.ensure_future(
+        upstreams.listen(target("modern"), b'{"toolsListChanged":true}', (), ticket=None, further_tickets=no_ticket)
+    )
+    async with asyncio.timeout(5):
+        while not (await heard.get()).endswith("list_changed"):
+            pass
+    assert await call(upstreams, "modern", "waiting") != "[]"
+
+    listening.cancel()
+
+    async with asyncio.timeout(5):
+        while await call(upstreams, "modern", "waiting") != "[]":
+            await asyncio.sleep(0)
+
+
+async def test_a_modern_program_that_died_is_started_anew_at_the_next_call(start: Start) -> None:
+    upstreams = start()
+    before = int(await call(upstreams, "modern", "pid"))
+    os.kill(before, 9)
+    await gone(before)
+
+    try:
+        after = await call(upstreams, "modern", "pid")
+    except Unreachable:  # said into the dead one's pipe before the hub had noticed, and so not said twice
+        after = await call(upstreams, "modern", "pid")
+
+    assert int(after) != before
+    assert upstreams.speaks_modern(target("modern"))

@@ -15,7 +15,7 @@ from valetkey.policy.decide import CONNECTOR_BLOCKED
 from valetkey.protocol.asks import NOT_ANSWERED
 from valetkey.protocol.onward import Onward, redirected
 from valetkey.upstream.client import Upstreams
-from valetkey.upstream.model import NOBODY, Asker, Carried, Relay, TicketFor, Unauthorized
+from valetkey.upstream.model import NOBODY, Asker, Carried, Forbidden403, Relay, TicketFor, Unauthorized
 
 
 class Carrier:
@@ -32,7 +32,7 @@ class Carrier:
         """Asks with the person's own credential, and once more with a renewed one after a 401 (CON-24).
 
         What is read needs no permission beyond the connection the person made; a blocked connector is not asked. Raises
-        `Refused`, `NotConnected`, `OutboundFailed`.
+        `Refused`, `NotConnected`, `OutboundFailed`; of these `MoreNeeded` when the person can grant more (CON-17).
         """
         tickets = self._opened(who, account, record)
         return await self._send(account, onward, tickets, tickets, notify, NOBODY, limits)
@@ -63,10 +63,13 @@ class Carrier:
         tickets = self._opened(who, account, record)
         ticket = tickets.now() or await tickets()
         try:
+            try:
+                return await self._upstreams.listen(account.target, wants, uris, ticket=ticket, further_tickets=tickets)
+            except Unauthorized as error:
+                ticket = await tickets.renewed(ticket, error)
             return await self._upstreams.listen(account.target, wants, uris, ticket=ticket, further_tickets=tickets)
-        except Unauthorized as error:
-            ticket = await tickets.renewed(ticket, error)
-        return await self._upstreams.listen(account.target, wants, uris, ticket=ticket, further_tickets=tickets)
+        except Forbidden403 as error:
+            raise await tickets.forbidden(error) from error
 
     def _opened(self, who: Principal, account: Account, record: Record) -> CallTickets:
         if account.connector.state == "blocked":
@@ -74,6 +77,21 @@ class Carrier:
         return self._tickets.of(account, who.person_id, record)
 
     async def _send(
+        self,
+        account: Account,
+        onward: Onward,
+        tickets: CallTickets,
+        further: TicketFor,
+        relay: Relay,
+        asker: Asker,
+        limits: Limits,
+    ) -> Carried:
+        try:
+            return await self._send_renewing(account, onward, tickets, further, relay, asker, limits)
+        except Forbidden403 as error:
+            raise await tickets.forbidden(error) from error
+
+    async def _send_renewing(
         self,
         account: Account,
         onward: Onward,

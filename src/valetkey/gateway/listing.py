@@ -15,7 +15,7 @@ from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.catalog import TOPIC as LISTS
 from valetkey.gateway.model import Account, Client, Door
 from valetkey.gateway.recording import Record, Records, outcome_of
-from valetkey.gateway.tickets import Tickets
+from valetkey.gateway.tickets import CallTickets, Tickets
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, TooMany, ValetkeyError, VaultFailed
@@ -23,7 +23,7 @@ from valetkey.protocol import headers, translate, uris
 from valetkey.protocol.messages import tools_result
 from valetkey.store.notify import EVERYTHING, Notifications
 from valetkey.upstream.client import Upstreams
-from valetkey.upstream.model import Listing, Unauthorized
+from valetkey.upstream.model import Forbidden403, Listing, Unauthorized
 
 PATIENCE: Final = 2.0
 """Seconds that the list of everything waits for one connector."""
@@ -166,6 +166,12 @@ class Listings:
 
     async def _list(self, who: Principal, account: Account, record: Record) -> Listing:
         tickets = self._tickets.of(account, who.person_id, record)
+        try:
+            return await self._list_with(account, tickets)
+        except Forbidden403 as error:
+            raise await tickets.forbidden(error) from error
+
+    async def _list_with(self, account: Account, tickets: CallTickets) -> Listing:
         ticket = tickets.now() or await tickets()
         try:
             return await self._upstreams.list_tools(account.target, ticket=ticket, further_tickets=tickets)

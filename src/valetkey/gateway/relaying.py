@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from valetkey.audit.model import Outcome
+from valetkey.connections.step_up import MoreNeeded
 from valetkey.gateway import addresses, answers
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.capabilities import Offers
@@ -170,7 +171,6 @@ class Relays:
         """Closes the record and says why nothing was asked, or what went wrong with it."""
         rule = error.rule if isinstance(error, Refused) else error.code
         record.end(outcome_of(error), rule=rule, detail=error.message)
-        row = translate.REQUESTS[asked.method]
         service = account.connector.name if account is not None else door.connector
         match error:
             case StateRefused():
@@ -179,19 +179,23 @@ class Relays:
                 return answers.failure(
                     MISSING_CLIENT_CAPABILITY, error.message, b'{"requiredCapabilities":%b}' % missing
                 )
-            case NotConnected() if row.items:
-                mark = marks([(door.connector, door.label, error.reason, self._public_url + error.path)])
-                return Said(
-                    result=translate.list_result([], row, version=client.version, ttl_ms=0, cursor="", meta=mark)
-                )
-            case NotConnected() if row.may_ask and client.opens_urls:
-                return answers.visit(client, error.message, self._public_url + error.path, declined=False)
-            case NotConnected():
-                url = self._public_url + error.path
-                return answers.failure(INTERNAL_ERROR, f"{error.message} The person can change that on {url}")
+            case NotConnected(path=path, reason=reason):
+                return self._page_first(client, door, asked, error.message, reason, path)
+            case MoreNeeded(path=path, code=code) if path:
+                return self._page_first(client, door, asked, error.message, code, path)
             case OutboundFailed():
                 return answers.failure(INTERNAL_ERROR, answers.outbound(error, service=service))
         return answers.failure(INTERNAL_ERROR, str(error))
+
+    def _page_first(self, client: Client, door: Door, asked: Onward, why: str, reason: str, path: str) -> Said:
+        """What the person has to do first, on a page of ours: in a list as a mark, else as a request or an error."""
+        row, url = translate.REQUESTS[asked.method], self._public_url + path
+        if row.items:
+            mark = marks([(door.connector, door.label, reason, url)])
+            return Said(result=translate.list_result([], row, version=client.version, ttl_ms=0, cursor="", meta=mark))
+        if row.may_ask and client.opens_urls:
+            return answers.visit(client, why, url, declined=False)
+        return answers.failure(INTERNAL_ERROR, f"{why} The person can change that on {url}")
 
 
 def _json(text: str) -> bytes:

@@ -16,19 +16,20 @@ from valetkey.kernel.errors import ValetkeyError
 from valetkey.kernel.secret import Credential
 from valetkey.net.limits import ASK, LISTEN, Limits
 from valetkey.net.model import Answer
-from valetkey.protocol.asks import QUESTIONS, Asks, Told
+from valetkey.protocol.asks import EVERYTHING, QUESTIONS, Asks, Told
 from valetkey.protocol.jsonrpc import Notification, Request
 from valetkey.protocol.messages import ToolCall, server_facts
 from valetkey.protocol.onward import Onward, page_onward, tool_call_onward
 from valetkey.protocol.versions import Era
 from valetkey.store.database import Database
 from valetkey.upstream import legacy, modern
-from valetkey.upstream.eras import Eras
+from valetkey.upstream.eras import PROGRAM_PATIENCE, Eras
 from valetkey.upstream.errand import Errand, Heed, declined
 from valetkey.upstream.legacy import LegacySessions, Session, SessionLost
 from valetkey.upstream.lines import Lines
 from valetkey.upstream.model import (
     NOBODY,
+    STDIO,
     Asker,
     Carried,
     EraChanged,
@@ -86,13 +87,14 @@ class Upstreams:
         *,
         limits: Limits = CALL_LIMITS,
         local: Mapping[str, LocalServer] = NO_LOCAL_SERVERS,
+        program_patience: float = PROGRAM_PATIENCE,
     ) -> None:
         self.limits = limits
         self.limits_with_questions = replace(limits, total=max(WITH_QUESTIONS, limits.total))
         self._calls = calls
         self._ids = itertools.count(1)  # one counter: a retried call never repeats an id (SEP-2322)
         self._lines = Lines(calls, clock=clock, local=local)
-        self._eras = Eras(database, self._lines, self._ids, clock)
+        self._eras = Eras(database, self._lines, self._ids, clock, program_patience=program_patience)
         self._legacy = LegacySessions(self._lines, self._ids, clock)
         self._farewells: set[asyncio.Task[None]] = set()
         self._standing = Standing(self._legacy, self._hear, clock=clock)
@@ -223,19 +225,20 @@ class Upstreams:
     async def _carry(self, verdict: Verdict, errand: Errand) -> Carried:
         target, tickets = errand.target, errand.tickets
         if verdict.era is Era.MODERN:
-            request = modern.passed_on(next(self._ids), errand.onward, errand.headers, errand.asker.asks)
+            request = modern.passed_on(next(self._ids), errand.onward, errand.headers, errand.declares)
             heed = Heed(self, errand, request.id, None)
             try:
-                heard = await ask(self._calls, target, request, ticket=await tickets(), limits=errand.limits, heed=heed)
+                calls = self._calls if target.url.scheme != STDIO else self._lines
+                heard = await ask(calls, target, request, ticket=await tickets(), limits=errand.limits, heed=heed)
             except HttpFailed as error:
                 if modern.is_rejection(error):
                     raise EraChanged(error.message, status=error.status) from error
                 raise
             response = modern.accepted(heard).response
             return Carried(Era.MODERN, response.result, response.error)
-        asks = errand.asker.asks & ~Asks.TASKS
+        asks = errand.declares & ~Asks.TASKS
         session = self._legacy.now(target.connection_id, asks) or await self._open_session(target, tickets, asks)
-        carry = self._carry_legacy if not asks & QUESTIONS else self._carry_legacy_asking
+        carry = self._carry_legacy if not errand.asker.asks & QUESTIONS else self._carry_legacy_asking
         try:
             return await carry(session, errand)
         except SessionLost:
@@ -307,9 +310,11 @@ class Upstreams:
         """What the server says of itself: at its handshake, or now."""
         verdict = await self._eras.get(target, tickets)
         if verdict.era is Era.LEGACY:
-            return (self._legacy.now(target.connection_id) or await self._open_session(target, tickets)).server
+            asks = EVERYTHING & ~Asks.TASKS  # the session in which the tools were listed
+            session = self._legacy.now(target.connection_id, asks) or await self._open_session(target, tickets, asks)
+            return session.server
         request = modern.discover(next(self._ids))
-        heard = await ask(self._calls, target, request, ticket=await tickets(), limits=ASK, heed=None)
+        heard = await ask(self._lines, target, request, ticket=await tickets(), limits=ASK, heed=None)
         facts = server_facts(heard.response.result) if heard.response.result else None
         return facts.summary() if facts is not None else b"{}"
 

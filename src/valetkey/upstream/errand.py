@@ -12,11 +12,11 @@ import msgspec
 
 from valetkey.net.limits import Limits
 from valetkey.net.model import Answer
-from valetkey.protocol.asks import Asks, Question, Told, needed
+from valetkey.protocol.asks import EVERYTHING, Asks, Question, Told, needed
 from valetkey.protocol.errors import INTERNAL_ERROR
 from valetkey.protocol.jsonrpc import Notification, Request, error_object, members, notification_message
 from valetkey.protocol.onward import Onward, is_as_severe
-from valetkey.protocol.translate import progress
+from valetkey.protocol.translate import REQUESTS, progress
 from valetkey.upstream.legacy import Session
 from valetkey.upstream.model import NOBODY, Asker, Relay, Target, TicketFor
 from valetkey.upstream.streamable_http import Headers
@@ -51,6 +51,16 @@ class Errand(msgspec.Struct, frozen=True, gc=False):
     relay: Relay
     limits: Limits
     asker: Asker = NOBODY
+
+    @property
+    def declares(self) -> Asks:
+        """What the service is told that it can ask: what the client of this request declared.
+
+        A list is one for all of a person's assistants, and what they switch on is chosen from it: so it is asked for
+        with all that the hub relays, or a tool that wants a capability would stay unseen. Nobody is asked within it.
+        """
+        row = REQUESTS.get(self.onward.method)
+        return EVERYTHING if row is not None and row.items else self.asker.asks
 
 
 class Heed(msgspec.Struct, gc=False, eq=False):

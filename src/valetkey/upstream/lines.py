@@ -1,198 +1,33 @@
 """Servers that are not asked by one POST each: an open line carries everything, both ways, as it comes.
 
-`Lines` makes such a server look like streamable HTTP with a session: a request is answered by an event stream of its
-own, a line that broke by *no such session*, so that what speaks to servers of the handshake eras need not know. A line
-belongs to one connection, and so to one person's account; nobody else's request is ever put on it.
+`Lines` makes such a server look like streamable HTTP: a request is answered by an event stream of its own, a line that
+broke by *no such session*, hanging up cancels where that is what it means, so that what speaks to servers need not
+know. A line belongs to one connection, and so to one person's account; nobody else's request is ever put on it.
+
+A server of the handshake eras has a line for each of its sessions. A program of 2026-07-28 keeps no session: it has
+one line, the *loose* one, on which it was asked what it is.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.secret import Credential
 from valetkey.net.limits import Limits
-from valetkey.net.model import Answer, BodyStream, TimedOut, TooLarge, Url
+from valetkey.net.model import Answer, Url
 from valetkey.protocol import headers
-from valetkey.protocol.errors import METHOD_NOT_FOUND, Rejected
-from valetkey.protocol.jsonrpc import (
-    Message,
-    Notification,
-    Request,
-    Response,
-    error_message,
-    members,
-    parse,
-    result_message,
-)
-from valetkey.protocol.sse import event
+from valetkey.protocol.jsonrpc import Message, Request, parse
 from valetkey.upstream import sse, stdio
-from valetkey.upstream.model import LocalServer, Target, TicketFor
+from valetkey.upstream.line import ID, Line
+from valetkey.upstream.model import STDIO, LocalServer, Target, TicketFor
 from valetkey.upstream.streamable_http import Calls, Headers
-
-STDIO: Final = "stdio"
-"""The scheme of the URL that stands for a program on the hub's host: `stdio://<name>`."""
 
 IDLE_SECONDS: Final = 10 * 60.0
 """A line that carried nothing for so long is closed, and opened anew when it is needed."""
 MAX_LINES: Final = 500
-
-_ID: Final = b"vkl_"
-_WAITING: Final = 2000
-_STREAM: Final = b"text/event-stream"
-
-
-class Wire(Protocol):
-    """What a line is made of: a GET stream with its POSTs, or a program's pipes."""
-
-    async def send(self, body: bytes, credential: Credential | None, limits: Limits) -> Answer | None:
-        """Says one message; an answer only when it was not taken. Raises `OutboundFailed`."""
-
-    def close(self) -> None:
-        """Ends it; harmless twice."""
-
-    async def ended(self) -> None:
-        """Waits until what was closed is gone."""
-
-
-class Line:
-    """One open line. `take` gets every message that arrives; each goes to the request it belongs to."""
-
-    def __init__(self, pool: str, *, host: str) -> None:
-        self.id = _ID + secrets.token_hex(16).encode()
-        self.pool = pool
-        self.host = host
-        self.is_over = False
-        self.wire: Wire | None = None
-        self.idle: asyncio.TimerHandle | None = None
-        self._open: dict[bytes, _Answering] = {}
-        self._replies: set[asyncio.Task[None]] = set()
-
-    @property
-    def is_busy(self) -> bool:
-        return bool(self._open)
-
-    async def exchange(self, message: Message, body: bytes, credential: Credential | None, limits: Limits) -> Answer:
-        """Says `body`; the stream of what belongs to a request, or 202."""
-        assert self.wire is not None
-        if not isinstance(message, Request):
-            return await self.wire.send(body, credential, limits) or Answer(202, {}, b"", b"", None)
-        answering = self._open[message.id] = _Answering(self, message.id, limits)
-        try:
-            refused = await self.wire.send(body, credential, limits)
-        except BaseException:
-            self.done(message.id)
-            raise
-        if refused is not None:
-            self.done(message.id)
-            return refused
-        return Answer(200, {headers.SESSION: self.id}, _STREAM, b"", answering)
-
-    def take(self, raw: bytes) -> bool:
-        """One message from the server; whether it is one."""
-        try:
-            message = parse(raw)
-        except Rejected:
-            return False
-        if (answering := self._meant(message)) is not None:
-            answering.put(event(raw), ends=isinstance(message, Response))
-        elif isinstance(message, Request):
-            self._reply(message)
-        return True
-
-    def end(self, error: OutboundFailed | None = None) -> None:
-        """The line is over; whoever still waits hears why."""
-        if self.is_over:
-            return
-        self.is_over = True
-        for answering in list(self._open.values()):
-            answering.fail(error)
-        self._open.clear()
-        if self.idle is not None:
-            self.idle.cancel()
-        if self.wire is not None:
-            self.wire.close()
-
-    def done(self, request_id: bytes) -> None:
-        """Nobody waits for the answer to this request any more."""
-        self._open.pop(request_id, None)
-
-    def _meant(self, message: Message) -> _Answering | None:
-        """Whose message this is. What names no request of ours goes to the youngest: all are one person's."""
-        if isinstance(message, Response):
-            return self._open.get(message.id)
-        if isinstance(message, Notification) and message.method == "notifications/progress" and message.params:
-            return self._open.get(bytes(members(message.params).get("progressToken", b"")))
-        return next(reversed(self._open.values()), None)
-
-    def _reply(self, request: Request) -> None:
-        """The server asks while nothing of ours is under way: a pong, or that there is no such thing."""
-        if len(self._replies) >= 8:
-            return
-        if request.method == "ping":
-            body = result_message(request.id, b"{}")
-        else:
-            body = error_message(request.id, METHOD_NOT_FOUND, "This client offers no such method.")
-        task = asyncio.get_running_loop().create_task(self._say(body))
-        self._replies.add(task)
-        task.add_done_callback(self._replies.discard)
-
-    async def _say(self, body: bytes) -> None:
-        assert self.wire is not None
-        if not isinstance(self.wire, stdio.Program):
-            return  # a POST wants a ticket, which only a request of ours brings
-        try:
-            await self.wire.send(body, None, Limits())
-        except OutboundFailed:
-            return
-
-
-class _Answering:
-    """The event stream of one request: what belongs to it, in order, until its response."""
-
-    def __init__(self, line: Line, request_id: bytes, limits: Limits) -> None:
-        self._line = line
-        self._id = request_id
-        self._limits = limits
-        self._until = asyncio.get_running_loop().time() + limits.total
-        self._queue: asyncio.Queue[bytes | OutboundFailed | None] = asyncio.Queue(_WAITING + 2)
-        self._size = 0
-
-    def put(self, frame: bytes, *, ends: bool) -> None:
-        self._size += len(frame)
-        if self._queue.qsize() >= _WAITING or self._size > self._limits.max_stream:
-            self._line.done(self._id)
-            self.fail(TooLarge("The service says more within one call than this hub takes in."))
-            return
-        self._queue.put_nowait(frame)
-        if ends:
-            self._line.done(self._id)
-            self._queue.put_nowait(None)
-
-    def fail(self, error: OutboundFailed | None) -> None:
-        self._queue.put_nowait(error)
-
-    def __aiter__(self) -> BodyStream:
-        return self
-
-    async def __anext__(self) -> bytes:
-        left = self._until - asyncio.get_running_loop().time()
-        try:
-            item = await asyncio.wait_for(self._queue.get(), max(0.0, min(left, self._limits.idle)))
-        except TimeoutError as error:
-            raise TimedOut(f"{self._line.host} did not answer in time.", sent=True) from error
-        if item is None:
-            raise StopAsyncIteration
-        if isinstance(item, OutboundFailed):
-            raise item
-        return item
-
-    async def aclose(self) -> None:
-        self._line.done(self._id)
 
 
 class Lines:
@@ -204,6 +39,8 @@ class Lines:
         self._starts = stdio.Starts(clock)
         self._lines: dict[bytes, Line] = {}
         self._waiting: dict[str, list[Line]] = {}
+        self._loose: dict[str, Line] = {}
+        self._starting = asyncio.Lock()
         self._listens: dict[str, bool] = {}
 
     async def post(
@@ -219,8 +56,8 @@ class Lines:
     ) -> Answer:
         """As `Calls.post`; a GET finds no standing stream on a line, which needs none."""
         session = next((value for name, value in request_headers if name == headers.SESSION), b"")
-        is_ours = session.startswith(_ID) or url.scheme == STDIO
-        if not is_ours and pool not in self._waiting:
+        is_program = url.scheme == STDIO
+        if not (session.startswith(ID) or is_program) and pool not in self._waiting:
             return await self._calls.post(
                 url, request_headers, body, credential=credential, pool=pool, limits=limits, method=method
             )
@@ -228,21 +65,35 @@ class Lines:
             return Answer(405, {}, b"", b"", None)
         message = parse(body)
         if isinstance(message, Request) and message.method == "initialize":
-            line = self._waited(pool) or await self._started(url, pool)
-        elif is_ours:
+            line = await self._for_session(url, pool)
+        elif session.startswith(ID):
             found = self._lines.get(session)
             # Somebody else's line is no line (a session is never shared), and one that broke is opened anew.
             if found is None or found.pool != pool or found.is_over:
-                return Answer(404 if session else 405, {}, b"", b"", None)
+                return Answer(404, {}, b"", b"", None)
             line = found
+        elif is_program:
+            return await self._said_loosely(url, pool, message, body, limits)
         else:
             return await self._calls.post(url, request_headers, body, credential=credential, pool=pool, limits=limits)
+        return await self._said(line, message, body, credential, limits)
+
+    async def _said(
+        self, line: Line, message: Message, body: bytes, credential: Credential | None, limits: Limits
+    ) -> Answer:
         self._touch(line)
         answer = await line.exchange(message, body, credential, limits)
         if answer.status in (400, 404, 410):  # to a message on an open line: the server does not know it any more
             line.end()
             return Answer(404, {}, b"", b"", None)
         return answer
+
+    async def _said_loosely(self, url: Url, pool: str, message: Message, body: bytes, limits: Limits) -> Answer:
+        """Asks a program outside any session. One that ended meanwhile heard nothing, and is started anew."""
+        answer = await self._said(await self._loose_line(url, pool), message, body, None, limits)
+        if answer.status != 404:
+            return answer
+        return await self._said(await self._loose_line(url, pool), message, body, None, limits)
 
     def expects(self, target: Target) -> bool:
         """Whether the server is rather one that listens on a stream (2024-11-05): it was, or is addressed so."""
@@ -270,6 +121,7 @@ class Lines:
     def close_pool(self, pool: str) -> None:
         """Ends every line of a connection; a program is stopped."""
         self._waiting.pop(pool, None)
+        self._loose.pop(pool, None)
         for line in [line for line in self._lines.values() if line.pool == pool]:
             line.end()
             self._lines.pop(line.id, None)
@@ -283,12 +135,33 @@ class Lines:
         await asyncio.gather(*(line.wire.ended() for line in lines if line.wire is not None))
         await self._starts.all_ended()
 
-    def _waited(self, pool: str) -> Line | None:
+    async def _for_session(self, url: Url, pool: str) -> Line:
+        """A line for a new session: one that was opened for it, or that of a program which was asked what it is.
+
+        Not if the program still owes an answer: it may have understood the question after all, and would not change.
+        """
         lines = self._waiting.get(pool, [])
         line = lines.pop() if lines else None
         if not lines:
             self._waiting.pop(pool, None)
-        return line
+        if line is not None:
+            return line
+        loose = self._loose.pop(pool, None)
+        if loose is not None and not (loose.is_over or loose.is_busy or loose.left_silent):
+            loose.is_loose = False
+            return loose
+        if loose is not None and not loose.is_busy:
+            loose.end()
+        return await self._started(url, pool)
+
+    async def _loose_line(self, url: Url, pool: str) -> Line:
+        async with self._starting:
+            line = self._loose.get(pool)
+            if line is None or line.is_over:
+                line = self._loose[pool] = await self._started(url, pool)
+                line.is_loose = True
+                self._loose = {key: each for key, each in self._loose.items() if not each.is_over}
+            return line
 
     async def _started(self, url: Url, pool: str) -> Line:
         server = self._local.get(url.host)

@@ -46,6 +46,10 @@ class _Nobody:
 NOBODY: Final[Asker] = _Nobody()
 
 
+STDIO: Final = "stdio"
+"""The scheme of the URL that stands for a program on the hub's host: `stdio://<name>`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a request goes and for whose account: sockets and sessions are kept apart by `connection_id`."""
