@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
 
 from valetkey.gateway.model import Account
 from valetkey.gateway.parking import Conversation, Leg, Parked
@@ -189,3 +189,10 @@ async def test_progress_goes_to_whoever_waits_under_the_token_of_their_request()
     call.conversation.end()
 
     assert heard == [said, said.replace(b'"one"', b"7")]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_a_thousand_runs_park_and_end_every_call_once() -> None:
+    """T49 for what waits."""
+    run_state_machine_as_test(Parking, settings=settings(max_examples=1000, stateful_step_count=20, deadline=None))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -112,10 +113,12 @@ class Machine(RuleBasedStateMachine):
         self._directory.cleanup()
 
 
-def test_whatever_happens_a_copy_is_honored_only_within_the_grace() -> None:
+@pytest.mark.parametrize("runs", [40, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
+def test_whatever_happens_a_copy_is_honored_only_within_the_grace(runs: int) -> None:
+    """T49 for families of tokens."""
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=runs, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 import pytest
 from hypothesis import given
@@ -155,3 +156,20 @@ def test_nothing_that_the_standard_library_calls_private_is_public(
 def test_no_cidr_means_nothing_is_open() -> None:
     assert not AddressPolicy().has_networks
     assert not AddressPolicy().allows("127.0.0.1")
+
+
+def test_a_hub_that_listens_everywhere_is_refused_under_its_ipv6_address_too() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    policy = AddressPolicy([ipaddress.ip_network("::1/128")], own=lambda: [("::", 8484)])
+
+    with pytest.raises(AddressRefused, match="this hub itself"):
+        policy.check("::1", 8484, scheme="http")
+
+
+def test_what_a_name_resolves_to_and_is_no_address_is_refused() -> None:
+    with pytest.raises(AddressRefused, match="not an address"):
+        AddressPolicy().check("localhost", 443, scheme="https")

@@ -1,4 +1,4 @@
-"""T08, first cut: whatever is sealed, used, shredded, restored and awaited in whatever order, only the right value
+"""T08: whatever is sealed, used, shredded, restored and awaited in whatever order, only the right value
 leaves, to the right place, once.
 
 The model keeps what each of the two stores should hold; a value may come out only if both hold the same sealing.
@@ -265,4 +265,5 @@ def test_in_whatever_order_only_the_right_value_leaves(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_fifty_thousand_steps_let_no_wrong_value_out(tmp_path: Path) -> None:
+    """T08, and T49 for the vault."""
     play(tmp_path, examples=1_000, steps=50)

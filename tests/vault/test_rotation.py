@@ -127,7 +127,7 @@ async def test_a_process_that_has_not_heard_of_the_new_key_writes_nothing_under_
 async def test_sealing_reading_and_leaving_go_on_while_keys_are_rotated(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First cut of T12: 8 rotations under load, small batches; no call fails, nothing is lost, no old version left."""
+    """T12 within the vault: 8 rotations under load, small batches; nothing fails or is lost, no old version is left."""
     monkeypatch.setattr(rotation, "BATCH", 7)
     vault = house.vault()
     places = [binding(f"con_{number:02}") for number in range(30)]

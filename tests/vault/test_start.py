@@ -141,7 +141,7 @@ def test_the_scan_finds_what_is_there(tmp_path: Path) -> None:
 
 
 async def test_no_file_of_the_data_directory_ever_holds_a_secret(small_house: House, tmp_path: Path) -> None:
-    """S-12, first cut of T01: after sealing, sealing anew, using and shredding."""
+    """T01 within the vault (whole: `test_canary_scan.py`): after sealing, sealing anew, using and shredding."""
     house = small_house
     vault = house.vault()
     await vault.start("dep_1")
@@ -200,7 +200,7 @@ async def test_stolen_stores_without_this_root_key_open_nothing(small_house: Hou
 async def test_after_a_disconnect_only_both_old_stores_together_open_anything(
     small_house: House, tmp_path: Path
 ) -> None:
-    """First cut of T05: why the keyring's backups are kept apart and short (docs/vault.md)."""
+    """T05 within the vault: why the keyring's backups are kept apart and short (docs/vault.md)."""
     house = small_house
     vault = house.vault()
     await vault.start("dep_1")
