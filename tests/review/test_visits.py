@@ -225,4 +225,4 @@ async def test_a_stage_that_takes_too_long_is_cut_off_and_said_to_be() -> None:
     async with running(_silent) as upstream:
         report = await look(upstream.url(), patience=hasty)
 
-    assert any(note.startswith("probe not looked at: it took longer") for note in report.notes)
+    assert any(note.startswith("Probe not looked at: it took longer") for note in report.notes)

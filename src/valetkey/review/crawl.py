@@ -84,7 +84,7 @@ async def _trials(visit: Visit, conversation: Conversation, asked: Asked, seen: 
     if seen.lists is None:
         return _missed(seen, Stage.TRIALS, "no tools were listed")
     if not asked.calls_tools:
-        return _missed(seen, Stage.TRIALS, "no test account was given, and tools are called with none but that")
+        return _missed(seen, Stage.TRIALS, "no test account was given, and no tool is called without one")
     try:
         async with asyncio.timeout(2 * visit.patience.trials):
             trials = await try_tools(visit, conversation, seen.lists.tools)

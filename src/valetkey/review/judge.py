@@ -16,7 +16,7 @@ _ORDER: Final = {Severity.BLOCK: 0, Severity.HOLD: 1, Severity.WARN: 2}
 
 def judge(crawl: Crawl) -> Report:
     """The report on a crawl: for each rule what it found, or why it was not run."""
-    unreached = [f"{stage.title} not looked at: {why}." for stage, why in sorted(crawl.missing.items())]
+    unreached = [f"{stage.title.capitalize()} not looked at: {why}." for stage, why in sorted(crawl.missing.items())]
     listing = crawl.listing
     return Report(
         url=crawl.url,

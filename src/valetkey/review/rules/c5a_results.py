@@ -33,11 +33,12 @@ def _errors(crawl: Crawl) -> Iterator[Finding]:
     for call in crawl.trials.calls if crawl.trials is not None else ():
         where = f"tool {named(call.tool)}, called with {_kind(call)}"
         if not call.answered:
+            # A task may take its time; a wrong parameter is seen at once.
             yield Finding(
-                Severity.BLOCK,
+                Severity.HOLD if call.kind == "valid" else Severity.BLOCK,
                 where,
                 f"No answer came: {call.problem}",
-                "Answer every call within ten seconds, with an error.",
+                "Answer every call within ten seconds, if need be with an error.",
             )
         elif match := _TRACE.search(call.text[:MAX_READ].casefold()):
             yield Finding(
@@ -101,7 +102,8 @@ def tokens(value: object) -> int:
 
 
 def _results(crawl: Crawl) -> Iterator[Finding]:
-    calls = [call for call in (crawl.trials.calls if crawl.trials else ()) if call.answered and not call.failed]
+    tried = crawl.trials.calls if crawl.trials is not None else ()
+    calls = [call for call in tried if call.kind == "valid" and call.answered and not call.failed]
     if not calls:
         raise CannotSay("no tool could be called")
     for call in calls:
