@@ -193,7 +193,7 @@ async def test_a_hostile_server_ends_in_a_report_that_blocks_and_in_time(answer:
         report = await look(upstream.url(), patience=BRIEF)
 
     assert Severity.BLOCK in found(report)["L-510"]
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/mcp", "https://10.0.0.1/mcp", "https://169.254.169.254/mcp"])
