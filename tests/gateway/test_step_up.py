@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -41,9 +42,11 @@ async def test_a_list_of_tools_that_needs_more_says_where_to_grant_it_and_it_is_
     connection = await hub.connect(ada, modern, "adas-token")
     refusing(modern, "tools/list")
 
-    got = await (await hub.client(ada, modern if door == "one" else None)).tools()
+    client, mark = await hub.client(ada, modern if door == "one" else None), {"reason": "slow"}
+    async with asyncio.timeout(30):
+        while mark["reason"] == "slow":  # on a machine that is busy with other things
+            [mark] = (await client.tools()).result["_meta"]["valetkey/partial"]
 
-    [mark] = got.result["_meta"]["valetkey/partial"]
     assert mark["reason"] == "more_needed"
     assert mark["url"].endswith(f"/connections/{connection.id}")
     async with hub.database.read() as tx:
