@@ -163,7 +163,19 @@ def is_found(mutant: Mutant, tests: Sequence[str]) -> bool:
 
             with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
                 status = pytest.main(
-                    ["-x", "-q", "-W", _QUIET, "-p", "no:cacheprovider", "-m", "not long and not real", *tests]
+                    [
+                        "-x",
+                        "-q",
+                        "-W",
+                        _QUIET,
+                        "-p",
+                        "no:cacheprovider",
+                        "-m",
+                        "not long and not real",
+                        "-k",
+                        "not postgresql",
+                        *tests,
+                    ]
                 )
         finally:
             os._exit(min(int(status), 250))
