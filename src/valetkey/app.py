@@ -35,6 +35,7 @@ from valetkey.audit.verify import Against, verify
 from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
 from valetkey.connections.room import Room, open_room
+from valetkey.connections.whose import ConnectorOf
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.listings import load_listings
 from valetkey.directory.local import Declared, declare
@@ -62,7 +63,7 @@ from valetkey.net.http1 import CallClient
 from valetkey.net.model import Url
 from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
-from valetkey.policy.permissions import Permissions
+from valetkey.policy.room import Policy, open_policy
 from valetkey.privacy.offboard import Offboarding
 from valetkey.settings import Settings
 from valetkey.split.model import Kept, RootKeyShown, TrailKeys
@@ -202,8 +203,10 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     snapshots = Snapshots(database, notifications, clock=clock)
 
     # may they, and as whom
-    permissions = Permissions(database, notifications, clock=clock)
-    kept.release_by(ForRecordedCalls(call_log, permissions))
+    passkeys = Passkeys(database, clock=clock, trail=trail, public_url=settings.public_url)
+    policy = open_policy(
+        database, notifications, clock=clock, keys=day_keys, trail=trail, passkeys_work=passkeys.available
+    )
     local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
     upstreams = Upstreams(outbound.calls, database, clock, local=local)
     introductions = _Introductions()
@@ -227,6 +230,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         on_ended=[introductions.ended],
     )
 
+    kept.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, ConnectorOf(database, connectors))))
+
     profiles = Profiles(
         database,
         notifications,
@@ -235,7 +240,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         connections=room.connections,
         on_removed=partial(_end_sign_ins, families, tokens),
     )
-    introductions.profiles = profiles
+    introductions.profiles, introductions.policy = profiles, policy
 
     # the doors
     gateway = Gateway(
@@ -244,7 +249,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         connectors=connectors,
         snapshots=snapshots,
         profiles=profiles,
-        permissions=permissions,
+        policy=policy.gate,
         credentials=room.credentials,
         day_keys=day_keys,
         call_log=call_log,
@@ -268,14 +273,14 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             organizations=organizations,
             links=links,
             passwords=Passwords(database, clock=clock, trail=trail),
-            passkeys=Passkeys(database, clock=clock, trail=trail, public_url=settings.public_url),
+            passkeys=passkeys,
             sessions=sessions,
             tokens=tokens,
             families=families,
             connectors=connectors,
             snapshots=snapshots,
             profiles=profiles,
-            permissions=permissions,
+            policy=policy,
             connections=room.connections,
             connecting=room.connecting,
             disconnecting=room.disconnecting,
@@ -318,7 +323,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             connectors=connectors,
             snapshots=snapshots,
             profiles=profiles,
-            permissions=permissions,
+            policy=policy,
             connections=room.connections,
             connecting=room.connecting,
             disconnecting=room.disconnecting,
@@ -382,12 +387,14 @@ class _Introductions:
 
     gateway: Gateway
     profiles: Profiles
+    policy: Policy
     calls: CallClient
 
     async def connected(self, connection: Connection) -> None:
         await self.gateway.connection_began(connection)
 
     async def ended(self, connection: Connection) -> None:
+        await self.policy.forget(connection.id)
         await self.profiles.leave(connection.id)
         await self.gateway.connection_ended(connection.id)
         self.calls.close_pool(connection.id)  # what is still in flight with the old credential ends here

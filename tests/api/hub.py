@@ -44,7 +44,7 @@ from valetkey.identity.tokens import Tokens
 from valetkey.kernel.errors import StartRefused
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
-from valetkey.policy.permissions import Permissions
+from valetkey.policy.room import open_policy
 from valetkey.privacy.offboard import Offboarding
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
@@ -154,7 +154,7 @@ class Hub:
             profiles=Profiles(
                 database, notifications, clock=clock, trail=trail, connections=connections, on_removed=_nobody_let_in
             ),
-            permissions=Permissions(database, notifications, clock=clock),
+            policy=open_policy(database, notifications, clock=clock, keys=None, trail=trail),  # type: ignore[arg-type]  # as for contents
             connections=connections,
             connecting=self.elsewhere,
             disconnecting=self.elsewhere,

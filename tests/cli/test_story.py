@@ -123,10 +123,10 @@ async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, servic
     )
     assert (connected["state"], connected["review_label"]) == ("connected", "Custom – unverified")
 
-    # 2. Nothing is switched on: a call is refused with where to switch it on, and the service sees nothing of it.
+    # 2. Nobody said yes to it: a call is not made, the page to say it is named, and the service sees nothing of it.
     refused = await shell.ask_result("call", "run", slug, "echo", '{"text": "hi"}', *there)
     assert refused["isError"]
-    assert connected["page"] in json.dumps(refused)
+    assert f"{shell.url}/approvals/" in json.dumps(refused)
     assert service.calls == []
 
     # 3. Switched on in the definition that was looked at, it runs with the person's own key.

@@ -28,6 +28,7 @@ from valetkey.connections.desk import DirectDesk
 from valetkey.connections.methods.oauth import access_binding
 from valetkey.connections.model import Connection, State
 from valetkey.connections.room import Room, open_room
+from valetkey.connections.whose import ConnectorOf
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
@@ -42,7 +43,7 @@ from valetkey.kernel.secret import Secret
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.outbound import open_outbound
 from valetkey.net.url import parse_url
-from valetkey.policy.permissions import Permissions
+from valetkey.policy.room import Policy, open_policy
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -100,7 +101,7 @@ class Hub:
     connectors: Connectors
     snapshots: Snapshots
     profiles: Profiles
-    permissions: Permissions
+    policy: Policy
     vault: Vault
     credentials: RenewableCredentials
     room: Room
@@ -153,7 +154,7 @@ class Hub:
 
     async def switch_on(self, connection: Connection, service: Service, *names: str) -> None:
         snapshot = await self.snapshots.put(connection.id, service.tools, b"{}", 0)
-        await self.permissions.switch_on(connection.id, [tool for tool in snapshot.tools if tool.name in names])
+        await self.policy.permissions.allow(connection.id, [tool for tool in snapshot.tools if tool.name in names])
 
     def keep_alive(self, seconds: float) -> None:
         """How long a stream may be quiet."""
@@ -246,18 +247,18 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     await call_log.start()
     tokens = Tokens(database, clock=clock, notifications=notifications, trail=trail)
     snapshots = Snapshots(database, notifications, clock=clock)
-    permissions = Permissions(database, notifications, clock=clock)
-    vault.release_by(ForRecordedCalls(call_log, permissions))
+    day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
+    policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail)
+    vault.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, ConnectorOf(database, connectors))))
     profiles = Profiles(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
     )
     credentials = RenewableCredentials(room.credentials)
-    day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
     sockets = [uvicorn.Config(_nowhere, host="127.0.0.1", port=0, log_level="warning").bind_socket()]
     port = sockets[0].getsockname()[1]
     gateway = Gateway(
         tokens=tokens, connections=room.connections, connectors=connectors, snapshots=snapshots,
-        profiles=profiles, permissions=permissions, credentials=credentials, day_keys=day_keys,
+        profiles=profiles, policy=policy.gate, credentials=credentials, day_keys=day_keys,
         call_log=call_log, upstreams=upstreams, notifications=notifications, clock=clock, parse_url=read_url,
         public_url=f"http://localhost:{port}", hosts=[f"localhost:{port}", f"127.0.0.1:{port}"], patience=0.3,
         database=database,
@@ -275,7 +276,7 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         database=database, clock=clock, notifications=notifications,
         people=People(database, clock=clock, notifications=notifications, trail=trail),
         organization_id=organization.id, tokens=tokens, connections=room.connections, connectors=connectors,
-        snapshots=snapshots, profiles=profiles, permissions=permissions, vault=vault, credentials=credentials,
+        snapshots=snapshots, profiles=profiles, policy=policy, vault=vault, credentials=credentials,
         room=room, day_keys=day_keys, call_log=call_log, upstreams=upstreams, gateway=gateway, port=port,
         stop=lambda: server.shutdown(sockets=sockets),
     )  # fmt: skip

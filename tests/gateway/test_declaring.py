@@ -60,7 +60,7 @@ async def test_a_tool_that_is_shown_only_to_who_can_be_asked_is_seen_switched_on
     assert "ask_me" in await client.names()
     snapshot = await hub.snapshots.get(connection.id)
     assert snapshot is not None
-    await hub.permissions.switch_on(connection.id, snapshot.tools)
+    await hub.policy.permissions.allow(connection.id, snapshot.tools)
 
     got = await client.call("ask_me", {"text": "asked"})
 

@@ -186,7 +186,7 @@ async def seen(hub: Hub, login: str, client: str, service: str) -> dict[str, boo
         await passes(hub, tokens[path], path, client, Names(""), lists_tools)
         snapshot = await hub.snapshots.get(connection.id)
         assert snapshot is not None
-        await hub.permissions.switch_on(connection.id, snapshot.tools)
+        await hub.policy.permissions.allow(connection.id, snapshot.tools)
         return {
             feature: all(
                 [

@@ -173,7 +173,7 @@ async def test_a_service_that_hangs_up_in_the_middle_may_have_done_it(hub: Hub, 
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_tool_that_is_not_switched_on_is_refused_with_the_page_where_to_do_so(
+async def test_a_tool_that_nobody_said_yes_to_is_not_called_and_the_page_to_say_so_is_named(
     hub: Hub, service: Service, version: str
 ) -> None:
     """Not even one that says it only reads: its own word runs nothing (S-26)."""
@@ -186,11 +186,11 @@ async def test_a_tool_that_is_not_switched_on_is_refused_with_the_page_where_to_
         got = await client.call(tool)
 
         assert (got.status, got.result["isError"]) == (200, True)
-        assert f"http://localhost:{hub.port}/connections/{connection.id}" in got.text
+        assert f"http://localhost:{hub.port}/approvals/approval_" in got.text
     assert service.seen == []
     records = await hub.records(ada)
-    assert [record.outcome for record in records] == [Outcome.REFUSED] * 2
-    assert {record.rule for record in records} == {"not_switched_on"}
+    assert [record.outcome for record in records] == [Outcome.INPUT_REQUIRED] * 2
+    assert [record.rule for record in records] == ["first_read", "class_h"]
     assert {record.origin for record in records} == {""}
 
 
@@ -238,7 +238,7 @@ async def test_a_tool_that_is_new_since_the_last_look_is_found(hub: Hub, service
 
     got = await client.call("brand_new")
 
-    assert "not switched on" in got.text
+    assert "/approvals/" in got.text
 
 
 async def test_a_call_that_cannot_be_recorded_is_not_made(hub: Hub, service: Service) -> None:

@@ -113,7 +113,7 @@ async def test_the_reference_client_and_server_talk_through_us(hub: Hub, kind: K
             tools = (await client.list_tools()).tools
             snapshot = await hub.snapshots.get(connection.id)
             assert snapshot is not None
-            await hub.permissions.switch_on(connection.id, snapshot.tools)
+            await hub.policy.permissions.allow(connection.id, snapshot.tools)
 
             added = await client.call_tool("add", {"a": 2, "b": 3})
             failed = await client.call_tool("fail", {})
@@ -187,7 +187,7 @@ async def test_a_fastmcp_server_is_reached(hub: Hub, mode: str) -> None:
             await client.list_tools()
             snapshot = await hub.snapshots.get(connection.id)
             assert snapshot is not None
-            await hub.permissions.switch_on(connection.id, snapshot.tools)
+            await hub.policy.permissions.allow(connection.id, snapshot.tools)
             got = await client.call_tool("shout", {"text": "hello"})
 
     assert text_of(got) == "HELLO"

@@ -124,10 +124,10 @@ async def test_a_found_tool_that_is_switched_off_stays_off(hub: Hub, modern: Ser
 
     got = await client.call("call_tool", {"name": f"{slug}_delete_all", "arguments": {}})
 
-    assert "not switched on" in got.text
+    assert "/approvals/" in got.text
     assert modern.calls == []
     assert [(one.tool, one.outcome) for one in await hub.records(ada) if one.tool != "find_tools"] == [
-        (f"{slug}_delete_all", Outcome.REFUSED)
+        (f"{slug}_delete_all", Outcome.INPUT_REQUIRED)
     ]
 
 

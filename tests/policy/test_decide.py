@@ -1,10 +1,10 @@
-"""One decision, with its rule and a sentence; only a person's own switch allows."""
+"""One decision out of many levels: the strictest wins, whatever the order, and a further rule never widens."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,77 +12,187 @@ from hypothesis import strategies as st
 
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Tool
-from valetkey.policy.decide import decide
-from valetkey.policy.model import Effect, Permission
+from valetkey.policy.decide import Facts, decide, decide_reading
+from valetkey.policy.model import STRICTER, Ceiling, Decision, Effect, How, Limits, Permission, Setting
+from valetkey.policy.tool_class import Classified, ToolClass
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
-LIST = read_tool(b'{"name":"list","annotations":{"readOnlyHint":true}}')
-LIST_CHANGED = read_tool(b'{"name":"list","annotations":{"readOnlyHint":true},"description":"and mail it to me"}')
-DELETE = read_tool(b'{"name":"delete"}')
+TOOL = read_tool(b'{"name":"list","annotations":{"readOnlyHint":true}}')
+CHANGED = read_tool(b'{"name":"list","annotations":{"readOnlyHint":true},"description":"and mail it to me"}')
+R, W, M, H, V, X = ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDIUM, ToolClass.HIGH, ToolClass.VERTICAL, (
+    ToolClass.UNKNOWN
+)  # fmt: skip
 
 
-def permission_for(tool: Tool) -> Permission:
-    return Permission("cn_1", tool.name, tool.fingerprint, AT)
+def of_class(kind: ToolClass, counts_as: ToolClass | None = None) -> Classified:
+    return Classified(kind, counts_as or kind, "because")
 
 
-TOOLS = st.sampled_from([None, LIST, LIST_CHANGED, DELETE])
-PERMISSIONS = st.sampled_from([permission_for(LIST), permission_for(LIST_CHANGED), permission_for(DELETE)])
-STATES = st.sampled_from(["enabled", "blocked", "delisted"])
+def said(setting: Setting, tool: Tool = TOOL, tool_class: str = "") -> Permission:
+    return Permission("cn_1", tool.name, tool.fingerprint, AT, setting, tool_class)
+
+
+def ceiling(setting: Setting, connector: str = "*", tool: str = "*", tool_class: str = "*", role: str = "*") -> Ceiling:
+    return Ceiling("c", "org_1", connector, tool, tool_class, role, setting, "person:p", AT)
+
+
+def facts(kind: ToolClass = R, **more: Any) -> Facts:
+    counts_as = more.pop("counts_as", H if kind is X else kind)
+    return Facts(
+        tool=TOOL, classified=of_class(kind, counts_as), connector="notes", roles=frozenset({"member"}), **more
+    )
 
 
 @pytest.mark.parametrize(
-    ("tool", "permission", "state", "rule"),
+    ("what", "effect", "rule", "how"),
     [
-        (LIST, permission_for(LIST), "enabled", "switched_on"),
-        (LIST, permission_for(LIST), "delisted", "switched_on"),
-        (LIST, permission_for(LIST), "blocked", "connector_blocked"),
-        (None, permission_for(LIST), "enabled", "unknown_tool"),
-        (LIST, None, "enabled", "not_switched_on"),
-        (DELETE, None, "enabled", "not_switched_on"),
-        (LIST, permission_for(DELETE), "enabled", "not_switched_on"),
-        (LIST_CHANGED, permission_for(LIST), "enabled", "changed_since"),
+        (facts(R), Effect.ASK, "first_read", How.CLICK),
+        (facts(R, is_verified=True), Effect.ALLOW, "class_r", How.CLICK),
+        (facts(W), Effect.ASK, "class_w", How.CLICK),
+        (facts(M, is_verified=True), Effect.ASK, "class_m", How.CLICK),
+        (facts(H, is_verified=True), Effect.ASK, "class_h", How.PASSKEY),
+        (facts(V), Effect.DENY, "vertical_not_enabled", How.CLICK),
+        (facts(V, is_verified=True), Effect.ASK, "class_v", How.PASSKEY),
+        (facts(V, limits=Limits(enabled=frozenset({"notes"}))), Effect.ASK, "class_v", How.PASSKEY),
+        (facts(V, limits=Limits(enabled=frozenset({"other"}))), Effect.DENY, "vertical_not_enabled", How.CLICK),
+        (facts(X), Effect.ASK, "class_x", How.PASSKEY),
+        (facts(X, counts_as=M), Effect.ASK, "class_x", How.CLICK),
+        *((facts(one, permission=said(Setting.ALLOW)), Effect.ALLOW, "person_allow", How.CLICK) for one in (R, W, M)),
+        (facts(X, permission=said(Setting.ALLOW)), Effect.ALLOW, "person_allow", How.CLICK),
+        (facts(H, permission=said(Setting.ALLOW)), Effect.ASK, "class_h", How.PASSKEY),
+        (facts(V, is_verified=True, permission=said(Setting.ALLOW)), Effect.ASK, "class_v", How.PASSKEY),
+        (facts(R, is_verified=True, permission=said(Setting.ASK)), Effect.ASK, "person_ask", How.CLICK),
+        (facts(R, is_verified=True, permission=said(Setting.BLOCK)), Effect.DENY, "person_block", How.CLICK),
+        (facts(R, permission=said(Setting.BLOCK, CHANGED)), Effect.DENY, "person_block", How.CLICK),
+        (facts(M, permission=said(Setting.ALLOW, tool_class="W")), Effect.ASK, "class_m", How.CLICK),
+        (facts(W, connector_state="blocked"), Effect.DENY, "connector_blocked", How.CLICK),
+        (facts(W, held="It changed."), Effect.DENY, "changed_since", How.CLICK),
+        (
+            facts(W, permission=said(Setting.ALLOW), tainted=of_class(M), tainted_by="Mail"),
+            Effect.ASK, "taint", How.CLICK,
+        ),
+        (
+            facts(M, permission=said(Setting.ALLOW), tainted=of_class(H), tainted_by="Mail"),
+            Effect.ASK, "taint", How.PASSKEY,
+        ),
     ],
-)
-def test_each_rule_decides_what_it_is_for(
-    tool: Tool | None,
-    permission: Permission | None,
-    state: Literal["enabled", "blocked", "delisted"],
-    rule: str,
+)  # fmt: skip
+def test_each_rule_decides_what_it_is_for(what: Facts, effect: Effect, rule: str, how: How) -> None:
+    decision = decide(what)
+
+    assert (decision.effect, decision.rule, decision.how) == (effect, rule, how)
+    assert decision.chain
+    assert decision.reason
+
+
+def test_a_tool_that_is_not_there_is_unknown() -> None:
+    assert decide(replace(facts(), tool=None, classified=None)).rule == "unknown_tool"
+
+
+@pytest.mark.parametrize("kind", list(ToolClass))
+def test_what_the_organization_asks_for_is_never_remembered(kind: ToolClass) -> None:
+    asked = decide(facts(kind, is_verified=True, limits=Limits((ceiling(Setting.ASK),))))
+
+    assert asked.effect is Effect.ASK
+    assert not asked.may_remember
+    assert not asked.may_stand
+
+
+@pytest.mark.parametrize(("kind", "may_remember", "may_stand"), [(W, True, True), (H, False, True), (V, False, False)])
+def test_vertical_tools_are_never_always_allowed_and_high_ones_only_by_a_standing_approval(
+    kind: ToolClass, may_remember: bool, may_stand: bool
 ) -> None:
-    decision = decide(tool=tool, permission=permission, connector_state=state)
+    asked = decide(facts(kind, is_verified=True))
 
-    assert decision.rule == rule
-    assert (decision.effect is Effect.ALLOW) == (rule == "switched_on")
-
-
-@given(TOOLS, PERMISSIONS, STATES)
-def test_removing_a_permission_never_allows_more(tool: Tool | None, permission: Permission, state: Any) -> None:
-    without = decide(tool=tool, permission=None, connector_state=state)
-    with_it = decide(tool=tool, permission=permission, connector_state=state)
-
-    assert without.effect is Effect.DENY or with_it.effect is Effect.ALLOW
-    assert without.effect is Effect.DENY
+    assert (asked.may_remember, asked.may_stand) == (may_remember, may_stand)
 
 
-@given(st.dictionaries(st.text(max_size=12), st.booleans() | st.none() | st.text(max_size=5), max_size=5))
-def test_nothing_a_server_says_about_its_tool_runs_it(annotations: dict[str, Any]) -> None:
+def test_a_ceiling_holds_only_where_it_says() -> None:
+    for where in ({"connector": "mail"}, {"tool": "List"}, {"tool_class": "W"}, {"role": "admin"}):
+        limits = Limits((ceiling(Setting.BLOCK, **where),))
+        assert decide(facts(R, is_verified=True, limits=limits)).effect is Effect.ALLOW, where
+    for where in ({"connector": "notes"}, {"tool": "list"}, {"tool_class": "R"}, {"role": "member"}):
+        limits = Limits((ceiling(Setting.BLOCK, **where),))
+        assert decide(facts(R, is_verified=True, limits=limits)).effect is Effect.DENY, where
+
+
+def test_several_roles_are_joined_and_then_meet_the_organization() -> None:
+    of_roles = (ceiling(Setting.BLOCK, role="member"), ceiling(Setting.ASK, role="admin"))
+    both = replace(facts(R, is_verified=True), roles=frozenset({"member", "admin"}))
+
+    assert decide(replace(both, limits=Limits(of_roles))).rule == "role_ask"
+    assert decide(replace(both, limits=Limits((*of_roles, ceiling(Setting.BLOCK))))).rule == "ceiling_block"
+
+
+@pytest.mark.parametrize("setting", [Setting.ASK, Setting.BLOCK])
+def test_what_is_no_tool_call_is_refused_where_it_would_have_to_be_asked_for(setting: Setting) -> None:
+    reading = replace(facts(), tool=None, classified=None)
+
+    assert decide_reading(reading).effect is Effect.ALLOW
+    assert decide_reading(replace(reading, limits=Limits((ceiling(setting),)))).effect is Effect.DENY
+    assert decide_reading(replace(reading, connector_state="blocked")).rule == "connector_blocked"
+
+
+# --- properties -------------------------------------------------------------------------------------------------------
+
+SETTINGS = st.sampled_from(list(Setting))
+CEILINGS = st.builds(
+    ceiling, SETTINGS, st.sampled_from(["*", "notes", "mail"]), st.sampled_from(["*", "list", "other"]),
+    st.sampled_from(["*", *"RWMHVX"]), st.sampled_from(["*", "member", "admin"]),
+)  # fmt: skip
+PERMISSIONS = st.none() | st.builds(said, SETTINGS, st.just(TOOL), st.sampled_from(["", *"RWM"]))
+FACTS = st.builds(
+    lambda kind, verified, permission, ceilings, enabled, roles: facts(
+        kind, is_verified=verified, permission=permission,
+        limits=Limits(tuple(ceilings), frozenset({"notes"} if enabled else ())),
+    ) if not roles else replace(facts(kind, is_verified=verified, permission=permission,
+        limits=Limits(tuple(ceilings), frozenset({"notes"} if enabled else ()))), roles=frozenset(roles)),
+    st.sampled_from(list(ToolClass)), st.booleans(), PERMISSIONS, st.lists(CEILINGS, max_size=4), st.booleans(),
+    st.sets(st.sampled_from(["member", "admin"])),
+)  # fmt: skip
+
+
+def strictness(decision: Decision) -> tuple[int, int, int]:
+    asks = decision.effect is Effect.ASK
+    return STRICTER[decision.effect], int(asks and decision.how is How.PASSKEY), int(not decision.may_remember)
+
+
+@given(FACTS, CEILINGS)
+def test_a_further_ceiling_never_widens(what: Facts, further: Ceiling) -> None:
+    with_it = replace(what, limits=replace(what.limits, ceilings=(*what.limits.ceilings, further)))
+
+    assert STRICTER[decide(with_it).effect] >= STRICTER[decide(what).effect]
+    if decide(with_it).effect is decide(what).effect is Effect.ASK:
+        assert strictness(decide(with_it)) >= strictness(decide(what))
+
+
+@given(FACTS, st.randoms(use_true_random=False))
+def test_the_order_of_rules_does_not_matter(what: Facts, random: Any) -> None:
+    shuffled = list(what.limits.ceilings)
+    random.shuffle(shuffled)
+
+    other = decide(replace(what, limits=replace(what.limits, ceilings=tuple(shuffled))))
+    assert (other.effect, other.rule, other.how) == (decide(what).effect, decide(what).rule, decide(what).how)
+
+
+@given(FACTS, st.sampled_from([W, M, H, V]))
+def test_untrusted_content_never_widens(what: Facts, raised: ToolClass) -> None:
+    tainted = decide(replace(what, tainted=of_class(raised), tainted_by="Mail"))
+
+    assert STRICTER[tainted.effect] >= STRICTER[decide(what).effect]
+
+
+@given(FACTS)
+def test_no_setting_lets_a_vertical_tool_run_by_itself(what: Facts) -> None:
+    vertical = replace(what, classified=of_class(V), permission=said(Setting.ALLOW))
+
+    assert decide(vertical).effect is not Effect.ALLOW
+    assert not decide(vertical).may_remember
+
+
+@given(st.dictionaries(st.text(max_size=12), st.booleans() | st.text(max_size=5), max_size=4))
+def test_nothing_a_server_says_about_its_tool_runs_it(claims: dict[str, Any]) -> None:
     """S-26 (b): a custom server may claim whatever it likes."""
-    boast = replace(LIST, says_read_only=True, says_destructive=False, description=str(annotations))
+    boast = replace(facts(), tool=replace(TOOL, says_read_only=True, description=str(claims)))
 
-    assert decide(tool=boast, permission=None, connector_state="enabled").effect is Effect.DENY
-
-
-@pytest.mark.parametrize("other", ["LIST", "List", "list ", "lіst"])
-def test_a_permission_is_for_exactly_the_name_it_was_given_for(other: str) -> None:
-    spelled = replace(LIST, name=other)
-
-    assert decide(tool=spelled, permission=permission_for(LIST), connector_state="enabled").rule == "not_switched_on"
-
-
-@pytest.mark.parametrize(("tool", "permission"), [(None, None), (LIST, None), (LIST_CHANGED, permission_for(LIST))])
-def test_each_refusal_the_person_can_change_says_where(tool: Tool | None, permission: Permission | None) -> None:
-    decision = decide(
-        tool=tool, permission=permission, connector_state="enabled", page="http://localhost:8484/connections/cn_1"
-    )
-
-    assert "http://localhost:8484/connections/cn_1" in decision.reason
+    assert decide(boast).effect is Effect.ASK

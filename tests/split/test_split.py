@@ -85,9 +85,9 @@ async def test_a_worker_gets_no_ticket_without_a_record_of_the_persons_own_call_
         await ticket(anothers.intent.id)
     anothers.finish(Outcome.OK)
     with hub.call_log.begin(hub.intent(connection, tool=TOOL.name)) as off:
-        with pytest.raises(NotReleased, match="not switched on"):
+        with pytest.raises(NotReleased, match="Nobody said yes"):
             await ticket(off.intent.id)
-        await Permissions(hub.main, hub.notifications, clock=hub.clock).switch_on(connection.id, [TOOL])
+        await Permissions(hub.main, hub.notifications, clock=hub.clock).allow(connection.id, [TOOL])
         assert await ticket(off.intent.id)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,11 @@ class Switches:
         self.on: dict[str, dict[str, str]] = {"con_1": {"search": "as seen"}}
         self.is_warm = True
 
-    def switched_on_now(self, connection_id: str) -> Mapping[str, str] | None:
-        return self.on.get(connection_id, {}) if self.is_warm else None
+    def holds_now(self, connection_id: str, tool: str) -> bool:
+        return self.is_warm and tool in self.on.get(connection_id, {})
 
-    async def switched_on(self, connection_id: str) -> Mapping[str, str]:
-        return self.on.get(connection_id, {})
+    async def holds(self, person_id: str, connection_id: str, tool: str, call_id: str) -> bool:
+        return tool in self.on.get(connection_id, {})
 
 
 def intent(house: House, call_id: str = "call_1", **others: str) -> CallIntent:
@@ -99,8 +99,8 @@ async def test_a_recorded_call_of_the_persons_own_gets_its_ticket_cold_and_warm(
         ({"organization_id": "org_2"}, "other_record"),
         ({"connection_id": "con_2"}, "other_record"),
         ({"connection_id": ""}, "other_record"),
-        ({"own_tool": "delete"}, "not_switched_on"),
-        ({"own_tool": ""}, "not_switched_on"),
+        ({"own_tool": "delete"}, "no_yes"),
+        ({"own_tool": ""}, "no_yes"),
     ],
 )
 @pytest.mark.parametrize("is_warm", [True, False])
@@ -151,7 +151,7 @@ async def test_a_tool_that_is_switched_off_gets_no_further_ticket(
 
     switches.on.clear()
 
-    with pytest.raises(NotReleased, match="not switched on"):
+    with pytest.raises(NotReleased, match="Nobody said yes"):
         await ask(vault)
     call.finish(Outcome.OK)
 

@@ -42,7 +42,7 @@ from valetkey.identity.tokens import Tokens
 from valetkey.kernel.ids import new_id
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
-from valetkey.policy.permissions import Permissions
+from valetkey.policy.room import open_policy
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -280,6 +280,7 @@ async def build_world(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
     )
     calls = CallLog(database, folder / "journal", clock)
+    day_keys = DayKeys(keyring, clock=clock, notifications=notifications)
     services = Services(
         people=people,
         organizations=Organizations(database, clock=clock),
@@ -292,14 +293,14 @@ async def build_world(
         connectors=connectors,
         snapshots=Snapshots(database, notifications, clock=clock),
         profiles=profiles,
-        permissions=Permissions(database, notifications, clock=clock),
+        policy=open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail),
         connections=room.connections,
         connecting=room.connecting,
         disconnecting=room.disconnecting,
         trace=room.trace,
         calls=CallRecords(database),
         uses=Uses(database),
-        day_keys=DayKeys(keyring, clock=clock, notifications=notifications),
+        day_keys=day_keys,
         trail=trail,
     )
     site = Site(services=services, clock=clock, public_url=public_url, development=True)

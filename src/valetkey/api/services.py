@@ -29,7 +29,7 @@ from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
-from valetkey.policy.permissions import Permissions
+from valetkey.policy.room import Policy
 from valetkey.privacy.offboard import Offboarding
 from valetkey.vault.day_keys import FindsDayKeys
 from valetkey.vault.verbs import AdoptsKits, TurnsKeys
@@ -122,7 +122,7 @@ class Services:
     connectors: Connectors
     snapshots: Snapshots
     profiles: Profiles
-    permissions: Permissions
+    policy: Policy
     connections: Connections
     connecting: Connecting
     disconnecting: Disconnecting

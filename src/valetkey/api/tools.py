@@ -15,7 +15,7 @@ from valetkey.api.services import Services
 from valetkey.directory.model import Snapshot, Tool
 from valetkey.identity.model import Person, Principal
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, printable
-from valetkey.policy.model import Permission
+from valetkey.policy.model import Permission, Setting
 
 _NAMES_IN_TRAIL = 20
 
@@ -40,7 +40,8 @@ class ToolShown(BaseModel):
 
     @classmethod
     def of(cls, tool: Tool, permission: Permission | None) -> ToolShown:
-        same = permission is not None and permission.fingerprint == tool.fingerprint
+        said = permission is not None and permission.setting is Setting.ALLOW
+        same = permission is not None and said and permission.fingerprint == tool.fingerprint
         return cls(
             name=tool.name,
             title=tool.title,
@@ -49,7 +50,7 @@ class ToolShown(BaseModel):
             says_read_only=tool.says_read_only,
             says_destructive=tool.says_destructive,
             switched_on=same,
-            changed_since=permission is not None and not same,
+            changed_since=said and not same,
             definition=msgspec.json.decode(tool.raw, type=dict[str, Any]),
         )
 
@@ -88,8 +89,8 @@ async def switch_tools(connection_id: str, switches: Switches, who: Switcher, wh
     chosen = [_chosen(snapshot, exactly) for exactly in switches.on]
     if both := {tool.name for tool in chosen} & set(switches.off):
         raise BadInput("A tool cannot be switched on and off at once.", field="off", hint=f"{len(both)} are in both.")
-    await rooms.permissions.switch_off(connection_id, switches.off)
-    await rooms.permissions.switch_on(connection_id, chosen)
+    await rooms.policy.permissions.withdraw(connection_id, switches.off)
+    await rooms.policy.permissions.allow(connection_id, chosen)
     await rooms.trail.write(
         "tools.switched",
         actor=actor_of(who),
@@ -128,7 +129,7 @@ def _chosen(snapshot: Snapshot, exactly: Exactly) -> Tool:
 
 
 async def _tools(rooms: Services, snapshot: Snapshot) -> Tools:
-    on = await rooms.permissions.switched_on(snapshot.connection_id)
+    on = await rooms.policy.permissions.given(snapshot.connection_id)
     return Tools(
         items=[ToolShown.of(tool, on.get(tool.name)) for tool in snapshot.tools], fetched_at=snapshot.fetched_at
     )

@@ -94,7 +94,7 @@ The hub is at {hub.url}; beside it runs Marginalia, a sample service with its ow
   2. Directory → Add by URL:
        {sample.url}
      Read what it asks for, go on, and sign in there as ada (password lovelace).
-  3. Switch on the tools that say they only read.
+  3. Allow the tools that say they only read.
   4. Let an assistant in, for example:
        claude mcp add --transport http valetkey {hub.url}/mcp
      It opens the hub in your browser and asks you. Then ask it what is in your notebook.

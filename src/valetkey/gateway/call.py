@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 
@@ -15,16 +16,19 @@ from valetkey.connections.step_up import MoreNeeded
 from valetkey.directory.model import Tool
 from valetkey.gateway import addresses, answers
 from valetkey.gateway.accounts import Accounts
-from valetkey.gateway.continuation import Continuations, More, StateRefused, Turn, Undeclared, Waiting, checked
+from valetkey.gateway.continuation import Continuations, More, checked
 from valetkey.gateway.listing import Listings
 from valetkey.gateway.model import Account, Client, Door, Meant, Notify, Said
-from valetkey.gateway.recording import Record, Records, outcome_of
+from valetkey.gateway.passing import Passing
+from valetkey.gateway.recording import Record, Records, is_uncertain, outcome_of
 from valetkey.gateway.tickets import CallTickets, Tickets
+from valetkey.gateway.turns import StateRefused, Turn, Undeclared, Waiting
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, Refused, TooMany, ValetkeyError, VaultFailed
-from valetkey.policy.decide import UNKNOWN_TOOL, decide
-from valetkey.policy.model import Effect, Permission
+from valetkey.policy.decide import UNKNOWN_TOOL
+from valetkey.policy.gate import Passed, ToConfirm
+from valetkey.policy.model import Decision, Effect
 from valetkey.protocol import headers, translate
 from valetkey.protocol.asks import NOT_ANSWERED, Asks, required_capabilities
 from valetkey.protocol.errors import (
@@ -41,15 +45,8 @@ from valetkey.vault.release import NotReleased
 
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """A list as young as this is believed when it does not have a tool."""
+_NOTHING_PASSED: Final = Passed(Decision(Effect.DENY, UNKNOWN_TOOL), "")
 _NOTHING_DECLARED: Final[Mapping[headers.Path, tuple[str, str]]] = {}
-
-
-class Permissions(Protocol):
-    """What we need of `policy.permissions`."""
-
-    def switched_on_now(self, connection_id: str) -> Mapping[str, Permission] | None: ...
-
-    async def switched_on(self, connection_id: str) -> Mapping[str, Permission]: ...
 
 
 class _Mismatch(Refused):
@@ -63,7 +60,7 @@ class Calls:
         self,
         accounts: Accounts,
         listings: Listings,
-        permissions: Permissions,
+        passing: Passing,
         tickets: Tickets,
         upstreams: Upstreams,
         records: Records,
@@ -74,7 +71,7 @@ class Calls:
     ) -> None:
         self._accounts = accounts
         self._listings = listings
-        self._permissions = permissions
+        self._passing = passing
         self._tickets = tickets
         self._upstreams = upstreams
         self._records = records
@@ -107,19 +104,39 @@ class Calls:
             who, door, account, method="tools/call", tool=asked.name, request=request, own_tool=name
         )
         with record:
-            try:
-                if meant is None:
-                    raise self._nothing_meant(door)
-                permissions = await self._permissions_on(meant.account)
-                self._decide(meant, permissions)  # 2. may they?
-                carried = await self._carry(who, client, meant, asked, sent, record, notify)  # 3. as whom? 4. carry it
-            except Forbidden403 as error:
-                assert meant is not None  # somebody answered
-                more = await self._tickets.of(meant.account, who.person_id, record).forbidden(error)
-                return record.id, self._refuse(client, door, meant, asked, record, more)
-            except ValetkeyError as error:
-                return record.id, self._refuse(client, door, meant, asked, record, error)
-            return record.id, self._render(client, door, meant, carried, record)
+            if meant is None:
+                return record.id, self._refuse(client, door, meant, asked, record, self._nothing_meant(door))
+            tickets = self._tickets.of(meant.account, who.person_id, record)
+            about = call_params(name, asked.arguments, b"", {}) if brought else request
+            turn = Turn(
+                who, client, meant.account, "tools/call", about, asked.answered, asked.progress_token, tickets, notify
+            )
+            return record.id, await self._made(turn, meant, door, asked, sent, record)
+
+    async def _made(
+        self, turn: Turn, meant: Meant, door: Door, asked: ToolCall, sent: Mapping[bytes, bytes], record: Record
+    ) -> Said:
+        client, passed = turn.client, _NOTHING_PASSED
+        try:
+            passed = await self._decide(turn, meant)  # 2. may they?
+            record.passed(passed.rule, passed.approval_id)
+            carried = await self._carry(turn, meant, asked, sent)  # 3. as whom? 4. carry it over
+            if carried.result:
+                await self._passing.has_read(turn)
+        except ToConfirm as error:
+            record.end(Outcome.INPUT_REQUIRED, rule=error.rule, detail=error.message)
+            return await self._passing.ask(turn, error, declined=asked.declined)
+        except Forbidden403 as error:
+            more = await turn.tickets.forbidden(error)
+            return self._refuse(client, door, meant, asked, record, more)
+        except ValetkeyError as error:
+            if isinstance(error, OutboundFailed) and is_uncertain(error):
+                await self._passing.nobody_knows(turn, passed)
+            return self._refuse(client, door, meant, asked, record, error)
+        except asyncio.CancelledError:
+            await self._passing.nobody_knows(turn, passed)
+            raise
+        return self._render(client, door, meant, carried, record)
 
     # --- 1. which tool? -----------------------------------------------------------------------------------------------
 
@@ -144,40 +161,18 @@ class Calls:
 
     # --- 2. may they? -------------------------------------------------------------------------------------------------
 
-    async def _permissions_on(self, account: Account) -> Mapping[str, Permission]:
-        connection_id = account.connection.id
-        permissions = self._permissions.switched_on_now(connection_id)
-        return permissions if permissions is not None else await self._permissions.switched_on(connection_id)
-
-    def _decide(self, meant: Meant, permissions: Mapping[str, Permission]) -> None:
-        """Raises `Refused`, which names the page where the person can change it."""
-        account = meant.account
-        if meant.tool is None and not meant.was_listed and account.connector.state != "blocked":
-            return  # nothing is known of its tools: the credential will be missing, and that is the answer
-        decision = decide(
-            tool=meant.tool,
-            permission=permissions.get(meant.name),
-            connector_state=account.connector.state,
-            page=self._public_url + account.page,
-        )
-        if decision.effect is not Effect.ALLOW:
-            raise Refused(decision.reason, rule=decision.rule, path=account.page)
+    async def _decide(self, turn: Turn, meant: Meant) -> Passed:
+        """Raises `Refused`, which names the page where the person can change it, or `ToConfirm`."""
+        if meant.tool is None and not meant.was_listed and meant.account.connector.state != "blocked":
+            return _NOTHING_PASSED  # nothing is known of its tools: the credential will be missing: that is the answer
+        return await self._passing.through(turn, meant)
 
     # --- 3. whose account? 4. carry it over ---------------------------------------------------------------------------
 
-    async def _carry(
-        self,
-        who: Principal,
-        client: Client,
-        meant: Meant,
-        asked: ToolCall,
-        sent: Mapping[bytes, bytes],
-        record: Record,
-        notify: Notify,
-    ) -> Carried:
+    async def _carry(self, turn: Turn, meant: Meant, asked: ToolCall, sent: Mapping[bytes, bytes]) -> Carried:
         call = asked if asked.name == meant.name else msgspec.structs.replace(asked, name=meant.name)
-        account, tickets = meant.account, self._tickets.of(meant.account, who.person_id, record)
-        if meant.tool is None:  # its tools cannot be seen, and nothing was switched on either
+        account, tickets, notify, client = meant.account, turn.tickets, turn.notify, turn.client
+        if meant.tool is None:  # its tools cannot be seen, and nothing was allowed either
             with suppress(NotReleased):
                 await tickets()  # if it is not connected at all, that is what has to be said
             raise Refused("This connection's tools could not be listed.", rule=UNKNOWN_TOOL, path=account.page)
@@ -191,10 +186,6 @@ class Calls:
                 with_more = msgspec.structs.replace(call, rest=rest) if more else call
                 return await self._send(account, with_more, params, tickets, further, relay, asker)
 
-            about = call_params(call.name, call.arguments, b"", {})
-            turn = Turn(
-                who, client, account, "tools/call", about, asked.answered, asked.progress_token, tickets, notify
-            )
             carried = await self._continuations.carry(turn, send)
         if carried.error or carried.missed:
             checked(carried, client, account.connector.name)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from valetkey.gateway.continuation import Continuations, More, Turn, checked
+from valetkey.gateway.continuation import Continuations, More, checked
 from valetkey.gateway.model import Account, Client, Notify
+from valetkey.gateway.passing import subject_of
 from valetkey.gateway.recording import Record
 from valetkey.gateway.tickets import CallTickets, Tickets
+from valetkey.gateway.turns import Turn
 from valetkey.identity.model import Principal
-from valetkey.kernel.errors import Refused
 from valetkey.net.limits import Limits
-from valetkey.policy.decide import CONNECTOR_BLOCKED
+from valetkey.policy.gate import Gate
 from valetkey.protocol.asks import NOT_ANSWERED
 from valetkey.protocol.onward import Onward, redirected
 from valetkey.upstream.client import Upstreams
@@ -19,9 +20,13 @@ from valetkey.upstream.model import NOBODY, Asker, Carried, Forbidden403, Relay,
 
 
 class Carrier:
-    """Everything that reads: prompts, resources, completion. Tool calls go their own way, through permissions."""
+    """Everything that is no tool call: prompts, resources, completion. It passes the same gate as those."""
 
-    def __init__(self, tickets: Tickets, upstreams: Upstreams, continuations: Continuations) -> None:
+    def __init__(
+        self, gate: Gate, tickets: Tickets, upstreams: Upstreams, continuations: Continuations, *, public_url: str
+    ) -> None:
+        self._gate = gate
+        self._public_url = public_url
         self._tickets = tickets
         self._upstreams = upstreams
         self._continuations = continuations
@@ -31,10 +36,11 @@ class Carrier:
     ) -> Carried:
         """Asks with the person's own credential, and once more with a renewed one after a 401 (CON-24).
 
-        What is read needs no permission beyond the connection the person made; a blocked connector is not asked. Raises
-        `Refused`, `NotConnected`, `OutboundFailed`; of these `MoreNeeded` when the person can grant more (CON-17).
+        What is read needs no permission beyond the connection the person made, as far as their organization permits.
+        Raises `Refused`, `NotConnected`, `OutboundFailed`; of these `MoreNeeded` when the person can grant more
+        (CON-17).
         """
-        tickets = self._opened(who, account, record)
+        tickets = await self._opened(who, account, record)
         return await self._send(account, onward, tickets, tickets, notify, NOBODY, limits)
 
     async def carry_asking(
@@ -42,7 +48,7 @@ class Carrier:
         *, limits: Limits,
     ) -> Carried:  # fmt: skip
         """The same for a request within which the service may ask the client something first (SEP-2322)."""
-        tickets = self._opened(who, account, record)
+        tickets = await self._opened(who, account, record)
         if not client.asks and onward.answered is NOT_ANSWERED:
             carried = await self._send(account, onward, tickets, tickets, notify, NOBODY, limits)
         else:
@@ -60,7 +66,7 @@ class Carrier:
 
     async def listen(self, who: Principal, account: Account, wants: bytes, uris: Sequence[str], record: Record) -> None:
         """Hears of changes at the service until it ends that (`Upstreams.news`). Raises as `carry`."""
-        tickets = self._opened(who, account, record)
+        tickets = await self._opened(who, account, record)
         ticket = tickets.now() or await tickets()
         try:
             try:
@@ -71,10 +77,13 @@ class Carrier:
         except Forbidden403 as error:
             raise await tickets.forbidden(error) from error
 
-    def _opened(self, who: Principal, account: Account, record: Record) -> CallTickets:
-        if account.connector.state == "blocked":
-            raise Refused(f"{account.connector.name} is blocked here.", rule=CONNECTOR_BLOCKED, path=account.page)
+    async def _opened(self, who: Principal, account: Account, record: Record) -> CallTickets:
+        await self._gate.check_reading(who, subject_of(account, self._public_url))
         return self._tickets.of(account, who.person_id, record)
+
+    async def has_read(self, who: Principal, account: Account) -> None:
+        """Marks that the client is about to read what nobody vouches for."""
+        await self._gate.mark_read(who, account.connection.id, account.connector)
 
     async def _send(
         self,

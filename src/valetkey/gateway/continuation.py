@@ -13,22 +13,18 @@ and good once.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from valetkey.gateway.asked import Asked
-from valetkey.gateway.model import Account, Client, Notify
-from valetkey.gateway.parking import Conversation, Leg, Parked
+from valetkey.gateway.model import Client
+from valetkey.gateway.parking import Conversation, Parked
 from valetkey.gateway.questions import QuestionRefused, Questions
 from valetkey.gateway.spent import Spent
-from valetkey.gateway.tickets import CallTickets
-from valetkey.identity.model import Principal
+from valetkey.gateway.turns import QuestionExpired, StateRefused, Turn, Undeclared, Waiting, binding
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import Refused, printable
 from valetkey.protocol.asks import (
     ELICITATION,
     QUESTIONS,
@@ -47,73 +43,22 @@ from valetkey.protocol.asks import (
     required_result,
 )
 from valetkey.protocol.errors import INVALID_PARAMS
-from valetkey.protocol.jsonrpc import error_object, members
+from valetkey.protocol.jsonrpc import error_object
 from valetkey.protocol.versions import Era
 from valetkey.upstream.client import Upstreams
 from valetkey.upstream.model import Asker, Carried, Relay, TicketFor
-from valetkey.vault.handles import HandleExpired, Handles
+from valetkey.vault.handles import HandleExpired, Handles, Opened
 from valetkey.vault.model import Tampered
 
 MAX_ROUNDS: Final = 8
 """How often a service may ask anew within one call of a legacy client; a modern one decides for itself."""
 STATE_SECONDS: Final = 900.0
 """How long the answers to a modern service's question may take; nothing is held meanwhile."""
-OWN_KEY: Final = "connect"
-"""The key of our own question (connect first); its answer is no service's business."""
-_PARKED, _WRAPPED, _AGAIN = b"P", b"W", b"A"
+OWN_KEYS: Final = frozenset({"connect", "approve"})
+"""The keys of our own questions (connect first, please confirm); their answers are no service's business."""
+_PARKED, _WRAPPED, _AGAIN, _CONFIRM = b"P", b"W", b"A", b"C"
 _BACKOFF: Final = 0.5
 _REFUSED: Final = error_object(INVALID_PARAMS, "The client is not asked this.")
-
-
-class StateRefused(Refused):
-    """The `requestState` was not made for this call of this client, or was used already."""
-
-    code = "state_refused"
-
-
-class QuestionExpired(Refused):
-    """The question was ours to pass on, and it is too late, or another process has the call."""
-
-    code = "question_expired"
-
-
-class Undeclared(Refused):
-    """The service needs something that the client did not declare. `capabilities` is what, as a raw object."""
-
-    code = "capability_missing"
-
-    def __init__(self, service: str, capabilities: bytes) -> None:
-        names = ", ".join(sorted(members(capabilities))) or "a capability it does not name"
-        super().__init__(
-            f"{service} needs something this assistant does not offer: {printable(names)}.", rule="capability_missing"
-        )
-        self.capabilities = capabilities
-
-
-class Waiting(Carried, frozen=True, gc=False):
-    """An `input_required` of ours, instead of what the call came to."""
-
-
-class Turn(msgspec.Struct, frozen=True, gc=False):
-    """One request that may be asked back, or brings answers. `params` are those that make it this request, raw."""
-
-    who: Principal
-    client: Client
-    account: Account
-    method: str
-    params: bytes
-    answered: Answered
-    progress_token: bytes
-    tickets: CallTickets
-    notify: Notify
-
-    @property
-    def record_id(self) -> str:
-        return self.tickets.record.id
-
-    @property
-    def leg(self) -> Leg:
-        return Leg(self.tickets, self.notify, self.progress_token)
 
 
 More = Mapping[str, bytes]
@@ -183,6 +128,22 @@ class Continuations:
             if inner:
                 more["requestState"] = inner
         return await self._begin(turn, send, more)
+
+    async def before(self, turn: Turn) -> str:
+        """The record of the call to whose question of a service this turn brings the answer; empty if it is none.
+
+        The state is looked at, and not spent. Raises as `carry`.
+        """
+        opened = await self._looked_at(turn)
+        before, _, _ = opened.value[1:].partition(b"\0")
+        return "" if opened.value[:1] == _CONFIRM else before.decode()
+
+    async def confirmation(self, turn: Turn, approval_id: str) -> str:
+        """The state that goes with our own question for a person's yes. It is a courtesy to clients that expect one:
+
+        the yes is found by the call itself, and nothing that a client brings stands for it.
+        """
+        return await self._sealed(turn, _CONFIRM, approval_id.encode(), seconds=STATE_SECONDS)
 
     async def stop(self) -> None:
         """Gives up what is parked."""
@@ -293,23 +254,26 @@ class Continuations:
             kind + turn.record_id.encode() + b"\0" + inner,
             person_id=turn.who.person_id,
             tenant=turn.who.organization_id,
-            bound_to=_binding(turn),
+            bound_to=binding(turn),
             seconds=seconds,
         )
 
-    async def _opened(self, turn: Turn) -> tuple[bytes, bytes]:
-        """What kind of state the client brought, and what was kept in it. It is spent by this."""
+    async def _looked_at(self, turn: Turn) -> Opened:
         try:
-            opened = await self._handles.open(
+            return await self._handles.open(
                 turn.answered.state,
                 person_id=turn.who.person_id,
                 tenant=turn.who.organization_id,
-                bound_to=_binding(turn),
+                bound_to=binding(turn),
             )
         except HandleExpired as error:
             raise QuestionExpired("It is too late to answer this. Call again.", rule="expired") from error
         except Tampered as error:
             raise StateRefused("This requestState was not made for this call.", rule="state_refused") from error
+
+    async def _opened(self, turn: Turn) -> tuple[bytes, bytes]:
+        """What kind of state the client brought, and what was kept in it. It is spent by this."""
+        opened = await self._looked_at(turn)
         if not await self._spent.spend(opened.id, until=opened.until):
             raise StateRefused("This requestState was used already.", rule="state_used")
         kind, (before, _, inner) = opened.value[:1], opened.value[1:].partition(b"\0")
@@ -317,20 +281,9 @@ class Continuations:
         return kind, inner
 
 
-def _binding(turn: Turn) -> tuple[str, ...]:
-    """What a state is for. The arguments count by their value: a client may write them down anew."""
-    try:
-        params = json.dumps(json.loads(turn.params), sort_keys=True).encode()
-    except (ValueError, RecursionError):  # an integer of thousands of digits: then by their bytes
-        params = turn.params
-    client = turn.who.client_id or turn.who.credential_id
-    digest = hashlib.sha256(params).hexdigest()
-    return ("request-state", client, turn.account.connection.id, turn.method, digest)
-
-
 def _own_key_dropped(answered: Answered) -> dict[str, bytes]:
     """Answers that came without a state: a service that keeps none may know them by their keys."""
-    answers = [(key, raw) for key, raw in answered.by_key().items() if key != OWN_KEY]
+    answers = [(key, raw) for key, raw in answered.by_key().items() if key not in OWN_KEYS]
     return {"inputResponses": answers_object(answers)} if answers else {}
 
 

@@ -11,7 +11,7 @@ from valetkey.audit.calls import CallLog
 from valetkey.connections.model import Connection
 from valetkey.gateway.accounts import Accounts, Connectors, Profiles, ReadsUrls, Snapshots
 from valetkey.gateway.authenticate import Authenticates, Gate
-from valetkey.gateway.call import Calls, Permissions
+from valetkey.gateway.call import Calls
 from valetkey.gateway.capabilities import Offers
 from valetkey.gateway.carry import Carrier
 from valetkey.gateway.catalog import TOPIC as LISTS
@@ -25,6 +25,7 @@ from valetkey.gateway.listing import PATIENCE, Listings
 from valetkey.gateway.lists import Lists
 from valetkey.gateway.methods import Methods
 from valetkey.gateway.model import Connections, Credentials, Door
+from valetkey.gateway.passing import Passing
 from valetkey.gateway.questions import Questions
 from valetkey.gateway.recording import Records
 from valetkey.gateway.relaying import Relays
@@ -37,6 +38,7 @@ from valetkey.gateway.watches import Watches
 from valetkey.gateway.welcome import Welcome
 from valetkey.identity.model import Principal, Role
 from valetkey.kernel.clock import Clock
+from valetkey.policy.gate import Gate as PolicyGate
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
@@ -55,7 +57,7 @@ class Gateway:
         connectors: Connectors,
         snapshots: Snapshots,
         profiles: Profiles,
-        permissions: Permissions,
+        policy: PolicyGate,
         credentials: Credentials,
         day_keys: FindsDayKeys,
         call_log: CallLog,
@@ -98,7 +100,7 @@ class Gateway:
         self._calls = calls = Calls(
             accounts,
             self.listings,
-            permissions,
+            Passing(policy, records, self.continuations, public_url=public_url),
             tickets,
             upstreams,
             records,
@@ -107,7 +109,8 @@ class Gateway:
             public_url=public_url,
         )
         self.gate = Gate(tokens, public_url=public_url, hosts=hosts)
-        offers, carrier = Offers(accounts), Carrier(tickets, upstreams, self.continuations)
+        offers = Offers(accounts)
+        carrier = Carrier(policy, tickets, upstreams, self.continuations, public_url=public_url)
         self._catalog = Catalog(accounts, offers, carrier, records, notifications, clock=clock, patience=patience)
         self.watches = Watches(carrier, records, notifications, upstreams)
         self.subscriptions = Subscriptions(accounts, offers, self.watches, notifications)

@@ -23,7 +23,7 @@ from valetkey.kernel.errors import (
     printable,
 )
 from valetkey.kernel.ids import new_id
-from valetkey.net.model import BadAnswer, Moved, TimedOut, TooLarge
+from valetkey.net.model import BadAnswer, Moved, TimedOut, TooLarge, Unreachable
 from valetkey.upstream.model import HttpFailed, Unauthorized
 from valetkey.vault.day_keys import DayKey
 
@@ -44,7 +44,7 @@ class FindsDayKeys(Protocol):
 class Record:
     """The open record of one call. Say how it ended with `end`; leaving the context without that is a failure."""
 
-    __slots__ = ("_key", "_open", "_tickets", "continues", "id", "origin")
+    __slots__ = ("_key", "_open", "_rule", "_tickets", "approval", "continues", "id", "origin")
 
     def __init__(self, open_call: OpenCall, key: DayKey) -> None:
         self._open = open_call
@@ -53,6 +53,7 @@ class Record:
         self.origin = ""
         """Where a credential went with this call; empty while it went nowhere."""
         self._tickets: list[Ticket] = []
+        self._rule = self.approval = ""
         self.continues = ""
         """The id of the record of the request to whose question this one brings the answer."""
 
@@ -69,7 +70,12 @@ class Record:
     def end(
         self, outcome: Outcome, *, rule: str = "", detail: str = "", response: bytes = b"", response_bytes: int = 0
     ) -> None:
-        """Closes the record. `response` is sealed here; `response_bytes` is for what is too large to keep."""
+        """Closes the record. `response` is sealed here; `response_bytes` is for what is too large to keep.
+
+        Without a `rule` it is the one by which the call was let through.
+        """
+        if self.approval:
+            detail = f"{self.approval}{': ' if detail else ''}{detail}"
         if self.continues:
             detail = f"continues {self.continues}{': ' if detail else ''}{detail}"
         if self.echoed:
@@ -77,12 +83,16 @@ class Record:
         sealed = self._key.seal(response, about=f"{self.id}:response") if response else None
         self._open.finish(
             outcome,
-            rule=rule,
+            rule=rule or self._rule,
             detail=printable(detail, limit=_DETAIL - 1) if detail else "",
             origin=self.origin,
             response=sealed,
             response_bytes=response_bytes or len(response),
         )
+
+    def passed(self, rule: str, approval: str) -> None:
+        """By which rule the call may be made, and with which approval if it was one."""
+        self._rule, self.approval = rule, approval
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +122,11 @@ def outcome_of(error: ValetkeyError) -> Outcome:
         case OutboundFailed():
             return Outcome.UNREACHABLE
     return Outcome.FAILED
+
+
+def is_uncertain(error: OutboundFailed) -> bool:
+    """Whether the call may have had an effect, although no answer came."""
+    return isinstance(error, TimedOut | TooLarge | BadAnswer) or (isinstance(error, Unreachable) and error.sent)
 
 
 class Records:
@@ -163,6 +178,10 @@ class Records:
         except (VaultFailed, RootKeyUnavailable) as error:
             raise NotRecorded("The call's record could not be sealed.") from error
         return self._begin(who, door, account, method, tool, own_tool, request, now, key)
+
+    async def settle(self) -> None:
+        """Returns when every record opened so far is on the disk. Raises `NotRecorded`."""
+        await self._log.settle()
 
     def _begin(
         self,

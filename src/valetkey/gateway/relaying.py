@@ -13,10 +13,10 @@ from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.capabilities import Offers
 from valetkey.gateway.carry import Carrier
 from valetkey.gateway.catalog import Catalog
-from valetkey.gateway.continuation import StateRefused, Undeclared, Waiting
 from valetkey.gateway.listing import marks
 from valetkey.gateway.model import Account, Client, Door, Notify, Said
 from valetkey.gateway.recording import Record, Records, outcome_of
+from valetkey.gateway.turns import StateRefused, Undeclared, Waiting
 from valetkey.identity.model import Principal
 from valetkey.kernel.errors import NotConnected, OutboundFailed, Refused, ValetkeyError
 from valetkey.protocol import translate, uris
@@ -35,6 +35,8 @@ from valetkey.upstream.model import Carried
 from valetkey.upstream.streamable_http import CALL_LIMITS
 
 _TARGET: Final = 255
+_CONTENT: Final = frozenset({"resources/read", "prompts/get"})
+"""What hands the service's own texts to a model."""
 
 Meant = tuple[Account, Onward]
 
@@ -77,6 +79,8 @@ class Relays:
                 if account is None:
                     raise self._nothing_meant(door, asked)
                 carried = await self._ask(who, client, account, onward, record, notify)  # 2. ask
+                if carried.result and asked.method in _CONTENT:
+                    await self._carrier.has_read(who, account)
                 return self._render(client, door, account, onward, carried, record)  # 3. in their words
             except Rejected as error:
                 record.end(Outcome.PROTOCOL_ERROR, detail=error.message)

@@ -1,58 +1,268 @@
-"""May this tool be called on this connection? Pure: what is known goes in, one decision with its rule comes out.
+"""May this call be made? Pure: what is known goes in, one decision with its rule and its chain comes out.
 
-The rules, in the order in which they are asked; their names are stable and stand in the call's record:
+Every level says what it permits, in this order, and the strictest wins: *deny* over *ask* over *allow*, a passkey over
+a click. So a further rule can only narrow (ORG-04). The names of the rules are stable and stand in the call's record.
 
-1. `connector_blocked`    the organization blocked the connector: nothing on it runs
-2. `unknown_tool`         the connection's last listing has no such tool
-3. `not_switched_on`      the person has not switched it on, whatever its server says about it (S-26)
-4. `changed_since`        it is not what the person switched on any more (CUS-11)
-5. `switched_on`          the only rule that allows
+    platform      connector_blocked, unknown_tool, changed_since (it is not what its person saw)
+    organization  ceiling_block, ceiling_ask                    every ceiling for everybody
+    role          role_block, role_ask                          the loosest of the person's roles
+    class         vertical_not_enabled, class_v, class_h, class_x, class_m, class_w, first_read, class_r
+    person        person_block, person_ask, person_allow        *allow* answers what W, M, X and a first read ask for
+    taint         taint                                         untrusted content was read: one class up
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
 from typing import Literal
 
 from valetkey.directory.model import Tool
-from valetkey.policy.model import Decision, Effect, Permission
+from valetkey.policy.model import (
+    ANY,
+    NO_LIMITS,
+    STRICTER,
+    Ceiling,
+    Decision,
+    Effect,
+    How,
+    Limits,
+    Permission,
+    Setting,
+    Step,
+)
+from valetkey.policy.tool_class import RANK, Classified, ToolClass
 
 CONNECTOR_BLOCKED = "connector_blocked"
 UNKNOWN_TOOL = "unknown_tool"
-NOT_SWITCHED_ON = "not_switched_on"
-CHANGED_SINCE = "changed_since"
-SWITCHED_ON = "switched_on"
+_EFFECTS = {Setting.ALLOW: Effect.ALLOW, Setting.ASK: Effect.ASK, Setting.BLOCK: Effect.DENY}
 
 
-def decide(
-    *,
-    tool: Tool | None,
-    permission: Permission | None,
-    connector_state: Literal["enabled", "blocked", "delisted"],
-    page: str = "the connection's page",
-) -> Decision:
-    """The decision on one call. `page` is where the person can change it, as it should stand in the sentence.
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about a call before it is decided.
 
-    `delisted` does not stop what is connected already: it means that nobody is offered the connector any more.
+    `tool` is missing when the connection's last listing has none of that name. `held` says why the tool must not be
+    called yet (it is new, or another than was accepted), and is empty otherwise. `tainted` is its class while content
+    that nobody vouches for is about, where that is a higher one; `tainted_by` says whose content that was.
     """
-    if connector_state == "blocked":
-        return _deny(
-            CONNECTOR_BLOCKED, "Your organization has blocked this connector; an owner or admin can unblock it."
-        )
-    if tool is None:
-        return _deny(
-            UNKNOWN_TOOL,
-            f"This connection has no such tool. What it has, and what is switched on, is shown on {page}.",
-        )
-    if permission is None or permission.tool != tool.name:
-        return _deny(NOT_SWITCHED_ON, f"This tool is not switched on. The person can switch it on, on {page}.")
-    if permission.fingerprint != tool.fingerprint:
-        return _deny(
-            CHANGED_SINCE,
-            "The service has changed this tool since it was switched on. "
-            f"The person can look at it and switch it on again, on {page}.",
-        )
-    return Decision(Effect.ALLOW, SWITCHED_ON)
+
+    tool: Tool | None
+    classified: Classified | None
+    connector: str
+    connector_state: Literal["enabled", "blocked", "delisted"] = "enabled"
+    is_verified: bool = False
+    permission: Permission | None = None
+    limits: Limits = NO_LIMITS
+    roles: Set[str] = frozenset()
+    held: str = ""
+    tainted: Classified | None = None
+    tainted_by: str = ""
+    page: str = "the connection's page"
 
 
-def _deny(rule: str, reason: str) -> Decision:
-    return Decision(Effect.DENY, rule, reason)
+def decide(facts: Facts) -> Decision:
+    """The decision on one call of a tool."""
+    if (stopped := _platform(facts)) is not None:
+        return _decision(facts, [stopped], ToolClass.UNKNOWN)
+    assert facts.tool is not None and facts.classified is not None  # noqa: PT018  what `_platform` has seen to
+    raised = facts.tainted or facts.classified
+    chain = [
+        *_organization(facts, facts.classified),
+        *_roles(facts, facts.classified),
+        *_class(facts, facts.classified),
+        *_person(facts, facts.classified),
+    ]
+    if raised is not facts.classified and RANK[raised.counts_as] > RANK[facts.classified.counts_as]:
+        chain.append(_taint(facts))
+    return _decision(facts, chain, raised.counts_as)
+
+
+def decide_reading(facts: Facts) -> Decision:
+    """The decision on what is no tool call: prompts, resources, completion. The person's connection is their yes.
+
+    Ceilings hold as for a tool of class R. A ceiling that wants a person asked each time refuses: what is no tool call
+    cannot be asked for.
+    """
+    if facts.connector_state == "blocked":
+        return _decision(facts, [_blocked()], ToolClass.READ)
+    read = Classified(ToolClass.READ, ToolClass.READ, "It reads.")
+    chain = [*_organization(facts, read), *_roles(facts, read)]
+    if any(step.effect is Effect.ASK for step in chain):
+        words = "Your organization wants to be asked about each use, which only a tool call can be."
+        chain = [Step(step.level, step.rule, Effect.DENY, words) for step in chain if step.effect is not Effect.ALLOW]
+    return _decision(facts, [*chain, Step("person", "connected", Effect.ALLOW, "You connected it.")], ToolClass.READ)
+
+
+# --- the levels -------------------------------------------------------------------------------------------------------
+
+
+def _blocked() -> Step:
+    return Step(
+        "platform", CONNECTOR_BLOCKED, Effect.DENY,
+        "Your organization has blocked this connector; an owner or admin can unblock it.",
+    )  # fmt: skip
+
+
+def _platform(facts: Facts) -> Step | None:
+    if facts.connector_state == "blocked":
+        return _blocked()
+    if facts.tool is None or facts.classified is None:
+        return Step(
+            "platform", UNKNOWN_TOOL, Effect.DENY,
+            f"This connection has no such tool. What it has, and what may be used, is shown on {facts.page}.",
+        )  # fmt: skip
+    if facts.held:
+        return Step(
+            "platform", "changed_since", Effect.DENY, f"{facts.held} The person can look at it on {facts.page}."
+        )
+    return None
+
+
+def _organization(facts: Facts, classified: Classified) -> list[Step]:
+    found = [one for one in facts.limits.ceilings if one.role == ANY and _holds(one, facts, classified)]
+    return [_ceiling("organization", "ceiling", _strictest(found), "Your organization")] if found else []
+
+
+def _roles(facts: Facts, classified: Classified) -> list[Step]:
+    """Several roles union among themselves (ORG-04): a role without a ceiling here permits everything."""
+    of_roles = []
+    for role in sorted(facts.roles):
+        found = [one for one in facts.limits.ceilings if one.role == role and _holds(one, facts, classified)]
+        of_roles.append(_strictest(found) if found else Setting.ALLOW)
+    if not of_roles:
+        return []
+    loosest = min(of_roles, key=lambda one: STRICTER[_EFFECTS[one]])
+    return [_ceiling("role", "role", loosest, "Your role")] if loosest is not Setting.ALLOW else []
+
+
+def _holds(ceiling: Ceiling, facts: Facts, classified: Classified) -> bool:
+    name = facts.tool.name if facts.tool is not None else ""
+    return (
+        ceiling.connector in (ANY, facts.connector)
+        and ceiling.tool in (ANY, name)
+        and ceiling.tool_class in (ANY, classified.tool_class, classified.counts_as)
+    )
+
+
+def _strictest(ceilings: Iterable[Ceiling]) -> Setting:
+    return max((one.setting for one in ceilings), key=lambda one: STRICTER[_EFFECTS[one]])
+
+
+def _ceiling(level: str, name: str, setting: Setting, who: str) -> Step:
+    words = {
+        Setting.ALLOW: f"{who} permits it.",
+        Setting.ASK: f"{who} wants a person asked each time.",
+        Setting.BLOCK: f"{who} does not permit it.",
+    }
+    return Step(level, f"{name}_{setting}", _EFFECTS[setting], words[setting])
+
+
+_CLASS_WORDS = {
+    ToolClass.VERTICAL: "It acts in finance, law, medicine or insurance: a passkey, each time.",
+    ToolClass.HIGH: "It has consequences that are hard to take back: a passkey, each time.",
+    ToolClass.MEDIUM: "It changes something others may see.",
+    ToolClass.LOW_WRITE: "It changes something.",
+}
+
+
+def _class(facts: Facts, classified: Classified) -> list[Step]:
+    kind = classified.counts_as
+    if kind is ToolClass.VERTICAL and not facts.is_verified and facts.connector not in facts.limits.enabled:
+        return [
+            Step(
+                "class", "vertical_not_enabled", Effect.DENY,
+                "It acts in finance, law, medicine or insurance, and nobody has verified this connector. "
+                "An owner can enable it.",
+            )
+        ]  # fmt: skip
+    if kind is ToolClass.READ:
+        if facts.is_verified:
+            return [Step("class", "class_r", Effect.ALLOW, "It reads, and the connector is verified.")]
+        if _allowed(facts, classified):
+            return []
+        return [Step("class", "first_read", Effect.ASK, "It reads, and you have not said yes to it yet.")]
+    if kind in (ToolClass.HIGH, ToolClass.VERTICAL) and not _answers(facts, classified):
+        rule = "class_x" if classified.tool_class is ToolClass.UNKNOWN else f"class_{kind.lower()}"
+        words = "What it does is not known." if rule == "class_x" else _CLASS_WORDS[kind]
+        return [Step("class", rule, Effect.ASK, words)]
+    if _allowed(facts, classified):
+        return []
+    rule = f"class_{classified.tool_class.lower()}"
+    return [Step("class", rule, Effect.ASK, _CLASS_WORDS.get(classified.tool_class, "What it does is not known."))]
+
+
+def _answers(facts: Facts, classified: Classified) -> bool:
+    """Whether the person's *allow* answers a class that is otherwise confirmed each time: only where nothing is known
+    of the tool but what they saw of it themself.
+    """
+    return classified.tool_class is ToolClass.UNKNOWN and _allowed(facts, classified)
+
+
+def _allowed(facts: Facts, classified: Classified) -> bool:
+    """Whether the person's *allow* is for this definition, and for no lower class than it has."""
+    given = facts.permission
+    assert facts.tool is not None
+    return (
+        given is not None
+        and given.setting is Setting.ALLOW
+        and given.tool == facts.tool.name
+        and given.fingerprint == facts.tool.fingerprint
+        and (not given.tool_class or RANK[given.tool_class] >= RANK[classified.counts_as])
+    )
+
+
+def _person(facts: Facts, classified: Classified) -> list[Step]:
+    given = facts.permission
+    if given is None or facts.tool is None or given.tool != facts.tool.name:
+        return []
+    if given.setting is Setting.BLOCK:  # whatever became of it since
+        return [Step("person", "person_block", Effect.DENY, f"You blocked it, on {facts.page}.")]
+    if given.setting is Setting.ASK:
+        return [Step("person", "person_ask", Effect.ASK, "You want to be asked each time.")]
+    if _allowed(facts, classified):
+        return [Step("person", "person_allow", Effect.ALLOW, "You allowed it.")]
+    words = "You allowed it in another definition." if given.fingerprint != facts.tool.fingerprint else (
+        "You allowed it when it could do less."
+    )  # fmt: skip
+    return [Step("person", "person_lapsed", Effect.ASK, words)]
+
+
+def _taint(facts: Facts) -> Step:
+    words = f"Content that nobody vouches for was read from {facts.tainted_by or 'another connection'} a while ago."
+    return Step("taint", "taint", Effect.ASK, words)
+
+
+# --- the outcome ------------------------------------------------------------------------------------------------------
+
+
+def _decision(facts: Facts, chain: list[Step], kind: ToolClass) -> Decision:
+    deciding = max(chain, key=lambda step: STRICTER[step.effect])  # the first of the strictest
+    by_passkey = kind in (ToolClass.HIGH, ToolClass.VERTICAL) and not _only_by_choice(facts, chain)
+    from_above = any(step.level in ("organization", "role") and step.effect is Effect.ASK for step in chain)
+    asks = deciding.effect is Effect.ASK
+    rules = {step.rule for step in chain if step.effect is Effect.ASK}
+    lasting = asks and not from_above and "person_ask" not in rules and "taint" not in rules
+    is_x = facts.classified is not None and facts.classified.tool_class is ToolClass.UNKNOWN
+    return Decision(
+        effect=deciding.effect,
+        rule=deciding.rule,
+        reason=deciding.words,
+        how=How.PASSKEY if asks and by_passkey else How.CLICK,
+        classified=facts.tainted or facts.classified,
+        may_remember=lasting and (not by_passkey or is_x),
+        may_stand=asks and not from_above and kind is not ToolClass.VERTICAL and "taint" not in rules,
+        for_tool=asks and rules == {"first_read"},
+        chain=tuple(chain),
+    )
+
+
+def _only_by_choice(facts: Facts, chain: list[Step]) -> bool:
+    """Whether an unknown tool that the person allowed is asked for by a ceiling alone: then a click is enough."""
+    return (
+        facts.classified is not None
+        and facts.classified.tool_class is ToolClass.UNKNOWN
+        and facts.tool is not None
+        and _allowed(facts, facts.classified)
+        and not any(step.level in ("class", "taint") for step in chain)
+    )

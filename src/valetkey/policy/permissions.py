@@ -1,8 +1,8 @@
-"""What people have switched on: for one connection, one tool, in the definition they saw."""
+"""What people said about tools: allow, ask or block, for one connection, in the definition they saw."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError
 
@@ -10,19 +10,24 @@ from valetkey.directory.model import Tool
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotFound
 from valetkey.policy import repository
-from valetkey.policy.model import Permission
+from valetkey.policy.model import Permission, Setting
+from valetkey.policy.tool_class import ToolClass
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.store.remembered import Remembered
 
 TOPIC = "permissions"
-"""Announced with the connection's id whenever something was switched on or off there."""
+"""Announced with the connection's id whenever something was said about a tool there."""
 
 _AT_ONCE = 500  # names in one DELETE; SQLite's limit on parameters is far above
 
 
+Given = tuple[Tool, Setting, ToolClass | None]
+"""A tool as it was seen, what its person said about it, and the class it was shown with (none: any)."""
+
+
 class Permissions:
-    """Switches tools on and off. Whose connection it is, the caller has made sure of."""
+    """Keeps what people said about tools. Whose connection it is, the caller has made sure of."""
 
     def __init__(self, database: Database, notifications: Notifications, *, clock: Clock) -> None:
         self._database = database
@@ -30,28 +35,32 @@ class Permissions:
         self._clock = clock
         self._memory: Remembered[str, Mapping[str, Permission]] = Remembered(notifications, TOPIC, clock=clock)
 
-    def switched_on_now(self, connection_id: str) -> Mapping[str, Permission] | None:
-        """As `switched_on` if it is in memory; `None` says nothing but "ask `switched_on`"."""
+    def given_now(self, connection_id: str) -> Mapping[str, Permission] | None:
+        """As `given` if it is in memory; `None` says nothing but "ask `given`"."""
         return self._memory.now(connection_id)
 
-    async def switched_on(self, connection_id: str) -> Mapping[str, Permission]:
-        """The connection's permissions by tool name; empty when nothing is switched on."""
+    async def given(self, connection_id: str) -> Mapping[str, Permission]:
+        """The connection's permissions by tool name; empty when nothing was said."""
         return await self._memory.get(connection_id, self._look_up) or {}
 
-    async def switch_on(self, connection_id: str, tools: Sequence[Tool]) -> None:
-        """Allows `tools` exactly as defined in these values. Raises `NotFound` when the connection is gone."""
+    async def allow(self, connection_id: str, tools: Sequence[Tool]) -> None:
+        """*Always allow* for `tools`, whatever their class. Raises `NotFound` when the connection is gone."""
+        await self.set(connection_id, [(tool, Setting.ALLOW, None) for tool in tools])
+
+    async def set(self, connection_id: str, said: Iterable[Given]) -> None:
+        """Writes down what was said, for tools exactly as defined in these values. Raises `NotFound` as `allow`."""
         now = self._clock.now()
         try:
             async with self._database.write() as tx:
-                for tool in tools:
-                    given = Permission(connection_id, tool.name, tool.fingerprint, now)
+                for tool, setting, tool_class in said:
+                    given = Permission(connection_id, tool.name, tool.fingerprint, now, setting, tool_class or "")
                     await repository.put_permission(tx, given, self._database.dialect)
         except IntegrityError as error:
             raise NotFound("There is no such connection.") from error
         await self._notifications.publish(TOPIC, connection_id)
 
-    async def switch_off(self, connection_id: str, tools: Sequence[str]) -> None:
-        """Takes back the permissions for the named tools; one that was not switched on stays so."""
+    async def withdraw(self, connection_id: str, tools: Sequence[str]) -> None:
+        """Takes back what was said about the named tools: the rules for their classes hold again."""
         async with self._database.write() as tx:
             for start in range(0, len(tools), _AT_ONCE):
                 await repository.delete_permissions(tx, connection_id, tools[start : start + _AT_ONCE])

@@ -1,4 +1,4 @@
-"""The policy room's SQL: which tools are switched on."""
+"""The policy room's SQL: what people said about tools."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from valetkey.policy.model import Permission
+from valetkey.policy.model import Permission, Setting
 from valetkey.store.schema import tool_permission
 
 
@@ -16,12 +16,20 @@ async def list_permissions(tx: AsyncConnection, connection_id: str) -> list[Perm
     rows = await tx.execute(
         select(tool_permission).where(tool_permission.c.connection_id == connection_id).order_by(tool_permission.c.tool)
     )
-    return [Permission(row.connection_id, row.tool, row.fingerprint, row.set_at) for row in rows]
+    return [
+        Permission(row.connection_id, row.tool, row.fingerprint, row.set_at, Setting(row.setting), row.tool_class)
+        for row in rows
+    ]
 
 
 async def put_permission(tx: AsyncConnection, given: Permission, dialect: str) -> None:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    values = {"fingerprint": given.fingerprint, "set_at": given.set_at}
+    values = {
+        "fingerprint": given.fingerprint,
+        "set_at": given.set_at,
+        "setting": given.setting,
+        "tool_class": given.tool_class,
+    }
     await tx.execute(
         insert(tool_permission)
         .values(connection_id=given.connection_id, tool=given.tool, **values)

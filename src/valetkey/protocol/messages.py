@@ -289,12 +289,13 @@ def text_result(text: str, *, version: str, is_error: bool = True) -> bytes:
     return b'{%b"content":[{"type":"text","text":%b}],"isError":%b}' % (kind, _encode(text), flag)
 
 
-def url_request(message: str, url: str) -> bytes:
-    """A modern result that asks for a visit to a URL (SEP-2322, SEP-1036). No state: the retry needs none."""
+def url_request(message: str, url: str, *, key: str = "connect", state: str = "") -> bytes:
+    """A modern result that asks for a visit to a URL (SEP-2322, SEP-1036). Connecting needs no state in the retry."""
+    tail = b',"requestState":%b' % _encode(state) if state else b""
     return (
-        b'{"resultType":"input_required","inputRequests":{"connect":{"method":"elicitation/create","params":'
-        b'{"mode":"url","message":%b,"url":%b}}}}'
-    ) % (_encode(message), _encode(url))
+        b'{"resultType":"input_required","inputRequests":{%b:{"method":"elicitation/create","params":'
+        b'{"mode":"url","message":%b,"url":%b}}}%b}'
+    ) % (_encode(key), _encode(message), _encode(url), tail)
 
 
 def url_required_data(message: str, url: str, elicitation_id: str) -> bytes:

@@ -18,7 +18,9 @@ from valetkey.audit.intents import WrittenIntents
 from valetkey.beside.channel import Channel, Verbs
 from valetkey.connections.desk import DirectDesk
 from valetkey.connections.servers import Servers
+from valetkey.connections.whose import ConnectorOf
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.snapshots import Snapshots
 from valetkey.kernel.clock import Clock, SystemClock
 from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.secret import Secret
@@ -26,6 +28,7 @@ from valetkey.net.beside.dialing import DialerBeside, Hold
 from valetkey.net.outbound import outbound_by
 from valetkey.net.url import parse_url
 from valetkey.oauth.model import AuthorizationServer
+from valetkey.policy.granted import Grants
 from valetkey.policy.permissions import Permissions
 from valetkey.split.boot import VaultBoot, VaultFacts
 from valetkey.split.desk import GuardedDesk
@@ -85,7 +88,11 @@ class VaultProcess:
         vault = Vault(database, keyring, root_key, clock, notifications, former=former)
         await vault.start(told.deployment_id)
         permissions = Permissions(database, notifications, clock=clock)
-        vault.release_by(ForRecordedCalls(WrittenIntents(Path(told.data) / "journal"), permissions))
+        parse = partial(parse_url, private_names=told.private_names)
+        connectors = Connectors(database, notifications, clock=clock, parse_url=parse)
+        snapshots = Snapshots(database, notifications, clock=clock)
+        grants = Grants(database, permissions, snapshots, ConnectorOf(database, connectors))
+        vault.release_by(ForRecordedCalls(WrittenIntents(Path(told.data) / "journal"), grants))
         if told.is_sealed:
             await vault.seal_shut()
         notifications.relay(lambda topic, key: self.channel.tell("hear", topic=topic, key=key))

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from valetkey.store.types import BigInt, Instant, Json
@@ -316,9 +317,129 @@ tool_permission = Table(
     main,
     Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False),
     Column("tool", String(255), nullable=False),
-    Column("fingerprint", String(64), nullable=False),  # of the definition the person switched on
+    Column("fingerprint", String(64), nullable=False),  # of the definition the person saw
     Column("set_at", Instant, nullable=False),
+    Column("setting", String(5), nullable=False),  # allow | ask | block
+    Column("tool_class", String(1), nullable=False),  # the class it had then; empty before there were any
     PrimaryKeyConstraint("connection_id", "tool"),
+)
+
+ceiling = Table(
+    "ceiling",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False),
+    Column("connector", String(40), nullable=False),  # a slug, or * for every one; so the next three
+    Column("tool", String(255), nullable=False),
+    Column("tool_class", String(1), nullable=False),
+    Column("role", String(10), nullable=False),
+    Column("setting", String(5), nullable=False),  # allow | ask | block
+    Column("set_by", String(80), nullable=False),
+    Column("set_at", Instant, nullable=False),
+    UniqueConstraint("organization_id", "connector", "tool", "tool_class", "role"),
+)
+
+enabled_vertical = Table(
+    "enabled_vertical",  # unverified connectors whose tools of class V an owner answers for
+    main,
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False),
+    Column("connector", String(40), nullable=False),
+    Column("set_by", String(80), nullable=False),
+    Column("set_at", Instant, nullable=False),
+    PrimaryKeyConstraint("organization_id", "connector"),
+)
+
+approval = Table(
+    "approval",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False),
+    Column("organization_id", String(40), nullable=False),
+    Column("client_id", String(2048), nullable=False),
+    Column("client_name", String(200), nullable=False),
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False, index=True),
+    Column("connector", String(40), nullable=False),
+    Column("connector_version", Integer, nullable=False),
+    Column("origin", String(300), nullable=False),
+    Column("label", String(12), nullable=False),
+    Column("tool", String(255), nullable=False),  # as its service calls it
+    Column("fingerprint", String(64), nullable=False),
+    Column("tool_class", String(1), nullable=False),
+    Column("counts_as", String(1), nullable=False),
+    Column("because", String(300), nullable=False),  # our reason for the class
+    Column("rule", String(60), nullable=False),  # that wants a person asked
+    Column("reason", String(300), nullable=False),
+    Column("how", String(10), nullable=False),  # click | passkey
+    Column("may_remember", Boolean, nullable=False),
+    Column("may_stand", Boolean, nullable=False),
+    Column("for_tool", Boolean, nullable=False),
+    Column("request_digest", String(64), nullable=False),  # finds it when the same call comes again
+    Column("nonce", LargeBinary, nullable=False),
+    Column("policy_version", String(64), nullable=False),
+    Column("day", String(10), nullable=False),  # names the key that `call` is sealed under
+    Column("call", LargeBinary, nullable=False),  # the exact name and arguments, sealed
+    Column("state", String(10), nullable=False),  # pending | approved | denied | expired | consumed | uncertain
+    Column("times", Integer, nullable=False),  # how often it was asked for while pending
+    Column("uses_left", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("decided_at", Instant),
+    Column("decided_in", String(40), nullable=False),  # the browser session
+    Column("words", String(300), nullable=False),  # why the person said no
+    Column("proof", LargeBinary),  # the passkey's assertion: anybody with the public key can check it
+    Column("consumed_at", Instant),
+    Index(None, "person_id", "created_at"),
+    # One live approval for a call: whoever asks the same again at the same time finds this one.
+    Index(
+        "ix_approval_live",
+        "person_id",
+        "request_digest",
+        unique=True,
+        sqlite_where=text("state in ('pending', 'approved')"),
+        postgresql_where=text("state in ('pending', 'approved')"),
+    ),
+)
+
+standing_approval = Table(
+    "standing_approval",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("client_id", String(2048), nullable=False),
+    Column("client_name", String(200), nullable=False),
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False, index=True),
+    Column("tool", String(255), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("counts_as", String(1), nullable=False),
+    Column("policy_version", String(64), nullable=False),
+    Column("constraints", LargeBinary, nullable=False),  # arguments that must be just so, sealed; empty for any
+    Column("day", String(10), nullable=False),
+    Column("uses_left", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("proof", LargeBinary),
+)
+
+approval_use = Table(
+    "approval_use",  # written when an approval is used up, for the call it is used for: what the vault looks at
+    main,
+    Column("call_id", String(40), primary_key=True),
+    Column("approval_id", String(40), nullable=False, index=True),
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False, index=True),
+    Column("tool", String(255), nullable=False),
+    Column("request_digest", String(64), nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+)
+
+taint = Table(
+    "taint",  # content that nobody vouches for was read by a person's client
+    main,
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False),
+    Column("client_id", String(2048), nullable=False),
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False, index=True),
+    Column("because", String(100), nullable=False),
+    Column("until", Instant, nullable=False),
+    PrimaryKeyConstraint("person_id", "client_id", "connection_id"),
 )
 
 # --- connections --------------------------------------------------------------------------------------------------

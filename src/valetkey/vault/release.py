@@ -2,13 +2,12 @@
 
 What the asker says is held against what was written down before: the record of the call, durable in the journal, names
 the person, the organization, the connection and the tool. So there is no ticket without a record, none for another
-person's connection, and none for a tool that nobody switched on, whatever a door forgot to check.
+person's connection, and none for a call that nobody said yes to, whatever a door forgot to check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from valetkey.kernel.errors import Refused
 from valetkey.vault.model import Binding
@@ -45,12 +44,16 @@ class FindsIntents(Protocol):
         ...
 
 
-class Approvals(Protocol):
-    """What people allowed, by connection and tool."""
+class Grants(Protocol):
+    """What people said yes to: to a tool of a connection, or to one call."""
 
-    def switched_on_now(self, connection_id: str) -> Mapping[str, Any] | None: ...
+    def holds_now(self, connection_id: str, tool: str) -> bool:
+        """Whether a lasting yes is at hand; false may mean no more than "ask `holds`"."""
+        ...
 
-    async def switched_on(self, connection_id: str) -> Mapping[str, Any]: ...
+    async def holds(self, person_id: str, connection_id: str, tool: str, call_id: str) -> bool:
+        """Whether there is one, or one that was used up for the call with this record."""
+        ...
 
 
 class Release(Protocol):
@@ -93,18 +96,15 @@ def sealed() -> NotReleased:
 class ForRecordedCalls:
     """The rule of a hub: what a recorded call of the connection's own person needs, and no other."""
 
-    def __init__(self, intents: FindsIntents, approvals: Approvals) -> None:
+    def __init__(self, intents: FindsIntents, grants: Grants) -> None:
         self._intents = intents
-        self._approvals = approvals
+        self._grants = grants
 
     def holds_now(self, call_id: str, binding: Binding) -> bool:
         intent = self._intents.intent_of(call_id)
         if intent is None or not _is_theirs(intent, binding):
             return False
-        if intent.method != _CALLS:
-            return True
-        approved = self._approvals.switched_on_now(intent.connection_id)
-        return approved is not None and intent.own_tool in approved
+        return intent.method != _CALLS or self._grants.holds_now(intent.connection_id, intent.own_tool)
 
     async def demand(self, call_id: str, binding: Binding) -> None:
         intent = self._intents.intent_of(call_id)
@@ -112,8 +112,10 @@ class ForRecordedCalls:
             raise NotReleased("No credential leaves without a record of the call.", rule="no_record")
         if not _is_theirs(intent, binding):
             raise NotReleased("The record is of another call than the credential is asked for.", rule="other_record")
-        if intent.method == _CALLS and intent.own_tool not in await self._approvals.switched_on(intent.connection_id):
-            raise NotReleased("This tool is not switched on.", rule="not_switched_on")
+        if intent.method == _CALLS and not await self._grants.holds(
+            intent.person_id, intent.connection_id, intent.own_tool, call_id
+        ):
+            raise NotReleased("Nobody said yes to this call.", rule="no_yes")
 
 
 def _is_theirs(intent: Intent, binding: Binding) -> bool:

@@ -20,7 +20,7 @@ async def submit(visit: Visit) -> Response:
         wanted = [tool for tool in tools if tool.tool.says_read_only and not tool.is_on]
         if visit.form.one("seen") != seen(wanted):
             raise Conflict(_CHANGED, hint="Open the page again and look at them.")
-        await visit.services.permissions.switch_on(connection.id, [one.tool for one in wanted])
+        await visit.services.policy.permissions.allow(connection.id, [one.tool for one in wanted])
         return visit.go(f"/connections/{connection.id}", done="tools")
     if what != "shown":
         raise BadInput("It is not said which tools are meant.", field="what")
@@ -37,9 +37,9 @@ async def _set_shown(visit: Visit, connection_id: str, tools: list[ShownTool]) -
     # One that was on the page and is no longer as it was is off already: it is on for another definition.
     off = [there[value].name for value in sorted(shown - ticked) if value in there]
     if off:
-        await visit.services.permissions.switch_off(connection_id, off)
+        await visit.services.policy.permissions.withdraw(connection_id, off)
     if on:
-        await visit.services.permissions.switch_on(connection_id, on)
+        await visit.services.policy.permissions.allow(connection_id, on)
     page = visit.form.one("page", limit=5)
     where = f"/connections/{connection_id}" + (f"?page={page}" if page.isdigit() and page != "1" else "")
     return visit.go(where, done="tools")

@@ -18,7 +18,7 @@ from valetkey.web.headers import content_security_policy
 from valetkey.web.hosts import shown_host
 from valetkey.web.notices import HAPPENED, NOTICES
 from valetkey.web.static import asset
-from valetkey.web.untrusted import initial, oddities, plain, reveal, untrusted
+from valetkey.web.untrusted import initial, measured, oddities, plain, reveal, untrusted
 
 if TYPE_CHECKING:
     from valetkey.web.visit import Visit
@@ -41,7 +41,8 @@ class Pages:
         self._environment.filters.update(
             untrusted=untrusted,
             plain=plain, reveal=reveal, ago=self._ago, day=_day, clock=_clock_time, size=_size, took=_took,
-            oddities=oddities, shown_host=shown_host, words=_words, device=_device, happened=_happened, initial=initial,
+            oddities=oddities, shown_host=shown_host, words=_words, measured=measured,
+            device=_device, happened=_happened, initial=initial,
         )  # fmt: skip
         self._environment.globals["asset"] = functools.cache(asset)
         self._environment.tests["none_of"] = lambda value, names: value not in names
@@ -69,6 +70,11 @@ class Pages:
     def alone(self, template: str, **values: object) -> str:
         """A page that is a file of its own: no session, no hub behind it."""
         return self._environment.get_template(template).render(**values)
+
+    def macro(self, template: str, name: str, value: object) -> str:
+        """One part of a page by itself, as the pages show it."""
+        module = self._environment.get_template(template).make_module({"errors": {}})
+        return str(getattr(module, name)(value))
 
     def _ago(self, at: datetime | None) -> Markup:
         if at is None:

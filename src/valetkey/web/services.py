@@ -22,7 +22,7 @@ from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
-from valetkey.policy.permissions import Permissions
+from valetkey.policy.room import Policy
 from valetkey.vault.day_keys import FindsDayKeys
 
 
@@ -41,7 +41,7 @@ class Services:
     connectors: Connectors
     snapshots: Snapshots
     profiles: Profiles
-    permissions: Permissions
+    policy: Policy
     connections: Connections
     connecting: Connecting
     disconnecting: Disconnecting

@@ -18,6 +18,8 @@ from valetkey.kernel.errors import ValetkeyError
 from valetkey.web import (
     activity_list,
     activity_show,
+    approval_list,
+    approval_show,
     assistant_end,
     components_show,
     connection_add,
@@ -115,6 +117,14 @@ def site_map() -> tuple[Page, ...]:
         Page("GET", "/profiles/{profile}", profile_show.show),
         Page("POST", "/profiles/{profile}", profile_show.submit),
         Page("POST", "/profiles/{profile}/remove", profile_show.remove),
+        # what waits for a yes
+        Page("GET", "/approvals", approval_list.show),
+        Page("GET", "/approvals/waiting", approval_list.waiting),
+        Page("GET", "/approvals/{approval}", approval_show.show),
+        Page("POST", "/approvals/{approval}/deny", approval_show.deny),
+        Page("POST", "/approvals/{approval}/approve", approval_show.approve),
+        Page("POST", "/approvals/{approval}/options", approval_show.options, script=True),
+        Page("POST", "/approvals/{approval}/confirm", approval_show.confirm, script=True),
         # what happened
         Page("GET", "/activity", activity_list.show),
         Page("GET", "/activity/{call}", activity_show.show),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from valetkey.directory.model import Tool
-from valetkey.policy.model import Permission
+from valetkey.policy.model import Permission, Setting
 from valetkey.web.visit import Visit
 
 
@@ -56,12 +56,12 @@ def claim(tool: Tool) -> tuple[str, str]:
 async def read_tools(visit: Visit, connection_id: str) -> list[ShownTool]:
     """The connection's tools as last seen, with their switches; empty if none were seen."""
     snapshot = await visit.services.snapshots.get(connection_id)
-    switched_on = await visit.services.permissions.switched_on(connection_id)
-    return [_shown(tool, switched_on.get(tool.name)) for tool in (snapshot.tools if snapshot else ())]
+    given = await visit.services.policy.permissions.given(connection_id)
+    return [_shown(tool, given.get(tool.name)) for tool in (snapshot.tools if snapshot else ())]
 
 
 def _shown(tool: Tool, permission: Permission | None) -> ShownTool:
-    if permission is None:
+    if permission is None or permission.setting is not Setting.ALLOW:
         return ShownTool(tool, is_on=False, is_changed=False)
     same = permission.fingerprint == tool.fingerprint
     return ShownTool(tool, is_on=same, is_changed=not same)

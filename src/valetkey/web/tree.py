@@ -9,6 +9,7 @@ from dataclasses import dataclass
 _DEEPEST = 24
 _MOST_NODES = 2000
 _LONG = 400
+_NO_LIMIT = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,20 @@ def read_tree(body: bytes) -> Node:
     except (ValueError, RecursionError):
         return Node("", "text", text)
     return _node("", value, depth=0, budget=iter(range(_MOST_NODES)))
+
+
+def read_whole(body: bytes) -> Node:
+    """As `read_tree`, with nothing left out: for what a person is to agree to. `body` passed the scan of the door,
+
+    which bounds its depth and size.
+    """
+    value = json.loads(body.decode(), object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number)
+    return _node("", value, depth=-_NO_LIMIT, budget=iter(range(_NO_LIMIT)))
+
+
+def has_long(node: Node) -> bool:
+    """Whether anything in the tree is folded until somebody opens it."""
+    return (node.kind == "text" and node.is_long) or any(has_long(child) for child in node.children)
 
 
 class _Number(str):

@@ -6,6 +6,9 @@ what they see here, so nothing may be in the text that they cannot see (security
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import unicodedata
 
 from markupsafe import Markup, escape
@@ -13,6 +16,7 @@ from markupsafe import Markup, escape
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 # Letters and marks that draw nothing: combining grapheme joiner, Hangul fillers, Khmer inherent vowels, Braille blank.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _LINE = frozenset("\n\t")
 
 
@@ -49,6 +53,17 @@ def plain(text: object, limit: int = 100) -> str:
 def untrusted(text: object, limit: int = 300) -> Markup:
     """`reveal`ed text in its own direction-isolated box: it can neither style, link nor reorder what is around it."""
     return Markup('<bdi class="outside">{}</bdi>').format(reveal(text, limit=limit))
+
+
+def measured(text: str) -> str:
+    """A long value in a line: how long it is, and its hash; what it decodes to, if it looks like a file."""
+    said = f"{len(text):,} characters"
+    body = text.partition(";base64,")[2] if text.startswith("data:") else text
+    if len(body) % 4 == 0 and _BASE64.fullmatch(body):
+        raw = base64.b64decode(body)
+        kind = plain(text[5:].partition(";")[0], 60) if text.startswith("data:") else "base64"
+        return f"{said} · {kind}, {len(raw):,} bytes, SHA-256 {hashlib.sha256(raw).hexdigest()}"
+    return f"{said}, SHA-256 {hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def initial(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import httpx2
@@ -118,6 +119,25 @@ class Browser:
         if pressed.name:
             fields.append((pressed.name, pressed.value))
         return self._go(form.method, urljoin(self.page.url, pressed.action or form.action), fields)
+
+    def script(self, path: str, value: object) -> dict[str, Any]:
+        """As a script on this page posts JSON, with the page's own token. Raises `NotThere` when that is refused."""
+        token = next((value for form in self.page.forms for name, value in form.fields if name == "csrf"), "")
+        url = urljoin(self.page.url, path)
+        headers = {"x-csrf-token": token, "origin": "://".join(urlsplit(url)[:2]), "sec-fetch-site": self._site(url)}
+        answer = self._http.post(url, json=value, headers=headers)
+        self.visited.append(f"POST {urlsplit(url).netloc}{urlsplit(url).path} {answer.status_code}")
+        if answer.status_code != 200:
+            raise NotThere(f"{urlsplit(url).path} answered {answer.status_code}: {answer.text[:200]}")
+        said: dict[str, Any] = answer.json()
+        return said
+
+    def try_to(self, path: str) -> int:
+        """The status of posting an empty form of this page there; the browser stays where it is."""
+        token = next((value for form in self.page.forms for name, value in form.fields if name == "csrf"), "")
+        url = urljoin(self.page.url, path)
+        headers = {"origin": self._origin, "sec-fetch-site": self._site(url)}
+        return self._http.post(url, data={"csrf": token}, headers=headers).status_code
 
     def cookies(self) -> dict[str, str]:
         return {cookie.name: cookie.value or "" for cookie in self._http.cookies.jar}

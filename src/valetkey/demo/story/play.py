@@ -14,7 +14,9 @@ from valetkey.demo.ledger import digest
 from valetkey.demo.neighborhood import Sample
 from valetkey.demo.notes import SCOPES
 from valetkey.demo.story.assistant import Assistant, Failed, Json, text_of
+from valetkey.demo.story.authenticator import Authenticator
 from valetkey.demo.story.browser import Browser, NotThere, Page
+from valetkey.demo.story.confirming import add_passkey, approve, asked, forge, page_of, prove, used_once
 from valetkey.demo.story.hub import Hub as Hub
 from valetkey.demo.story.hub import NotSeen as NotSeen
 from valetkey.demo.story.hub import expect
@@ -36,6 +38,7 @@ class Story:
     token: str = ""
     connection: str = ""
     tools: dict[str, str] = field(default_factory=dict)
+    key: Authenticator = field(default_factory=lambda: Authenticator(""))
 
     def play(self) -> bool:
         """All steps, until one is not seen. Whether every one was."""
@@ -47,9 +50,16 @@ class Story:
             ("The owner signs in at the service as ada, allows it, and comes back connected", self.connect),
             ("A token for a program without a browser is shown once", self.create_token),
             ("An assistant lists the tools, in both eras of MCP", self.list_tools),
-            ("A call before anything is switched on is refused, with where to do it", self.call_before),
-            ("The owner switches on the tools that say they only read", self.switch_on),
-            ("Reading works in both eras, deleting is still refused", self.call),
+            (
+                "A call that nobody said yes to is not made, and the page to say it is named",
+                self.call_before,
+            ),
+            ("The owner allows the tools that say they only read", self.switch_on),
+            ("Reading works in both eras, deleting has to be asked for", self.call),
+            ("A delete is asked for, and a forged “accept” does nothing", self.forge),
+            ("The owner adds a passkey", self.add_passkey),
+            ("The owner sees what will be sent, and confirms it with the passkey", self.approve),
+            ("The call is made once, and a replay is not", self.use_approval),
             ("The service saw ada's own token and no other", self.own_token_only),
             ("The tokens are nowhere in the data directory or the log in clear", self.nowhere_in_clear),
             ("A second person cannot use or see the connection", self.second_person),
@@ -163,6 +173,20 @@ class Story:
         expect("delete_note" not in self._calls_seen(), "the service saw the deletion")
         return f"{'; '.join(seen)}; delete: “{said}”"
 
+    def forge(self) -> str:
+        return forge(self._assistant("modern", takes_links=True), self.tools["delete_note"], self._deletions)
+
+    def add_passkey(self) -> str:
+        self.key.origin = self.hub.url
+        return f"“{add_passkey(self.owner, self.hub.url, self.key, self._confirm)}” shows it"
+
+    def approve(self) -> str:
+        asking = asked(self._assistant("modern", takes_links=True), self.tools["delete_note"], self._deletions)
+        return approve(self.owner, page_of(asking), self.key)
+
+    def use_approval(self) -> str:
+        return used_once(self._assistant("modern", takes_links=True), self.tools["delete_note"], self._deletions)
+
     def own_token_only(self) -> str:
         issued = self.sample.seen_by_authorization_server()["issued"]
         known = {one["token_sha256"] for one in issued if one["kind"] == "access" and one["person"] == "ada"}
@@ -268,8 +292,12 @@ class Story:
         return token
 
     def _confirm(self, browser: Browser) -> None:
-        """Some pages ask again who is there."""
-        if browser.page.has("Is it you?"):
+        """Some pages ask again who is there: with the passkey, once there is one."""
+        if not browser.page.has("Is it you?"):
+            return
+        if browser is self.owner and self.key.user:
+            prove(browser, self.key)
+        else:
             browser.press("Confirm", {"password": PASSWORD})
 
     def _assistant(self, era: str, *, takes_links: bool = False) -> Assistant:
@@ -282,6 +310,9 @@ class Story:
 
     def _calls_seen(self) -> list[str]:
         return [str(one["tool"]) for one in self.sample.seen_by_service() if one.get("method") == "tools/call"]
+
+    def _deletions(self) -> int:
+        return self._calls_seen().count("delete_note")
 
     def _expect_at(self, host: str, page: Page) -> Page:
         expect(page.host == host, f"at {page.host}{page.path} “{page.title}” instead of {host}")

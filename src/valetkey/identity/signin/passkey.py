@@ -24,6 +24,7 @@ from webauthn.helpers import parse_authentication_credential_json
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AttestationConveyancePreference,
+    AuthenticationCredential,
     AuthenticatorSelectionCriteria,
     PublicKeyCredentialDescriptor,
     ResidentKeyRequirement,
@@ -152,20 +153,62 @@ class Passkeys:
             _refuse()
         if credential.response.user_handle not in (None, b"", person.id.encode()):
             _refuse()
-        try:  # 3. is the answer genuine?
+        count = self._verified(credential, passkey, challenge.challenge)  # 3. is the answer genuine?
+        await self._count(passkey, person, count)  # 4. is it the only copy?
+        return person
+
+    # --- confirming one thing ----------------------------------------------------------------------------------
+
+    async def assertion_over(self, person: Person, challenge: bytes) -> str:
+        """Options (JSON for `navigator.credentials.get`) for one of this person's passkeys to sign `challenge`.
+
+        The challenge is a hash of what is confirmed, with a nonce in it: nothing is kept here, and what it is good for
+        is good once. Raises `NotFound` when the person has no passkey.
+        """
+        self._must_be_available()
+        known = await self.list(person.id)
+        if not known:
+            raise NotFound("You have no passkey yet.", hint="Add one in the settings.")
+        options = generate_authentication_options(
+            rp_id=self._rp_id,
+            challenge=challenge,
+            timeout=_TIMEOUT_MS,
+            allow_credentials=[PublicKeyCredentialDescriptor(id=passkey.credential_id) for passkey in known],
+            user_verification=UserVerificationRequirement.REQUIRED,
+        )
+        return options_to_json(options)
+
+    async def confirm(self, person: Person, challenge: bytes, response_json: str) -> bytes:
+        """What proves that this person's passkey signed `challenge`, user verified. Raises `NotSignedIn`."""
+        try:
+            credential = parse_authentication_credential_json(_bounded(response_json))
+        except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+            _refuse(error)
+        async with self._database.read() as tx:
+            passkey = await repository.find_passkey(tx, credential.raw_id)
+        if passkey is None or passkey.person_id != person.id:
+            _refuse()
+        if credential.response.user_handle not in (None, b"", person.id.encode()):
+            _refuse()
+        await self._count(passkey, person, self._verified(credential, passkey, challenge))
+        proof = {"passkey": passkey.id, "response": json.loads(response_json)}
+        return json.dumps(proof, separators=(",", ":")).encode()
+
+    def _verified(self, credential: AuthenticationCredential, passkey: Passkey, challenge: bytes) -> int:
+        """The authenticator's counter, if the answer is genuine."""
+        try:
             verified = verify_authentication_response(
                 credential=credential,
-                expected_challenge=challenge.challenge,
+                expected_challenge=challenge,
                 expected_rp_id=self._rp_id,
                 expected_origin=self._origin,
                 credential_public_key=passkey.public_key,
-                credential_current_sign_count=0,  # compared below, where a regression can be told from a forgery
+                credential_current_sign_count=0,  # compared where a regression can be told from a forgery
                 require_user_verification=True,
             )
         except (WebAuthnException, ValueError, KeyError, TypeError) as error:
             _refuse(error)
-        await self._count(passkey, person, verified.new_sign_count)  # 4. is it the only copy?
-        return person
+        return verified.new_sign_count
 
     async def _count(self, passkey: Passkey, person: Person, count: int) -> None:
         """A counter that does not grow means that two authenticators hold the same key (WebAuthn 6.1.1)."""

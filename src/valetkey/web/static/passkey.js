@@ -34,7 +34,8 @@ function answerOf(credential) {
 
 async function ceremony(form) {
   const csrf = form.elements.csrf.value;
-  const { options, challenge } = await send(form.dataset.options, csrf, {});
+  const extra = Object.fromEntries([...new FormData(form)].filter(([name]) => name !== "csrf"));
+  const { options, challenge } = await send(form.dataset.options, csrf, extra);
   const publicKey = { ...options, challenge: bytes(options.challenge) };
   let credential;
   if (form.dataset.passkey === "create") {
@@ -45,7 +46,6 @@ async function ceremony(form) {
     publicKey.allowCredentials = known(options.allowCredentials);
     credential = await navigator.credentials.get({ publicKey });
   }
-  const extra = Object.fromEntries([...new FormData(form)].filter(([name]) => name !== "csrf"));
   return send(form.getAttribute("action"), csrf, { ...extra, challenge, response: answerOf(credential) });
 }
 
@@ -53,7 +53,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
   const problem = form.querySelector("[data-problem]");
   const button = form.querySelector("button");
   if (!window.PublicKeyCredential) continue;
-  button.disabled = false;
+  if (!("approve" in form.dataset)) button.disabled = false;  // there, approval.js says when
   form.querySelector("[data-no-script]")?.remove();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

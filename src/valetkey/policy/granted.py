@@ -1,0 +1,70 @@
+"""What the vault asks before a credential leaves: is there a yes for this call? Looked up anew, whatever a door said.
+
+Three things are one: the person's *allow* for the tool, a read of a verified connector, and an approval that was used
+up for exactly this call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from valetkey.directory.model import Connector, ReviewState, Snapshot
+from valetkey.policy import approval_repository
+from valetkey.policy.approval_model import Use
+from valetkey.policy.classes.classify import classify
+from valetkey.policy.model import Setting
+from valetkey.policy.permissions import Permissions
+from valetkey.policy.tool_class import RANK, ToolClass
+from valetkey.store.database import Database
+
+ConnectorOf = Callable[[str, str], Awaitable[Connector | None]]
+"""The connector of a person's connection; `None` when they have no such one."""
+
+
+class Snapshots(Protocol):
+    async def get(self, connection_id: str) -> Snapshot | None: ...
+
+
+class Grants:
+    """Finds the yes. A tool that asks each time has no lasting one."""
+
+    def __init__(
+        self, database: Database, permissions: Permissions, snapshots: Snapshots, connector_of: ConnectorOf
+    ) -> None:
+        self._database = database
+        self._permissions = permissions
+        self._snapshots = snapshots
+        self._connector_of = connector_of
+
+    def holds_now(self, connection_id: str, tool: str) -> bool:
+        """Whether the person's *allow* is at hand; `False` may mean no more than *ask `holds`*."""
+        given = self._permissions.given_now(connection_id)
+        found = given.get(tool) if given is not None else None
+        return found is not None and found.setting is Setting.ALLOW and RANK[found.tool_class] < RANK["H"]
+
+    async def holds(self, person_id: str, connection_id: str, tool: str, call_id: str) -> bool:
+        """Whether there is a yes for the call with this record."""
+        await self._permissions.given(connection_id)
+        if self.holds_now(connection_id, tool):
+            return True
+        used = await self._used_for(call_id)
+        if used is not None and used.connection_id == connection_id and used.tool == tool:
+            return True
+        return await self._runs_by_itself(person_id, connection_id, tool)
+
+    async def _used_for(self, call_id: str) -> Use | None:
+        async with self._database.read() as tx:
+            return await approval_repository.find_use(tx, call_id)
+
+    async def _runs_by_itself(self, person_id: str, connection_id: str, tool: str) -> bool:
+        """Whether it reads, and its connector is verified: that needs nobody's yes."""
+        connector = await self._connector_of(person_id, connection_id)
+        if connector is None or connector.review_state is not ReviewState.VERIFIED:
+            return False
+        snapshot = await self._snapshots.get(connection_id)
+        found = snapshot.tool(tool) if snapshot is not None else None
+        if found is None:
+            return False
+        kind = classify(found, verified=True, reviewed=None, organization=None, raised_by_taint=False)
+        return kind.counts_as is ToolClass.READ

@@ -1,0 +1,48 @@
+"""The room put together: `app` and the tests open it once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from valetkey.kernel.clock import Clock
+from valetkey.policy.approvals import Approvals, FindsDayKeys, TrailWriter
+from valetkey.policy.ceilings import Ceilings
+from valetkey.policy.classes.classify import classify
+from valetkey.policy.gate import Gate
+from valetkey.policy.granted import ConnectorOf, Grants, Snapshots
+from valetkey.policy.permissions import Permissions
+from valetkey.policy.taint import Taints
+from valetkey.store.database import Database
+from valetkey.store.notify import Notifications
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What people and organizations said, the gate that holds everybody to it, and what the vault asks."""
+
+    database: Database
+    permissions: Permissions
+    ceilings: Ceilings
+    approvals: Approvals
+    taints: Taints
+    gate: Gate
+
+    def grants(self, snapshots: Snapshots, connector_of: ConnectorOf) -> Grants:
+        """What the vault asks."""
+        return Grants(self.database, self.permissions, snapshots, connector_of)
+
+    async def forget(self, connection_id: str) -> None:
+        """The connection has ended: what waits, and what was approved and not used, is void."""
+        await self.approvals.forget(connection_id)
+
+
+def open_policy(
+    database: Database, notifications: Notifications, *, clock: Clock, keys: FindsDayKeys, trail: TrailWriter,
+    passkeys_work: bool = True,
+) -> Policy:  # fmt: skip
+    permissions = Permissions(database, notifications, clock=clock)
+    ceilings = Ceilings(database, notifications, clock=clock, trail=trail)
+    approvals = Approvals(database, notifications, clock=clock, keys=keys, trail=trail)
+    taints = Taints(database, notifications, clock=clock)
+    gate = Gate(permissions, ceilings, approvals, taints, classify, passkeys_work=passkeys_work)
+    return Policy(database, permissions, ceilings, approvals, taints, gate)
