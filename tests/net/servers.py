@@ -54,6 +54,8 @@ class Upstream:
 
     async def stop(self) -> None:
         self._server.close()
+        for _ in range(8):
+            await asyncio.sleep(0)  # who was let in a moment ago gets a writer yet, which is to be closed
         for writer in self.writers:
             writer.transport.abort()
         for task in list(self._tasks):
