@@ -8,6 +8,7 @@ from typing import Final, Protocol, Self
 
 from valetkey.audit.calls import CallLog, OpenCall
 from valetkey.audit.model import CallIntent, Outcome
+from valetkey.audit.redact import redact, redact_text
 from valetkey.gateway.model import Account, Door, Ticket
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
@@ -70,9 +71,10 @@ class Record:
     def end(
         self, outcome: Outcome, *, rule: str = "", detail: str = "", response: bytes = b"", response_bytes: int = 0
     ) -> None:
-        """Closes the record. `response` is sealed here; `response_bytes` is for what is too large to keep.
+        """Closes the record. `response` is sealed here, without what looks like a secret (DATA-09).
 
-        Without a `rule` it is the one by which the call was let through.
+        `response_bytes` is for what is too large to keep. Without a `rule` it is the one by which the call was let
+        through.
         """
         if self.approval:
             detail = f"{self.approval}{': ' if detail else ''}{detail}"
@@ -80,11 +82,11 @@ class Record:
             detail = f"continues {self.continues}{': ' if detail else ''}{detail}"
         if self.echoed:
             detail = f"{ECHOED}{' ' if detail else ''}{detail}"
-        sealed = self._key.seal(response, about=f"{self.id}:response") if response else None
+        sealed = self._key.seal(redact(response), about=f"{self.id}:response") if response else None
         self._open.finish(
             outcome,
             rule=rule or self._rule,
-            detail=printable(detail, limit=_DETAIL - 1) if detail else "",
+            detail=printable(redact_text(detail), limit=_DETAIL - 1) if detail else "",
             origin=self.origin,
             response=sealed,
             response_bytes=response_bytes or len(response),
@@ -166,8 +168,8 @@ class Records:
         request: bytes,
         own_tool: str = "",
     ) -> Record:
-        """Writes down what is about to be done, before anything is. `request` is sealed here; `own_tool` is the tool
-        as its service calls it, which the vault holds against what is switched on.
+        """Writes down what is about to be done, before anything is. `request` is sealed here, without what looks like a
+        secret; `own_tool` is the tool as its service calls it, which the vault holds against what is switched on.
 
         Raises `NotRecorded` when it cannot be written, or not be sealed: nothing is kept in clear instead.
         """
@@ -209,7 +211,7 @@ class Records:
             tool=tool if len(tool) <= _TOOL else printable(tool, limit=_TOOL - 1),
             day=key.day,
             request_bytes=len(request),
-            request=key.seal(request, about=f"{call_id}:request") if request else None,
+            request=key.seal(redact(request), about=f"{call_id}:request") if request else None,
             own_tool=own_tool,
         )
         return Record(self._log.begin(intent), key)
