@@ -41,6 +41,8 @@ from valetkey.directory.listings import load_listings
 from valetkey.directory.local import Declared, declare
 from valetkey.directory.model import LOCAL, Profile
 from valetkey.directory.profiles import Profiles
+from valetkey.directory.registry_page import BadRegistry
+from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
 from valetkey.gateway.accounts import ReadsUrls
 from valetkey.gateway.door import Gateway
@@ -59,7 +61,9 @@ from valetkey.identity.signin.password import Passwords
 from valetkey.identity.sweep import Sweeper
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock, SystemClock
+from valetkey.net.client import WebClient
 from valetkey.net.http1 import CallClient
+from valetkey.net.limits import MIB, Limits
 from valetkey.net.model import Url
 from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
@@ -200,6 +204,16 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     connectors = Connectors(
         database, notifications, clock=clock, parse_url=parse, listings=load_listings(parse_url=parse_url)
     )
+    registry = RegistrySync(
+        database,
+        leases,
+        registry=settings.registry,
+        fetch=partial(_fetch_page, outbound.web, parse),
+        parse_url=parse_url,
+        clock=clock,
+    )
+    await registry.start()
+    closing.push_async_callback(registry.stop)
     snapshots = Snapshots(database, notifications, clock=clock)
 
     # may they, and as whom
@@ -278,6 +292,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             tokens=tokens,
             families=families,
             connectors=connectors,
+            registry=registry,
             snapshots=snapshots,
             profiles=profiles,
             policy=policy,
@@ -321,6 +336,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             links=links,
             tokens=tokens,
             connectors=connectors,
+            registry=registry,
             snapshots=snapshots,
             profiles=profiles,
             policy=policy,
@@ -380,6 +396,15 @@ def _site_map(gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp
     app.router.default = site.not_found
     app.router.redirect_slashes = False
     return app
+
+
+async def _fetch_page(web: WebClient, parse: Callable[[str], Url], address: str) -> bytes:
+    """A page of the registry that the operator named, for `directory`, which cannot reach `net`."""
+    limits = Limits(first_byte=20.0, idle=10.0, total=30.0, max_body=4 * MIB)
+    fetched = await web.get(parse(address), headers={"accept": "application/json"}, limits=limits)
+    if fetched.status != 200:
+        raise BadRegistry(f"The registry answered HTTP {fetched.status}.")
+    return fetched.body
 
 
 class _Introductions:

@@ -69,6 +69,8 @@ class Settings:
     """Where signed checkpoints of the trail are sent, off this host: file:, syslog:, s3: or git+https: addresses."""
     local_servers: tuple[LocalProgram, ...] = ()
     """Programs on this host that people may connect; only in valetkey.toml: each a command, and variables to pass."""
+    registry: str = ""
+    """Address of an MCP registry whose servers the directory's search finds; read once a day. Default none."""
     search_above: int = 80
     """Tools beyond which `/mcp` and profiles offer assistants a search instead of the whole list."""
 
@@ -137,7 +139,7 @@ def _checked(given: dict[str, object]) -> Settings:
     for name in ("client_id_reachable", "development"):
         if isinstance(said := values.get(name), str):
             values[name] = said.lower() not in ("0", "false", "no", "off")
-    for name in ("root_key", "former_root_key"):
+    for name in ("root_key", "former_root_key", "registry"):
         values[name] = str(values.get(name) or "")
     values["vault"] = _vault(values)
     values["workers"] = _workers(values.get("workers", 1))

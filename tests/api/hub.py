@@ -35,6 +35,7 @@ from valetkey.directory.connectors import Connectors
 from valetkey.directory.listings import Listings, read_listing
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
+from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.organizations import Organizations
@@ -128,6 +129,10 @@ class Elsewhere:
         return Receipt("rec_1", person_id, now, "GitHub", "h.example", label, 2, "confirmed", "", now)
 
 
+async def _no_page(address: str) -> bytes:
+    raise AssertionError(f"No registry is named, and {address} was asked for.")
+
+
 async def _no_root_key(spec: str, passphrase: Secret) -> int:
     raise StartRefused(f"Only the tests of keys open one, not {spec}.")
 
@@ -150,6 +155,9 @@ class Hub:
             links=SignInLinks(database, clock=clock, trail=trail),
             tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
             connectors=connectors,
+            registry=RegistrySync(
+                database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
+            ),
             snapshots=Snapshots(database, notifications, clock=clock),
             profiles=Profiles(
                 database, notifications, clock=clock, trail=trail, connections=connections, on_removed=_nobody_let_in

@@ -61,6 +61,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/directory"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 200),
     ("GET", "/directory/{slug}"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 404),
     ("POST", "/directory/{listing}"): Row(Scope.CONNECTORS_WRITE, 201, 201, 403, 201, {}),
+    ("GET", "/registry"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 200),
+    ("GET", "/registry/run"): Row(OPERATOR_ONLY, 404, 403, 403, 403, whose=False),
+    ("POST", "/registry/run"): Row(OPERATOR_ONLY, 404, 403, 403, 403, {}, whose=False),
     ("GET", "/connections"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200, ada_in="items"),
     ("POST", "/connections"): Row(Scope.CONNECTIONS_WRITE, 403, 200, 200, 404, {"connector": "{slug}"}),
     ("POST", "/connections/headers"): Row(

@@ -18,6 +18,7 @@ PRINT_NO_DATA = {
     "valetkey token revoke",
     "valetkey connector remove",
     "valetkey connector block",
+    "valetkey connector set",
     "valetkey connector enable",
     "valetkey profile remove",
     "valetkey trail watch-key",

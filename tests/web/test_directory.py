@@ -108,3 +108,30 @@ async def test_a_name_that_reads_like_a_listings_is_warned_of_where_it_is_connec
 
     assert "Its name reads like Notion in the directory" in page
     assert "Custom – unverified" in page
+
+
+async def test_a_client_id_registered_by_hand_is_entered_where_the_listing_says_how(listed: World) -> None:
+    """GitHub registers no client by itself (requirements 4.3)."""
+    browser, ada = await listed.signed_in("ada")
+
+    page = (await browser.get("/connections/new/github")).text
+    done = await browser.submit("/directory/github/client", {"client_id": "Iv1.ours"})
+
+    connector = await listed.services.connectors.get("github", ada)
+    assert "Create an OAuth app" in page
+    assert done.url.path == "/connections/new/github"
+    assert (connector.auth["client_id"], connector.version) == ("Iv1.ours", 2)
+    assert connector.auth["no_registration"] is True
+
+
+async def test_a_member_gives_no_connector_a_client_id(listed: World) -> None:
+    await as_organization(listed)
+    owner = await listed.person("olga", role=Role.OWNER)
+    await listed.services.connectors.add_listed(owner, "github")
+    browser, bob = await listed.signed_in("bob")
+    await browser.get("/connections/new/github")
+
+    refused = await browser.send("/directory/github/client", {"client_id": "mine"})
+
+    assert refused.status_code == 403
+    assert "client_id" not in (await listed.services.connectors.get("github", bob)).auth

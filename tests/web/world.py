@@ -29,6 +29,7 @@ from valetkey.connections.room import open_room
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
+from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
 from valetkey.identity.model import Organization, Person, Role
@@ -150,6 +151,10 @@ def leads_to(page: httpx2.Response) -> str:
     found = re.search(r'http-equiv="refresh" content="0;url=([^"]*)"', page.text)
     assert found, page.text
     return html.unescape(found[1])
+
+
+async def _no_page(address: str) -> bytes:
+    raise AssertionError(f"No registry is named, and {address} was asked for.")
 
 
 @dataclass
@@ -291,6 +296,9 @@ async def build_world(
         tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
         families=Families(database, clock=clock, notifications=notifications, trail=trail),
         connectors=connectors,
+        registry=RegistrySync(
+            database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
+        ),
         snapshots=Snapshots(database, notifications, clock=clock),
         profiles=profiles,
         policy=open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail),

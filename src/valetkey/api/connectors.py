@@ -96,20 +96,33 @@ async def add_connector(new: NewConnector, who: Writer, whose: Whose, rooms: Roo
 class ConnectorChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    state: Literal["enabled", "blocked"]
+    state: Literal["enabled", "blocked"] | None = None
+    client_id: str | None = Field(
+        default=None,
+        max_length=2048,
+        description="Our client id there, empty for none. Everybody connects anew. Its secret is asked for then.",
+    )
+    scope: str | None = Field(default=None, max_length=2048, description="Exactly these scopes are asked for, with it.")
 
 
 @router.patch("/{slug}", operation_id="change_connector")
 async def change_connector(
     slug: str, change: ConnectorChange, who: Writer, whose: Whose, rooms: Rooms
 ) -> ConnectorShown:
-    """Switches a connector on or off for the organization. A blocked one is found by no member and called by nobody."""
+    """Switches a connector on or off for the organization, or gives it a client id registered there by hand.
+
+    A blocked one is found by no member and called by nobody. With another client id everybody connects anew (CUS-05).
+    """
     await demand_may_add(rooms, whose)
     connector = await rooms.connectors.get(slug, whose)
     if connector.is_local:
         raise Conflict("Which programs there are is said in the hub's settings.")
-    await rooms.connectors.set_state(connector.id, change.state)
-    await tell(rooms, f"connector.{change.state}", who, whose, connector)
+    if told := change.model_dump(include={"client_id", "scope"}, exclude_none=True):
+        await rooms.connectors.set_client(connector.id, told)
+        await tell(rooms, "connector.client_set", who, whose, connector)
+    if change.state is not None:
+        await rooms.connectors.set_state(connector.id, change.state)
+        await tell(rooms, f"connector.{change.state}", who, whose, connector)
     return ConnectorShown.of(await rooms.connectors.get(slug, whose))
 
 

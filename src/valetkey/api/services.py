@@ -21,6 +21,7 @@ from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
+from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.model import Person, Principal
 from valetkey.identity.organizations import Organizations
@@ -120,6 +121,7 @@ class Services:
     links: SignInLinks
     tokens: Tokens
     connectors: Connectors
+    registry: RegistrySync
     snapshots: Snapshots
     profiles: Profiles
     policy: Policy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import click
@@ -28,6 +29,8 @@ _LISTED = {
     "state": "state",
     "url": "url",
 }
+
+_RUN = ("registry", "began_at", "finished_at", "since", "pages", "servers", "gone", "left_out", "error")
 
 _TOOL = {"name": "tool", "switched_on": "on", "changed_since": "changed since", "says_read_only": "says it only reads"}
 
@@ -133,6 +136,23 @@ def add_connector(
     _tell_added(hub.post("/connectors", body, person=user), as_json=as_json)
 
 
+@connector.command("set")
+@click.argument("slug", metavar="CONNECTOR")
+@click.option("--client-id", default=None, help="Our client id there, registered by hand; empty for none.")
+@click.option("--scope", default=None, help="Ask for exactly these scopes; empty for what the service names.")
+@for_user
+@hub_options
+def set_client(hub: Hub, slug: str, client_id: str | None, scope: str | None, user: str) -> None:
+    """Change how a connector is signed in to. Everybody who is connected looks at it again and connects anew."""
+    told = {"client_id": client_id, "scope": scope}
+    change = {name: text for name, text in told.items() if text is not None}
+    if not change:
+        raise click.UsageError("Say what to change: --client-id or --scope.")
+    hub.patch(f"/connectors/{part(slug)}", change, person=user)
+    print(f"changed: {slug}")
+    note("Everybody connects it anew. A secret, if there is one, is asked for on the page before the sign-in.")
+
+
 @connector.command("block")
 @click.argument("slug", metavar="CONNECTOR")
 @for_user
@@ -162,6 +182,42 @@ def remove_connector(hub: Hub, slug: str, everybody: bool, user: str) -> None:
     """Remove a connector, and the person's own accounts at it."""
     hub.delete(f"/connectors/{part(slug)}", person=user, **({"everybody": "true"} if everybody else {}))
     print(f"removed: {slug}")
+
+
+@connector.command("refresh")
+@click.option("--whole", is_flag=True, help="Read all of the registry, not only what changed since the last time.")
+@click.option("--status", "only_status", is_flag=True, help="Say how far it is, or what came of it; read nothing.")
+@as_json
+@hub_options
+def refresh_registry(hub: Hub, whole: bool, only_status: bool, as_json: bool) -> None:
+    """Read the registry that the hub's settings name, and wait until that is done."""
+    run = hub.get("/registry/run") if only_status else hub.post("/registry/run", {"whole": whole})
+    while not only_status and run["finished_at"] is None:
+        note(f"{run['pages']} pages, {run['servers']} servers")
+        time.sleep(1.0)
+        run = hub.get("/registry/run")
+    if as_json:
+        print_json(run)
+    elif run is None:
+        print("It has not been read yet.")
+    else:
+        print_facts({name.replace("_", " "): run[name] for name in _RUN if run[name] not in ("", None)})
+    if run and run["error"]:
+        raise SystemExit(1)
+
+
+@connector.command("find")
+@click.argument("words", nargs=-1, required=True)
+@for_user
+@as_json
+@hub_options
+def find_in_registry(hub: Hub, words: tuple[str, ...], user: str, as_json: bool) -> None:
+    """Find servers of the registry, to be added by their URL. Nobody has looked at any of them."""
+    found = hub.get("/registry", person=user, q=" ".join(words))
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found["items"], {"title": "name", "name": "in the registry", "url": "url"}, empty="Nothing fits.")
 
 
 def _tell_added(added: dict[str, Any], *, as_json: bool) -> None:

@@ -220,6 +220,23 @@ class Connectors:
             changed = await repository.set_connector_state(tx, connector_id, state)
         await self._announce(changed)
 
+    async def set_client(self, connector_id: str, told: Mapping[str, str]) -> None:
+        """Our `client_id` there and a pin, `scope`, as far as they are told; an empty text for none.
+
+        That is another version of the connector: no credential given to the one before is used with it, and everybody
+        looks at it again and connects anew (CUS-05). Raises `NotFound`, `BadInput`.
+        """
+        async with self._database.write() as tx:
+            stored = await repository.find_by_id(tx, connector_id)
+            if stored is None:
+                raise NotFound("There is no such connector.")
+            if stored.auth_kind != "oauth":
+                raise BadInput("Only a connector with a sign-in has a client id.", field="client_id")
+            kept = {name: value for name, value in stored.auth.items() if name not in told}
+            _, auth = read_auth("oauth", kept | {name: text for name, text in told.items() if text})
+            changed = await repository.set_auth(tx, connector_id, auth)
+        await self._announce(changed)
+
     async def remove(self, connector_id: str) -> None:
         """Deletes the connector. Raises `NotFound`, and `Conflict` while anyone has a connection to it."""
         try:

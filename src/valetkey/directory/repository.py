@@ -73,6 +73,15 @@ async def set_local(tx: AsyncConnection, connector_id: str, *, auth: Mapping[str
     await tx.execute(update(connector).where(connector.c.id == connector_id).values(**values))
 
 
+async def set_auth(tx: AsyncConnection, connector_id: str, auth: Mapping[str, object]) -> Connector | None:
+    """The connector with other facts for signing in, as another version; `None` if it is gone."""
+    values = {"auth": dict(auth), "version": connector.c.version + 1}
+    done = await tx.execute(
+        update(connector).where(connector.c.id == connector_id).values(**values).returning(connector)
+    )
+    return _connector(done.first())
+
+
 async def delete_connector(tx: AsyncConnection, connector_id: str) -> Connector | None:
     """The connector that was deleted, if there was one. Fails while a connection refers to it."""
     done = await tx.execute(delete(connector).where(connector.c.id == connector_id).returning(connector))

@@ -268,6 +268,34 @@ Index(
     postgresql_where=connector.c.listing != "",
 )
 
+registry_server = Table(
+    "registry_server",
+    main,
+    Column("name", String(200), primary_key=True),  # as the registry has it: namespace/server
+    Column("title", String(100), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("version", String(80), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("website", Text, nullable=False),
+    Column("seen_in", String(40), nullable=False),  # the run that saw it last
+)
+
+registry_run = Table(
+    "registry_run",
+    main,
+    Column("registry", String(300), primary_key=True),  # its address; one row: the last run, or the one under way
+    Column("id", String(40), nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("since", Instant),  # asked for what changed after this; empty for all of it
+    Column("pages", Integer, nullable=False),
+    Column("servers", Integer, nullable=False),
+    Column("gone", Integer, nullable=False),
+    Column("left_out", Integer, nullable=False),
+    Column("error", String(400), nullable=False),
+    Column("synced_at", Instant),  # when the last run that came to its end began
+)
+
 tool_snapshot = Table(
     "tool_snapshot",
     main,

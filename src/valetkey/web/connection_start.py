@@ -10,7 +10,7 @@ from valetkey.directory.model import Connector
 from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, OutboundFailed, TooMany
 from valetkey.kernel.secret import Secret
 from valetkey.web.accounts import read_accounts
-from valetkey.web.catalog import opened, read_entry, shown_connector
+from valetkey.web.catalog import may_add, opened, read_entry, shown_connector
 from valetkey.web.connector_remove import may_change
 from valetkey.web.errors import status_and_title
 from valetkey.web.visit import Visit
@@ -134,6 +134,7 @@ async def _page(
         errors=errors,
         values=values,
         others=len(others),
+        may_set_client=connector.auth_kind == "oauth" and await may_add(visit),
         may_remove=not others and bool(connector.id) and may_change(visit.person, connector),
         command=connector.auth.get("command", ()) if connector.is_local else (),
         variables=connector.auth.get("variables", ()) if connector.is_local else (),

@@ -39,6 +39,7 @@ async def show(visit: Visit) -> Response:
         "directory_list.html",
         own=[tile for tile in tiles if tile.entry.connector],
         listed=[tile for tile in tiles if not tile.entry.connector],
+        imported=await visit.services.registry.search(q) if whole else (),
         q=q,
         category=category,
         categories=[("", "All"), *((one, one.capitalize()) for one in catalog.categories())] if whole else (),

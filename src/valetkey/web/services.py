@@ -13,6 +13,7 @@ from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.profiles import Profiles
+from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
 from valetkey.identity.organizations import Organizations
@@ -39,6 +40,7 @@ class Services:
     tokens: Tokens
     families: Families
     connectors: Connectors
+    registry: RegistrySync
     snapshots: Snapshots
     profiles: Profiles
     policy: Policy

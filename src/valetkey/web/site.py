@@ -35,6 +35,7 @@ from valetkey.web import (
     connection_show,
     connection_start,
     connection_uses,
+    connector_client,
     connector_remove,
     directory_list,
     home,
@@ -87,6 +88,7 @@ def site_map() -> tuple[Page, ...]:
         # what is connected
         Page("GET", "/", home.show),
         Page("GET", "/directory", directory_list.show),
+        Page("POST", "/directory/{connector}/client", connector_client.submit),
         Page("POST", "/directory/{connector}/remove", connector_remove.submit),
         Page("GET", "/connections", connection_list.show),
         Page("GET", "/connections/add", connection_add.show),
