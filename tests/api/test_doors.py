@@ -82,6 +82,14 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/profiles/{name}"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),
     ("POST", "/profiles/{name}"): Row(Scope.PERMISSIONS_WRITE, 403, 200, 404, 404, {"title": "x"}),
     ("DELETE", "/profiles/{name}"): Row(Scope.PERMISSIONS_WRITE, 403, 204, 404, 404),
+    ("GET", "/policy/ceilings"): Row(Scope.CONNECTIONS_READ, 403, 200, 200, 200, whose=False),
+    ("POST", "/policy/ceilings"): Row(Scope.PERMISSIONS_WRITE, 403, 201, 403, 201, {"setting": "ask"}, whose=False),
+    ("DELETE", "/policy/ceilings/{ceiling_id}"): Row(Scope.PERMISSIONS_WRITE, 403, 204, 403, 404, whose=False),
+    ("POST", "/policy/verticals"): Row(
+        Scope.PERMISSIONS_WRITE, 403, 204, 403, 204, {"connector": "{slug}", "enabled": True}, whose=False
+    ),
+    ("GET", "/connections/{connection_id}/decision"): Row(Scope.CONNECTIONS_READ, 403, 200, 404, 404),
+    ("GET", "/approvals"): Row(Scope.CONNECTIONS_READ, 403, 200, 200, 200),
     ("GET", "/calls"): Row(Scope.CALLS_READ, 200, 200, 200, 200, ada_in="items"),
     ("GET", "/calls/{call_id}"): Row(Scope.CALLS_READ, 200, 200, 404, 404, whose=False),
     ("POST", "/calls"): Row(Scope.CALLS_RUN, 403, 200, 200, 200, {"connector": "{slug}", "tool": "list"}, whose=False),

@@ -11,6 +11,7 @@ from valetkey.audit.repository import insert_calls
 from valetkey.connections.model import Connection
 from valetkey.directory.model import Connector, Tool
 from valetkey.identity.model import Person
+from valetkey.policy.model import Setting
 
 LIST = b'{"name":"list","description":"Lists","annotations":{"readOnlyHint":true}}'
 DELETE = b'{"name":"delete"}'
@@ -25,6 +26,7 @@ class Things:
     tools: tuple[Tool, ...]
     call_id: str
     token_id: str
+    ceiling_id: str
 
     def path(self, template: str) -> str:
         return template.format(
@@ -33,6 +35,7 @@ class Things:
             connection_id=self.connection.id,
             call_id=self.call_id,
             token_id=self.token_id,
+            ceiling_id=self.ceiling_id,
             person="bob",
             name="work",
             event_seq=1,
@@ -49,7 +52,10 @@ async def give_things(hub: Hub, login: str = "ada") -> Things:
     await write_call(hub, person, "call_1", hub.clock.now(), connection_id=connection.id)
     _secret, info = await hub.services.tokens.create_personal(person, "laptop", "/mcp", (), 3600.0)
     await hub.services.profiles.add(person, "work", title="", access="auto", choices=[], by="person:ada")
-    return Things(connector, connection, snapshot.tools, "call_1", info.id)
+    ceiling = await hub.services.policy.ceilings.set(
+        person.organization_id, Setting.ASK, actor=f"person:{person.id}", connector="another"
+    )
+    return Things(connector, connection, snapshot.tools, "call_1", info.id, ceiling.id)
 
 
 async def write_call(

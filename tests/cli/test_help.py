@@ -20,6 +20,7 @@ PRINT_NO_DATA = {
     "valetkey connector block",
     "valetkey connector set",
     "valetkey connector enable",
+    "valetkey policy remove",
     "valetkey profile remove",
     "valetkey trail watch-key",
     "valetkey key recovery-kit",  # on a terminal only

@@ -29,6 +29,10 @@ COMMANDS = {
     "profile": Later(
         "valetkey.cli.profile:profile", "Profiles of connections and tools: list, show, add, set, remove."
     ),
+    "policy": Later("valetkey.cli.policy:policy", "Ceilings and decisions: show, set, remove, explain."),
+    "approval": Later(
+        "valetkey.cli.approval:approval", "Approvals: list. They are given in the person's browser only."
+    ),
     "call": Later("valetkey.cli.call:call", "Tool calls: list, show, tail, run."),
     "trail": Later("valetkey.cli.trail:trail", "The trail: list, status, verify, checkpoint, export, prove, …"),
     "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap, recover."),
