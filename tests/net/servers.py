@@ -53,14 +53,18 @@ class Upstream:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def stop(self) -> None:
+        closed = asyncio.ensure_future(self._server.wait_closed())
+        await asyncio.sleep(0)  # it waits for connections only if it began to wait before the server closes (3.11)
         self._server.close()
-        for _ in range(8):
-            await asyncio.sleep(0)  # who was let in a moment ago gets a writer yet, which is to be closed
         for writer in self.writers:
             writer.transport.abort()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            # Those let in a moment ago, or still shaking hands, have no writer; the other side hangs up, and they end.
+            async with asyncio.timeout(1):
+                await closed
 
     def url(self, path: str = "/mcp") -> Url:
         scheme = "https" if self.tls else "http"
