@@ -176,7 +176,10 @@ def connect(hub: str, link: str, data: Path, upstream: str) -> tuple[str, str]:
     )
     with api:
         values = {"Authorization": f"Bearer {UPSTREAM_TOKEN}"}
-        given = {"connector": added["slug"], "values": values}
+        seen = good(api.get(f"/directory/{added['slug']}"))["disclosure"][
+            "version"
+        ]  # what is said of the service, as it was read
+        given = {"connector": added["slug"], "values": values, "acknowledged": seen}
         connection = good(api.post("/connections/headers", json=given))["id"]
         tools = good(api.get(f"/connections/{connection}/tools"))["items"]
         on = [{"name": tool["name"], "fingerprint": tool["fingerprint"]} for tool in tools]

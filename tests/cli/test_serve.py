@@ -62,6 +62,41 @@ def check_refusal(answer: tuple[int, str], *words: str) -> None:
 # --- a first start ------------------------------------------------------------------------------------------------
 
 
+def test_with_the_vault_in_a_process_of_its_own_it_starts_and_stops_in_the_same_words(home: Path) -> None:
+    process = start(home, "--vault", "process")
+    said = first_words(process)
+    beside = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+    assert Path(said["root key"]).exists()
+    assert len(beside) == 2
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+
+    assert (process.returncode, out, err) == (0, "", "")
+    assert not any(Path(f"/proc/{pid}").exists() for pid in beside)
+    assert list((home / "data" / "run").iterdir()) == []
+
+
+def test_a_vault_that_refuses_to_open_refuses_the_start_from_its_own_process_too(home: Path, serve: Serve) -> None:
+    key = home / "root.key"
+    key.write_bytes(b"x" * 32)
+    key.chmod(0o644)
+
+    answer = serve("--data", str(home / "data"), "--root-key", str(key), "--port", "0", "--vault", "process")
+
+    check_refusal(answer, "root.key", "0644")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [("--vault", "outside", "no place for one"), ("--workers", "2", "more than one are not there yet")],
+)
+def test_another_place_for_the_vault_or_more_workers_are_refused(
+    home: Path, serve: Serve, option: str, value: str, words: str
+) -> None:
+    check_refusal(serve("--data", str(home / "data"), option, value), words)
+
+
 def test_a_first_start_makes_a_key_outside_the_data_and_says_so(home: Path) -> None:
     process = start(home)
     said = first_words(process)

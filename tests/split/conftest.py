@@ -12,6 +12,7 @@ import pytest
 
 from tests.connections.conftest import PARSE, PUBLIC_URL, Hub
 from tests.connections.outside import AuthServer, Service
+from tests.databases import migrated_postgres
 from valetkey.audit.calls import CallLog
 from valetkey.audit.model import CallIntent, Outcome
 from valetkey.audit.trail import Trail
@@ -105,19 +106,21 @@ OpenSplit = Callable[[Path], Awaitable[SplitHub]]
 
 
 @asynccontextmanager
-async def split_hub(data: Path) -> AsyncIterator[SplitHub]:
-    """A hub in three processes, on SQLite in `data`."""
+async def split_hub(data: Path, url: str = "") -> AsyncIterator[SplitHub]:
+    """A hub in three processes, on SQLite in `data` or the PostgreSQL of `url`."""
     clock = SystemClock()
     async with AsyncExitStack() as closing:
-        database = Database.sqlite(data / "valetkey.db")
+        database = Database.open(url) if url else Database.sqlite(data / "valetkey.db")
         closing.push_async_callback(database.close)
         await migrate(database, "main")
         notifications = Notifications(database)
+        await notifications.start()
+        closing.push_async_callback(notifications.stop)
         ground = Ground(
             data=data,
             database=database,
-            database_url="",
-            keyring_url="",
+            database_url=url,
+            keyring_url=url,
             root_key=str(data.parent / "root.key"),
             former_root_key="",
             allow_network=[ipaddress.ip_network("127.0.0.1/32")],
@@ -137,11 +140,18 @@ async def split_hub(data: Path) -> AsyncIterator[SplitHub]:
 
 
 @pytest.fixture
-async def hub() -> AsyncIterator[SplitHub]:
+def engine() -> str:
+    """As in `connections`: a test that is about it asks for both."""
+    return "sqlite"
+
+
+@pytest.fixture
+async def hub(engine: str, request: pytest.FixtureRequest) -> AsyncIterator[SplitHub]:
+    url = await migrated_postgres(request.getfixturevalue("postgres")) if engine == "postgresql" else ""
     with tempfile.TemporaryDirectory(prefix="vk-split-", dir="/tmp") as home:
         data = Path(home) / "data"
         data.mkdir(mode=0o700)
-        async with split_hub(data) as opened:
+        async with split_hub(data, url) as opened:
             yield opened
 
 

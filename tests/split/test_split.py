@@ -13,6 +13,7 @@ import pytest
 from tests.connections.outside import Answer, AuthServer, Service
 from tests.split.conftest import SplitHub
 from valetkey.audit.model import Outcome
+from valetkey.connections import spooled
 from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection
 from valetkey.connections.refresh import Outcome as Renewed
@@ -37,6 +38,7 @@ def bearers(service: Service) -> list[str]:
     return [asked.bearer for asked in service.asked if asked.bearer]
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 async def test_connecting_calling_renewing_and_disconnecting_are_as_they_are_in_one_process(
     hub: SplitHub, ada: BrowserSession, service: Service, server: AuthServer
 ) -> None:
@@ -149,6 +151,29 @@ async def test_what_a_worker_holds_of_tokens_can_be_turned_into_nothing_else(
     assert await vault.seal_many([(fresh, access), (rotated, refresh)])
 
 
+async def test_a_token_that_came_is_on_the_disk_before_the_worker_knows_of_it(
+    hub: SplitHub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    """I7: the worker is gone the moment the answer is in; the next start takes it up."""
+    connection = await connected(hub, ada, service, server)
+    connector = await hub.connectors.by_id(connection.connector_id)
+    known = await hub.room.servers.known(connection.issuer, allow_http=True)
+    assert known is not None
+    client = await hub.room.identities.known(connector, known)
+    assert client is not None
+    await hub.kept.spool.prepare(spooled.binding(connection, known))
+    bound = oauth.refresh_binding(connection, connector, known)
+    held = await hub.kept.vault.reveal_for_exchange(bound_to=bound, use=Use.REFRESH)
+    await hub.kept.desk.refresh(known.token_endpoint, client, refresh_token=held, resource="")
+
+    assert [one.subject for one in hub.kept.spool.waiting()] == [connection.id]
+    assert await hub.room.refreshing.recover() == 1
+    assert (await hub.call(connection, service.url)).status == 200
+
+    assert bearers(service)[-1] == list(server.access)[-1]
+    assert hub.kept.spool.waiting() == []
+
+
 async def test_a_servers_words_about_a_token_it_refuses_do_not_bring_it_to_the_worker(
     hub: SplitHub, ada: BrowserSession, service: Service, server: AuthServer
 ) -> None:
@@ -176,7 +201,7 @@ async def until_answered(hub: SplitHub, connection: Connection, url: str) -> int
             try:
                 return (await hub.call(connection, url)).status
             except (RootKeyUnavailable, OutboundFailed) as no:
-                if not re.search("started again|not made for this dialer", str(no)):
+                if not re.search("started again|dialer ended|not made for this dialer", str(no)):
                     raise
                 await asyncio.sleep(0.02)  # the start of a process is waited for
 

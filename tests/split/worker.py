@@ -1,6 +1,6 @@
 """A worker with its vault and dialer beside it, in a process of its own, whose memory can be searched.
 
-worker.py DATA SERVICE_URL CALLS REFRESHES    prints where to consent, reads what came back, works, and waits
+worker.py DATA SERVICE_URL CALLS REFRESHES MARK    prints where to consent, reads what came back, works, and waits
 """
 
 from __future__ import annotations

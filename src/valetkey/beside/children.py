@@ -19,12 +19,12 @@ import structlog
 
 from valetkey.beside.channel import Away, Channel, Verbs
 from valetkey.beside.hardening import die_with_parent, harden
-from valetkey.kernel.errors import ValetkeyError
+from valetkey.kernel.errors import StartRefused, ValetkeyError
 
 T = TypeVar("T")
 Boot = Callable[[Channel], Awaitable[None]]
 
-_BOOT_SECONDS: Final = 30.0
+_BOOT_SECONDS: Final = 300.0  # somebody may have to type a passphrase
 _PATIENCE: Final = 3.0  # how long a question waits for a child that is being started again
 _STOP_SECONDS: Final = 10.0
 _FIRST_PAUSE: Final = 0.05
@@ -63,11 +63,16 @@ class Child:
         return self._process.pid if self._process is not None else 0
 
     async def start(self) -> None:
-        """Returns when the process is of use. Raises what `boot` raises: then there is no process."""
+        """Returns when the process is of use. Raises what `boot` raises, or `StartRefused`; then there is none."""
         try:
             await self._start_one()
-        except BaseException:
+        except BaseException as error:
             await self.stop()
+            if isinstance(error, (Away, TimeoutError, OSError)):
+                raise StartRefused(
+                    f"The hub's {self.name} could not be started in a process of its own.",
+                    hint="What it said stands above. `--vault inline` needs no other process.",
+                ) from error
             raise
         self._keeper = asyncio.create_task(self._keep(), name=f"keeper of {self.name}")
 
@@ -94,7 +99,7 @@ class Child:
 
     def tell(self, verb: str, **arguments: object) -> None:
         """As `Channel.tell`. A process that is not there is not told: it begins with nothing to forget."""
-        if self._channel is not None:
+        if self._channel is not None and self._ready.is_set():
             self._channel.tell(verb, **arguments)
 
     # --- within -------------------------------------------------------------------------------------------------------
@@ -135,9 +140,11 @@ class Child:
             await self._lost.wait()
             await self._end_one()
             log.error("a process of the hub ended; it is started again", process=self.name)
+            await asyncio.sleep(pause)
             while True:
                 try:
                     await self._start_one()
+                    pause = _FIRST_PAUSE
                     break
                 except (ValetkeyError, OSError, TimeoutError) as error:
                     reason = error.message if isinstance(error, ValetkeyError) else type(error).__name__

@@ -19,6 +19,7 @@ from valetkey.oauth.model import AuthorizationServer, Client, ClientAuth, TokenS
 from valetkey.vault.model import Binding, Use
 from valetkey.vault.parcels import FRESH, Parcels
 
+SpoolNow = Callable[[str, TokenSet], Awaitable[None]]
 KnownServer = Callable[[str], Awaitable[AuthorizationServer | None]]
 
 
@@ -58,8 +59,9 @@ class DeskBeside:
 class GuardedDesk:
     """The vault's half: opens parcels, asks by `desk`, and makes parcels of what came."""
 
-    def __init__(self, desk: Desk, parcels: Parcels, known: KnownServer) -> None:
+    def __init__(self, desk: Desk, parcels: Parcels, known: KnownServer, spool_now: SpoolNow) -> None:
         self._desk = desk
+        self._spool_now = spool_now
         self._parcels = parcels
         self._known = known
 
@@ -82,9 +84,10 @@ class GuardedDesk:
         _check_origin(belongs, endpoint)
         ours = self._client(client, belongs.issuer, endpoint)
         try:
-            replied = _unechoed(
-                await self._desk.refresh(endpoint, ours, refresh_token=opened, resource=resource), opened
-            )
+            replied = await self._desk.refresh(endpoint, ours, refresh_token=opened, resource=resource)
+            if replied.tokens is not None:  # before anybody else hears of it: a worker may be gone by then (I7)
+                await self._spool_now(belongs.subject, replied.tokens)
+            replied = _unechoed(replied, opened)
         finally:
             _wipe(opened, ours.secret)
         return self._sealed(replied, belongs)

@@ -112,6 +112,7 @@ async def open_beside(ground: Ground, closing: AsyncExitStack) -> Kept:
     worker_word, vault_word = new_word(), new_word()
     place = _place(ground.data, closing)
     path = place / "dialer.sock"
+    closing.callback(path.unlink, missing_ok=True)
 
     async def boot_dialer(channel: Channel) -> None:
         told = DialerBoot(

@@ -16,7 +16,9 @@ import structlog
 
 from valetkey.audit.intents import WrittenIntents
 from valetkey.beside.channel import Channel, Verbs
+from valetkey.connections import repository as connection_rows
 from valetkey.connections.desk import DirectDesk
+from valetkey.connections.repository import Seen
 from valetkey.connections.servers import Servers
 from valetkey.connections.whose import ConnectorOf
 from valetkey.directory.connectors import Connectors
@@ -51,6 +53,18 @@ from valetkey.vault.spool import Spool
 from valetkey.vault.trail_keys import TrailKeys
 
 _PAUSE = 0.05
+_ASKED = frozenset(
+    {
+        "ticket", "echo",
+        "seal_many", "reveal", "mark", "subjects", "make_signing_key", "sign", "cancel", "shred", "seal_shut",
+        "spool_prepare", "spool_keep", "spool_read", "spool_clear", "spool_remove",
+        "exchange", "refresh", "revoke", "register",
+        "day_key", "day_destroy", "day_destroy_before",
+        "trail_sign", "trail_begin_watch", "trail_step", "trail_move_on",
+        "key_status", "rotate_root", "move_root", "rotate_tenant", "rewrap", "adopt_kit",
+    }
+)  # fmt: skip
+"""All that a worker may ask."""
 
 
 class VaultProcess:
@@ -140,6 +154,13 @@ class VaultProcess:
         async def open_another(spec: str, passphrase: Secret) -> RootKey:
             return await open_root_key(replace(asked, spec=spec, may_create=True, ask=lambda _question: passphrase))
 
+        async def seen(connection_id: str) -> Seen | None:
+            async with database.read() as tx:
+                found = await connection_rows.find_connection(tx, connection_id)
+            return Seen.of(found) if found is not None else None
+
+        spool = Spool(Path(told.data) / "spool", vault.keyring, clock=clock)
+        spooling = Spooling(spool, parcels, seen, vault.mark, clock)
         keys = KeyTurning(
             DayKeys(vault.keyring, clock=clock, notifications=notifications),
             trail,
@@ -150,11 +171,11 @@ class VaultProcess:
         rooms = (
             Releasing(vault, seal),
             Keeping(vault, parcels, origin_of),
-            Spooling(Spool(Path(told.data) / "spool", vault.keyring, clock=clock), parcels),
-            GuardedDesk(DirectDesk(web), parcels, known),
+            spooling,
+            GuardedDesk(DirectDesk(web), parcels, known, spooling.keep_now),
             keys,
         )
-        verbs = {name: getattr(room, name) for room in rooms for name in vars(type(room)) if not name.startswith("_")}
+        verbs = {name: getattr(room, name) for room in rooms for name in vars(type(room)) if name in _ASKED}
 
         def hear(topic: str, key: str) -> None:
             notifications.hear(topic, key)

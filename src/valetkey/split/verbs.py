@@ -10,11 +10,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+import structlog
+
 from valetkey.audit.watch import Step
 from valetkey.connections import spooled
 from valetkey.connections.methods import oauth
+from valetkey.connections.repository import Seen
+from valetkey.connections.spooled import Spooled
+from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput
 from valetkey.kernel.secret import Secret
+from valetkey.oauth.model import TokenSet
 from valetkey.vault.boxes import TicketSeal
 from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
@@ -151,22 +157,56 @@ class Keeping:
         return opened
 
 
+SeenOf = Callable[[str], Awaitable[Seen | None]]
+MarkOf = Callable[[str], Awaitable[Mark]]
+
+
+@dataclass(slots=True)
+class _Room:
+    """Room for one answer, and how connection and vault looked when it was made."""
+
+    slot: Slot
+    mark: Mark
+    seen: Seen | None
+    is_full: bool = False
+
+
 class Spooling:
     """The spool: what a worker hands in as parcels lies in the file as what they hold."""
 
-    def __init__(self, spool: Spool, parcels: Parcels) -> None:
+    def __init__(self, spool: Spool, parcels: Parcels, seen: SeenOf, mark: MarkOf, clock: Clock) -> None:
         self._spool = spool
         self._parcels = parcels
-        self._slots: dict[Waiting, Slot] = {}
+        self._seen = seen
+        self._mark = mark
+        self._clock = clock
+        self._slots: dict[Waiting, _Room] = {}
 
     async def spool_prepare(self, bound_to: Binding) -> Binding:
+        mark, seen = await self._mark(bound_to.subject), await self._seen(bound_to.subject)
         slot = await self._spool.prepare(bound_to)
-        self._slots[slot.named] = slot
+        self._slots[slot.named] = _Room(slot, mark, seen)
         return slot.binding
 
+    async def keep_now(self, subject: str, tokens: TokenSet) -> None:
+        """What a service has just given for `subject`, into the room that was made for it."""
+        for named, room in self._slots.items():
+            if named.subject == subject and room.seen is not None and not room.is_full:
+                room.is_full = True
+                packed = spooled.pack(Spooled(tokens, self._clock.now(), room.seen, room.mark, named))
+                try:
+                    await self._spool.keep(room.slot, packed)
+                except OSError as error:  # as in one process: then the database is what is left
+                    structlog.get_logger(__name__).error("the spool cannot be written", error=repr(error))
+                finally:
+                    wipe(packed)
+                return
+
     async def spool_keep(self, named: Waiting, answer: bytes) -> None:
-        slot = self._slots.pop(named, None)
-        if slot is None:
+        room = self._slots.pop(named, None)
+        if room is not None and room.is_full:
+            return  # it was, before this worker knew of it
+        if room is None:
             raise NothingSealed("There is no room for this answer: the vault was started again meanwhile.")
         held = spooled.unpack(bytearray(answer), named)
         tokens = replace(
@@ -175,7 +215,7 @@ class Spooling:
             refresh_token=self._taken_out(held.tokens.refresh_token) if held.tokens.refresh_token else None,
         )
         try:
-            await self._spool.keep(slot, spooled.pack(replace(held, tokens=tokens)))
+            await self._spool.keep(room.slot, spooled.pack(replace(held, tokens=tokens)))
         finally:
             oauth.wipe(tokens)
 
@@ -198,7 +238,7 @@ class Spooling:
         await self._spool.clear(subject)
 
     async def spool_remove(self, one: Waiting) -> None:
-        self._slots.pop(one, None)
+        self._slots.pop(one, None)  # whether something is in it already, or not
         await self._spool.remove(one)
 
     def _taken_out(self, parcel: Secret) -> Secret:
