@@ -68,6 +68,7 @@ from valetkey.net.model import Url
 from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
 from valetkey.policy.room import Policy, open_policy
+from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.settings import Settings
 from valetkey.split.model import Kept, RootKeyShown, TrailKeys
@@ -278,6 +279,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )
     introductions.gateway = gateway
     introductions.calls = outbound.calls
+    leaving = Leaving(people, organizations, room.connections, day_keys, trail)
     await room.start()
     closing.push_async_callback(room.stop)
     closing.push_async_callback(gateway.stop)
@@ -303,6 +305,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             calls=calls,
             uses=Uses(database),
             day_keys=day_keys,
+            leaving=leaving,
             trail=trail,
         ),
         clock=clock,
@@ -345,6 +348,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             disconnecting=room.disconnecting,
             revoking=room.revoking,
             offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
+            leaving=leaving,
             trace=room.trace,
             calls=calls,
             uses=Uses(database),

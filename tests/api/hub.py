@@ -46,6 +46,7 @@ from valetkey.kernel.errors import StartRefused
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
+from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
@@ -175,6 +176,7 @@ class Hub:
             trail_log=self._log(trail),
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
+            leaving=None,  # type: ignore[arg-type]  # as for contents
             offboarding=None,  # type: ignore[arg-type]  # as for contents
             rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
             recovery=None,  # type: ignore[arg-type]  # so here
@@ -226,6 +228,9 @@ class Hub:
         self.replaced(
             day_keys=keys,
             offboarding=Offboarding(self.services.people, self.elsewhere, keys, self.services.trail),
+            leaving=Leaving(
+                self.services.people, self.services.organizations, self.services.connections, keys, self.services.trail
+            ),
             rotation=Rotation(keyring_of_hub, clock=self.clock, notifications=self.notifications),
             recovery=Recovery(keyring_of_hub, clock=self.clock),
         )

@@ -45,6 +45,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/people"): Row(Scope.PEOPLE_WRITE, 201, 201, 403, 201, {"login": "new"}, whose=False),
     ("POST", "/people/{person}/invite"): Row(Scope.PEOPLE_WRITE, 201, 201, 403, 404, {}, whose=False),
     ("DELETE", "/people/{person}"): Row(Scope.PEOPLE_WRITE, 200, 200, 200, 404, whose=False),  # bob asks for himself
+    ("POST", "/people/{person}/leave"): Row(Scope.PEOPLE_WRITE, 200, 200, 200, 404, {}, whose=False),  # so here
     ("POST", "/people/{person}/disable"): Row(Scope.PEOPLE_WRITE, 200, 200, 403, 404, {}, whose=False),
     ("GET", "/organizations"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 200, 200, whose=False),
     ("POST", "/organizations"): Row(OPERATOR_ONLY, 201, 403, 403, 403, {"name": "New"}, whose=False),

@@ -1,4 +1,4 @@
-"""`kill -9` between any two writes of connecting, refreshing and disconnecting, and what a restart makes of it."""
+"""T43: `kill -9` between any two writes of connecting, refreshing and disconnecting, and what a restart makes of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,14 @@ from valetkey.store.schema import data_key, secret, trail_event
 KILLED = -9
 REFRESH = [point for point in Point if point.startswith("refresh.")]
 CONNECT = [point for point in Point if point.startswith("connect.")]
+PER_ENGINE = ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
 DISCONNECT = [point for point in Point if point.startswith("disconnect.")]
+
+
+@pytest.fixture(params=PER_ENGINE)
+def engine(request: pytest.FixtureRequest) -> str:
+    """On both; on PostgreSQL in the long run."""
+    return str(request.param)
 
 
 @pytest.fixture

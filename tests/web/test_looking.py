@@ -393,3 +393,18 @@ async def test_a_secret_that_is_shown_once_is_not_in_the_log(world: World, capsy
     assert token[0] not in capsys.readouterr().out
     assert token[0] not in repr(events)
     assert Secret(token[0]).digest() not in page.text
+
+
+async def test_who_leaves_the_organization_stays_signed_in_and_is_on_their_own(world: World) -> None:
+    await world.signed_in("root", role=Role.OWNER)
+    browser, bob = await world.signed_in("bob")
+    assert "Riverside" in (await browser.open("/settings")).text
+    page = await browser.open("/settings/leave")
+    assert "revoked" in page.text or "no connections" in page.text
+
+    page = await browser.submit("/settings/leave")
+
+    assert "You have left" in page.text
+    assert "Riverside" not in page.text
+    assert (await world.services.people.get(bob.id)).organization_id != bob.organization_id
+    assert "Nothing to leave" in (await browser.open("/settings/leave")).text

@@ -44,6 +44,7 @@ from valetkey.kernel.ids import new_id
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
+from valetkey.privacy.leave import Leaving
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -286,9 +287,10 @@ async def build_world(
     )
     calls = CallLog(database, folder / "journal", clock)
     day_keys = DayKeys(keyring, clock=clock, notifications=notifications)
+    organizations = Organizations(database, clock=clock)
     services = Services(
         people=people,
-        organizations=Organizations(database, clock=clock),
+        organizations=organizations,
         links=SignInLinks(database, clock=clock, trail=trail),
         passwords=Passwords(database, clock=clock, trail=trail, hasher=PasswordHasher(1, 8, 1)),
         passkeys=Passkeys(database, clock=clock, trail=trail, public_url=public_url),
@@ -309,6 +311,7 @@ async def build_world(
         calls=CallRecords(database),
         uses=Uses(database),
         day_keys=day_keys,
+        leaving=Leaving(people, organizations, room.connections, day_keys, trail),
         trail=trail,
     )
     site = Site(services=services, clock=clock, public_url=public_url, development=True)

@@ -68,6 +68,10 @@ class LeftShown(BaseModel):
         return cls(connections=left.connections, unconfirmed=left.unconfirmed, days=left.days)
 
 
+class MovedShown(LeftShown):
+    person: PersonShown = Field(description="As they are now, in an organization of their own.")
+
+
 class Invitation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -150,6 +154,23 @@ async def remove_person(person: str, who: Writer, rooms: Rooms) -> LeftShown:
         demand_act(who, Act.MANAGE_PEOPLE)
         found = await _member(who, rooms, person)
     return LeftShown.of(await rooms.offboarding.remove(found.id, by=actor_of(who)))
+
+
+@router.post("/{person}/leave", operation_id="leave_organization")
+async def leave_organization(person: str, who: Writer, rooms: Rooms) -> MovedShown:
+    """The person leaves their organization and keeps their account, in an organization of their own.
+
+    Their connections are revoked and destroyed, tokens ended, contents of calls erased. An owner or admin for their
+    members; everybody for themselves, with a token made within the hour.
+    """
+    found = await find_person(rooms, person)
+    if found.id == who.person_id:
+        await demand_fresh(who, rooms)
+    else:
+        demand_act(who, Act.MANAGE_PEOPLE)
+        found = await _member(who, rooms, person)
+    moved = await rooms.leaving.leave(found.id, by=actor_of(who))
+    return MovedShown(**LeftShown.of(moved.left).model_dump(), person=PersonShown.of(moved.person))
 
 
 async def _create(rooms: Services, new: NewPerson, organization_id: str, role: Role) -> Person:

@@ -31,6 +31,7 @@ from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
 from valetkey.policy.room import Policy
+from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.vault.day_keys import FindsDayKeys
 from valetkey.vault.verbs import AdoptsKits, TurnsKeys
@@ -130,6 +131,7 @@ class Services:
     disconnecting: Disconnecting
     revoking: RevokingAll
     offboarding: Offboarding
+    leaving: Leaving
     trace: Trace
     calls: CallRecords
     uses: Uses

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from valetkey.cli.hub_client import Hub, hub_options
+from valetkey.cli.hub_client import Hub, hub_options, part
 from valetkey.cli.printing import as_json, print_facts, print_json, print_table
 
 
 @click.group()
 def org() -> None:
-    """Organizations: list, create."""
+    """Organizations: list, create, leave."""
 
 
 @org.command("list")
@@ -36,3 +36,29 @@ def create_organization(hub: Hub, name: str, as_json: bool) -> None:
         print_json(created)
     else:
         print_facts({"created": created["id"], "name": created["name"]})
+
+
+@org.command("leave")
+@click.argument("login")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@hub_options
+def leave_organization(hub: Hub, login: str, yes: bool, as_json: bool) -> None:
+    """Let a person leave their organization and keep their account."""
+    if not yes:
+        click.confirm(
+            f"End every connection and token of {login}, and erase the contents of their calls?", abort=True, err=True
+        )
+    moved = hub.post(f"/people/{part(login)}/leave")
+    if as_json:
+        print_json(moved)
+        return
+    print_facts(
+        {
+            "left": login,
+            "connections ended": moved["connections"],
+            "not confirmed by their service": moved["unconfirmed"],
+            "days of calls erased": moved["days"],
+            "organization now": moved["person"]["organization_id"],
+        }
+    )

@@ -90,6 +90,35 @@ class People:
             await token_repository.end_everything(tx, person_id, now, "disabled")
         await self._tell("person.disabled", found, by)
 
+    async def begin_leaving(self, person_id: str, *, by: str = "system") -> None:
+        """Ends what acts for the person, assistants' and personal tokens; their browsers stay signed in.
+
+        Raises `Conflict` for the last owner.
+        """
+        found = await self.get(person_id)
+        async with self._database.write() as tx:
+            if await repository.lock_owners(tx, found.organization_id) == [person_id]:
+                raise Conflict("The last owner cannot leave.", hint="Make somebody else an owner first.")
+            await token_repository.end_everything(tx, person_id, self._clock.now(), "left")
+            await session_repository.rest_powers(tx, person_id)
+        await self._tell("person.leaving", found, by, {"role": str(found.role)})
+
+    async def move(self, person_id: str, organization_id: str) -> None:
+        """Makes the person the owner of `organization_id`, and of no other a member any more.
+
+        Raises `Conflict` for the last owner of the one they are in.
+        """
+        found = await self.get(person_id)
+        async with self._database.write() as tx:
+            if await repository.lock_owners(tx, found.organization_id) == [person_id]:
+                raise Conflict("The last owner cannot leave.", hint="Make somebody else an owner first.")
+            await repository.set_membership(tx, person_id, organization_id, Role.OWNER, self._clock.now())
+            # Once more: what a program was let in for meanwhile would act in the new organization.
+            await token_repository.end_everything(tx, person_id, self._clock.now(), "left")
+            await session_repository.rest_powers(tx, person_id)
+        for topic in ("people", "sessions", "tokens"):
+            await self._notifications.publish(topic, person_id)
+
     async def forget(self, person_id: str) -> None:
         """Forgets login and name of somebody who has left; they can be found by their id alone."""
         async with self._database.write() as tx:

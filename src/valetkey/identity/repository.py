@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -132,6 +133,14 @@ async def forget_names(tx: AsyncConnection, person_id: str, *, login: str) -> No
 
 async def set_role(tx: AsyncConnection, person_id: str, role: Role) -> None:
     await tx.execute(update(membership).where(membership.c.person_id == person_id).values(role=role))
+
+
+async def set_membership(tx: AsyncConnection, person_id: str, organization_id: str, role: Role, now: datetime) -> None:
+    """The person's only membership from now on."""
+    await tx.execute(delete(membership).where(membership.c.person_id == person_id))
+    await tx.execute(
+        insert(membership).values(organization_id=organization_id, person_id=person_id, role=role, created_at=now)
+    )
 
 
 async def has_credential(tx: AsyncConnection, person_id: str) -> bool:

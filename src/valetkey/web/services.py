@@ -24,6 +24,7 @@ from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
 from valetkey.policy.room import Policy
+from valetkey.privacy.leave import Leaving
 from valetkey.vault.day_keys import FindsDayKeys
 
 
@@ -51,4 +52,5 @@ class Services:
     calls: CallRecords
     uses: Uses
     day_keys: FindsDayKeys
+    leaving: Leaving
     trail: Trail

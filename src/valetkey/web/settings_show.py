@@ -19,5 +19,6 @@ async def show(visit: Visit) -> Response:
         assistants=await services.families.list(person.id),
         tokens=await services.tokens.list(person.id),
         sessions=await services.sessions.list(person.id),
+        organization=await services.organizations.get(person.organization_id),
         events=await services.trail.list(OfPerson(person.id), limit=_EVENTS),
     )

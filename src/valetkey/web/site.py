@@ -39,6 +39,7 @@ from valetkey.web import (
     connector_remove,
     directory_list,
     home,
+    organization_leave,
     passkey_add,
     passkey_remove,
     password_set,
@@ -144,6 +145,8 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/settings/tokens/new", token_create.submit),
         Page("POST", "/settings/tokens/{token}/revoke", token_revoke.submit),
         Page("POST", "/settings/assistants/{family}/end", assistant_end.submit),
+        Page("GET", "/settings/leave", organization_leave.show),
+        Page("POST", "/settings/leave", organization_leave.submit),
         # the organization
         Page("GET", "/admin", people_list.show),
         Page("POST", "/admin/people", person_invite.submit),
