@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from tests.connections.conftest import Hub, OpenHub, hub, open_hub, root, server, service, stores  # noqa: F401  # fixtures
+from tests.connections.conftest import Hub
 from tests.connections.outside import AuthServer, Service
 from valetkey.audit.model import OfPerson
 from valetkey.connections.model import Connection
@@ -30,7 +30,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 class House:
     """The rooms that leaving goes through, all real, with a service that revokes."""
 
-    def __init__(self, hub: Hub) -> None:  # noqa: F811
+    def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.people = People(hub.main, clock=hub.clock, notifications=hub.notifications, trail=hub.trail)
         self.organizations = Organizations(hub.main, clock=hub.clock)
@@ -43,7 +43,7 @@ class House:
 
 
 @pytest.fixture
-async def house(hub: Hub) -> House:  # noqa: F811
+async def house(hub: Hub) -> House:
     return House(hub)
 
 
@@ -62,7 +62,7 @@ async def ada(house: House, company: str, boss: Person) -> Person:
     return await house.member("ada", company, Role.ADMIN)
 
 
-async def _connect(house: House, who: Person, service: Service, server: AuthServer) -> Connection:  # noqa: F811
+async def _connect(house: House, who: Person, service: Service, server: AuthServer) -> Connection:
     there = await house.hub.connectors.list_for(who)
     connector = there[0] if there else await house.hub.connector(who, service.url)
     return await house.hub.connect(house.hub.browser(who), connector, server)
@@ -74,9 +74,9 @@ async def test_who_leaves_takes_no_credential_no_role_and_no_contents_along_and_
     boss: Person,
     company: str,
     service: Service,
-    server: AuthServer,  # noqa: F811
+    server: AuthServer,
 ) -> None:
-    hub = house.hub  # noqa: F811
+    hub = house.hub
     mine = await _connect(house, ada, service, server)
     theirs = await _connect(house, boss, service, server)
     for person in (ada, boss):
@@ -123,7 +123,7 @@ async def test_she_can_connect_anew_on_the_same_day_in_her_own_organization(
     ada: Person,
     company: str,
     service: Service,
-    server: AuthServer,  # noqa: F811
+    server: AuthServer,
 ) -> None:
     """Day keys are wrapped by the organization's key: one of the former would open nothing in the new one."""
     await house.days.key(ada.id, company, DAY)
@@ -140,7 +140,7 @@ async def test_the_last_owner_stays_and_loses_nothing(
     house: House,
     boss: Person,
     service: Service,
-    server: AuthServer,  # noqa: F811
+    server: AuthServer,
 ) -> None:
     connection = await _connect(house, boss, service, server)
 
@@ -155,7 +155,7 @@ async def test_asking_once_more_finishes_what_was_cut_off_and_then_there_is_noth
     house: House,
     ada: Person,
     service: Service,
-    server: AuthServer,  # noqa: F811
+    server: AuthServer,
 ) -> None:
     connection = await _connect(house, ada, service, server)
     await house.people.begin_leaving(ada.id)
