@@ -45,7 +45,12 @@ class Leaving:
     """Lets people out of organizations."""
 
     def __init__(
-        self, people: People, organizations: Organizations, connections: Connections, day_keys: FindsDayKeys, trail: Trail
+        self,
+        people: People,
+        organizations: Organizations,
+        connections: Connections,
+        day_keys: FindsDayKeys,
+        trail: Trail,
     ) -> None:
         self._people = people
         self._organizations = organizations
