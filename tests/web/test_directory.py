@@ -135,3 +135,28 @@ async def test_a_member_gives_no_connector_a_client_id(listed: World) -> None:
 
     assert refused.status_code == 403
     assert "client_id" not in (await listed.services.connectors.get("github", bob)).auth
+
+
+async def test_how_connecting_went_is_a_page_and_a_file_without_secrets(listed: World) -> None:
+    """CON-32: the steps of one's own account, with the references that errors name."""
+    browser, ada = await listed.signed_in("ada")
+    connector = await listed.connector(ada)
+    path = await listed.connect(browser, connector.slug)
+
+    page = (await browser.get(f"{path}/trace")).text
+    file = await browser.get(f"{path}/trace.json")
+
+    steps = file.json()["steps"]
+    assert "attachment" in file.headers["content-disposition"]
+    assert {"probe", "exchange"} <= {step["stage"] for step in steps}
+    assert all(step["reference"] in page for step in steps)
+    assert not re.search(r"code=[^…]|access_token|state=[^…]|vks_", page + file.text)
+
+
+async def test_how_somebody_elses_connecting_went_is_not_found(listed: World) -> None:
+    browser, ada = await listed.signed_in("ada")
+    path = await listed.connect(browser, (await listed.connector(ada)).slug)
+    other, _ = await listed.signed_in("bob")
+
+    assert (await other.get(f"{path}/trace")).status_code == 404
+    assert (await other.get(f"{path}/trace.json")).status_code == 404

@@ -142,10 +142,19 @@ class StepShown(BaseModel):
     request: str
     status: int | None
     reason: str
+    reference: str
+    """What an error that came of this step names (CON-32)."""
 
     @classmethod
     def of(cls, step: TraceStep) -> StepShown:
-        return cls(at=step.at, stage=step.stage, request=step.request, status=step.status, reason=step.reason)
+        return cls(
+            at=step.at,
+            stage=step.stage,
+            request=step.request,
+            status=step.status,
+            reason=step.reason,
+            reference=step.id,
+        )
 
 
 class UseShown(BaseModel):
