@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
 
 from tests.review.bad import BAD
-from tests.review.corpus import GOOD, Change
+from tests.review.corpus import GOOD, Change, says
 from valetkey.review.clauses import CLAUSES, IN_FORCE_FROM, VERSION
 from valetkey.review.judge import judge
 from valetkey.review.model import Rule, Severity, UnrunRule
-from valetkey.review.rules import RULES
+from valetkey.review.rules import RULES, c2g_hidden
 
 POLICY = (Path(__file__).resolve().parents[2] / "docs/policy.md").read_text()
 CASES = [(rule, number, change) for rule, changes in BAD.items() for number, change in enumerate(changes)]
@@ -66,3 +67,31 @@ def test_advice_only_warns() -> None:
     for change in [change for rule, changes in BAD.items() if rule.startswith("L-6") for change in changes]:
         outcomes = [one for one in judge(change(GOOD)).outcomes if one.rule.startswith("L-6")]
         assert {finding.severity for outcome in outcomes for finding in outcome.findings} == {Severity.WARN}
+
+
+def _blocks_as_hidden(description: str) -> bool:
+    (rule,) = c2g_hidden.RULES
+    return any(rule.check(says(description)(GOOD)))
+
+
+def test_every_invisible_character_in_a_description_is_found() -> None:
+    """T40: whatever a model reads and a person does not see, by each way of not being seen."""
+    format_characters = [
+        chr(code)
+        for code in (*range(0x10000), *range(0x11000, 0x20000), *range(0xE0000, 0xE0200))
+        if unicodedata.category(chr(code)) == "Cf"
+    ]
+    fillers = list("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe01\U000e0101\x07\x1b\x7f")
+    invisible = [char for char in (*format_characters, *fillers) if char != "\u00ad"]
+
+    missed = [f"U+{ord(char):04X}" for char in invisible if not _blocks_as_hidden(f"no{char}te")]
+
+    assert len(invisible) > 150
+    assert missed == []
+
+
+@pytest.mark.parametrize(
+    "text", ["👩\u200d🔬 notes", "❤\ufe0f", "क\u094d\u200dष", "Größe, naïve, Ελληνικά, по-русски", "co\u00adop"]
+)
+def test_what_languages_and_pictures_need_is_not_taken_for_hidden(text: str) -> None:
+    assert not _blocks_as_hidden(text)

@@ -23,7 +23,7 @@ _COMMENT: Final = re.compile(r"<!--|/\*[^/]{0,4000}?(?:ignore|instruction|system
 _STYLE: Final = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0|opacity\s*:\s*0(?![.\d])", re.I
 )
-_ESCAPE: Final = re.compile("\x1b[\\[\\]()PX^_]|\x9b|\\\\(?:x1b|u001b|033)\\[", re.I)
+_ESCAPE: Final = re.compile("[\x1b\x9b]|\\\\(?:x1b|u001b|033)\\[", re.I)
 _OPAQUE: Final = re.compile(r"(?<![\w/+-])(?:[A-Za-z0-9+/]{120,}={0,2}|[0-9a-fA-F]{120,})(?![\w/+-])")
 _ROT13: Final = AROUND_SAFEGUARDS + ORDERS + AGAINST_OTHERS + FROM_OUTSIDE + MEMORY_AND_FILES
 _WORD: Final = re.compile(r"\w{3,}")
@@ -51,7 +51,7 @@ def _finds(text: Text) -> Iterator[tuple[str, str]]:
             yield f"It holds a character that cannot be seen (U+{ord(raw[invisible[0]]):04X}).", around(raw, *invisible)
         if mixed := _mixed(raw):
             yield "A word mixes alphabets whose letters look alike.", mixed
-    elif any(char < " " and char not in "\n\r\t\x1b" for char in raw):
+    elif any((char < " " or char == "\x7f") and char not in "\n\r\t\x1b" for char in raw):
         yield "It holds a control character.", ""
     for pattern, says in (
         (_COMMENT, "It holds a comment, which a page would not show."),
