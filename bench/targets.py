@@ -176,9 +176,8 @@ def connect(hub: str, link: str, data: Path, upstream: str) -> tuple[str, str]:
     )
     with api:
         values = {"Authorization": f"Bearer {UPSTREAM_TOKEN}"}
-        seen = good(api.get(f"/directory/{added['slug']}"))["disclosure"][
-            "version"
-        ]  # what is said of the service, as it was read
+        # What is said of the service is to be read, and its version given back.
+        seen = good(api.get(f"/directory/{added['slug']}"))["disclosure"]["version"]
         given = {"connector": added["slug"], "values": values, "acknowledged": seen}
         connection = good(api.post("/connections/headers", json=given))["id"]
         tools = good(api.get(f"/connections/{connection}/tools"))["items"]
