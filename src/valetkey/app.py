@@ -70,6 +70,7 @@ from valetkey.net.url import parse_url
 from valetkey.policy.room import Policy, open_policy
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
+from valetkey.privacy.retention import Retention, Times
 from valetkey.settings import Settings
 from valetkey.split.model import Kept, RootKeyShown, TrailKeys
 from valetkey.split.opened import Ground as SplitGround
@@ -191,6 +192,10 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     closing.push_async_callback(call_log.stop)
     calls = CallRecords(database)
     day_keys = kept.day_keys
+    times = Times(contents=settings.keep_contents, calls=settings.keep_calls)
+    retention = Retention(times, calls=calls, day_keys=day_keys, trail=trail, leases=leases, clock=clock)
+    await retention.start()
+    closing.push_async_callback(retention.stop)
 
     # who asks, and what exists
     organizations = Organizations(database, clock=clock)

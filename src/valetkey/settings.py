@@ -73,6 +73,10 @@ class Settings:
     """Address of an MCP registry whose servers the directory's search finds; read once a day. Default none."""
     search_above: int = 80
     """Tools beyond which `/mcp` and profiles offer assistants a search instead of the whole list."""
+    keep_contents: int = 30
+    """Days for which what calls sent and got can be opened by their person; then its keys are destroyed, for good."""
+    keep_calls: int = 365
+    """Days for which the records of calls are kept. No fewer than `keep_contents`."""
 
     development: bool = False
     """Serves every component of the pages in every state on /_components, for whoever works on them."""
@@ -91,6 +95,7 @@ class Settings:
 _IN_FILE_ONLY = "local_servers"
 """What starts programs is said in a file of the operator's on this host, never in an address, a page or a variable."""
 _LOCAL_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,16}[a-z0-9])?")
+_MOST_DAYS = 2190  # six years
 _MULTIPLE = {"allow_network", "trusted_proxy", "pinned_clients", "trail_sink"}
 
 
@@ -130,6 +135,9 @@ def _checked(given: dict[str, object]) -> Settings:
     values = dict(given)
     if "search_above" in values:
         values["search_above"] = _count("search_above", values["search_above"])
+    for name in ("keep_contents", "keep_calls"):
+        if name in values:
+            values[name] = _days(name, values[name])
     if "port" in values:
         values["port"] = _port(values["port"])
     for name in ("allow_network", "trusted_proxy"):
@@ -144,6 +152,11 @@ def _checked(given: dict[str, object]) -> Settings:
     values["vault"] = _vault(values)
     values["workers"] = _workers(values.get("workers", 1))
     settings = Settings(**values)  # type: ignore[arg-type]  # each value was checked or converted above
+    if settings.keep_calls < settings.keep_contents:
+        raise StartRefused(
+            f"Contents of calls are kept {settings.keep_contents} days, and their records {settings.keep_calls}.",
+            hint="Set keep_calls to as many days as keep_contents, or more.",
+        )
     public_url = _public_url(settings.public_url) if settings.public_url else f"http://localhost:{settings.port}"
     if settings.host not in _LOOPBACK_NAMES and not public_url.startswith("https://"):
         raise StartRefused(
@@ -215,6 +228,13 @@ def _count(name: str, value: object) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 7):
         raise StartRefused(f"{name} is {text!r}, which is no number.", hint="Give a whole number, 0 or more.")
     return int(text)
+
+
+def _days(name: str, value: object) -> int:
+    days = _count(name, value)
+    if not 1 <= days <= _MOST_DAYS:
+        raise StartRefused(f"{name} is {days} days.", hint=f"Give 1 to {_MOST_DAYS} days.")
+    return days
 
 
 def _port(value: object) -> int:

@@ -39,6 +39,8 @@ _PARTS = (
             "When you disconnect a service, the key of its credential is destroyed at once, then the credential "
             "itself. Copies in backups cannot be opened without that key; your receipt says by when its last backup is "
             "gone.",
+            "What a call sent and got can be opened for 30 days, and its record is kept for 365, unless whoever runs "
+            "this hub has set other times. Then its key is destroyed, and nothing brings it back.",
         ),
     ),
 )
