@@ -32,7 +32,7 @@ def read_tool(raw: bytes) -> Tool:
 
     Missing annotations mean the worst (PERM-03): not read-only, destructive. Raises `BadInput` naming the member.
     """
-    definition = _read(raw)
+    definition = read_definition(raw)
     name = definition.get("name")
     if not isinstance(name, str) or not 1 <= len(name) <= _NAME_LIMIT:
         raise BadInput(f"A tool's name is not a text of 1 to {_NAME_LIMIT} characters.", field="name")
@@ -56,7 +56,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _read(raw: bytes) -> dict[str, Any]:
+def read_definition(raw: bytes) -> dict[str, Any]:
+    """The members of a definition, with numbers as they were written. Raises `BadInput`."""
     try:
         value = json.loads(
             raw.decode(),
@@ -89,17 +90,17 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _fingerprint(definition: Mapping[str, Any]) -> str:
     seen = {name: value for name, value in definition.items() if name not in _NOT_SEEN_BY_MODELS}
     try:
-        return hashlib.sha256(_canonical(seen).encode()).hexdigest()
+        return hashlib.sha256(written(seen).encode()).hexdigest()
     except RecursionError as error:
         raise BadInput("A tool's definition is nested too deeply.", field="tool") from error
 
 
-def _canonical(value: Any) -> str:
-    """JSON with sorted keys and no spaces. Injective: different values never share a text."""
+def written(value: Any) -> str:
+    """The value as JSON with sorted keys and no spaces. Injective: different values never share a text."""
     if isinstance(value, _Number):
         return value.text
     if isinstance(value, dict):
-        return "{" + ",".join(f"{json.dumps(key)}:{_canonical(value[key])}" for key in sorted(value)) + "}"
+        return "{" + ",".join(f"{json.dumps(key)}:{written(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(map(_canonical, value)) + "]"
+        return "[" + ",".join(map(written, value)) + "]"
     return json.dumps(value)

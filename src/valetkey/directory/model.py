@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,18 +80,70 @@ class Tool:
     says_destructive: bool
 
 
+DriftKind = Literal["new", "changed", "renamed", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place in which two definitions differ, as the members that lead to it; a side is empty where nothing is."""
+
+    path: tuple[str, ...]
+    old: str
+    new: str
+
+    @property
+    def where(self) -> str:
+        """The place for a person to read."""
+        return " › ".join(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How a tool differs from what was accepted; of kind `server`, what the service says of itself (no tool)."""
+
+    kind: DriftKind
+    tool: str
+    old: Tool | None
+    new: Tool | None
+    differences: tuple[Difference, ...]
+
+    @property
+    def seen(self) -> str:
+        """What is accepted when exactly this is: a hash of the new definition."""
+        if self.new is not None:
+            return self.new.fingerprint
+        return hashlib.sha256("\0".join(one.new for one in self.differences).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What was accepted on one connection: its tools by name, and what its server said of itself (JSON)."""
+
+    connection_id: str
+    tools: Mapping[str, Tool]
+    server: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The tools of one connection as last seen. `server` is JSON: serverInfo, instructions, capabilities."""
+    """The tools of one connection as last seen and accepted. `server` is JSON: serverInfo, instructions, capabilities.
+
+    `held` is what was seen and is not accepted: it is not among `tools`, so it can be neither listed nor called.
+    """
 
     connection_id: str
     tools: tuple[Tool, ...]
     server: bytes = field(repr=False)
     fetched_at: datetime
     fresh_until: datetime
+    held: tuple[Drift, ...] = ()
 
     def tool(self, name: str) -> Tool | None:
         return next((tool for tool in self.tools if tool.name == name), None)
+
+    def held_tool(self, name: str) -> Drift | None:
+        """Why the tool of this name cannot be used, if it is held."""
+        return next((one for one in self.held if one.tool == name and one.new is not None), None)
 
 
 class ToolAccess(StrEnum):

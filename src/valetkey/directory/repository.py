@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,8 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.directory.fingerprint import read_tool
-from valetkey.directory.model import Connector, ReviewState, Snapshot
-from valetkey.store.schema import connector, tool_snapshot
+from valetkey.directory.model import Connector, Pin, ReviewState, Snapshot, Tool
+from valetkey.store.schema import connector, tool_pin, tool_snapshot
 
 _RAW_TOOLS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -112,7 +113,7 @@ def _connector(row: Row[Any] | None) -> Connector | None:
 async def put_snapshot(tx: AsyncConnection, seen: Snapshot, dialect: str) -> None:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     values = {
-        "tools": b"[" + b",".join(tool.raw for tool in seen.tools) + b"]",
+        "tools": _array(seen.tools),
         "server": seen.server,
         "fetched_at": seen.fetched_at,
         "fresh_until": seen.fresh_until,
@@ -125,6 +126,7 @@ async def put_snapshot(tx: AsyncConnection, seen: Snapshot, dialect: str) -> Non
 
 
 async def find_snapshot(tx: AsyncConnection, connection_id: str) -> Snapshot | None:
+    """What was seen, all of it; what of it was accepted is for `drift.judged` to say."""
     row = (await tx.execute(select(tool_snapshot).where(tool_snapshot.c.connection_id == connection_id))).first()
     if row is None:
         return None
@@ -139,3 +141,34 @@ async def find_snapshot(tx: AsyncConnection, connection_id: str) -> Snapshot | N
 
 async def delete_snapshot(tx: AsyncConnection, connection_id: str) -> None:
     await tx.execute(delete(tool_snapshot).where(tool_snapshot.c.connection_id == connection_id))
+
+
+# --- what was accepted ------------------------------------------------------------------------------------------------
+
+
+async def find_pin(tx: AsyncConnection, connection_id: str) -> Pin | None:
+    row = (await tx.execute(select(tool_pin).where(tool_pin.c.connection_id == connection_id))).first()
+    if row is None:
+        return None
+    tools = [read_tool(bytes(raw)) for raw in _RAW_TOOLS.decode(row.tools)]
+    return Pin(row.connection_id, {tool.name: tool for tool in tools}, row.server)
+
+
+async def pin_first(tx: AsyncConnection, seen: Snapshot, dialect: str) -> None:
+    """Pins what is seen when nothing was pinned yet; otherwise does nothing."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    values = {"tools": _array(seen.tools), "server": seen.server, "pinned_at": seen.fetched_at}
+    await tx.execute(
+        insert(tool_pin)
+        .values(connection_id=seen.connection_id, **values)
+        .on_conflict_do_nothing(index_elements=[tool_pin.c.connection_id])
+    )
+
+
+async def set_pin(tx: AsyncConnection, pin: Pin, at: datetime) -> None:
+    values = {"tools": _array(pin.tools.values()), "server": pin.server, "pinned_at": at}
+    await tx.execute(update(tool_pin).where(tool_pin.c.connection_id == pin.connection_id).values(**values))
+
+
+def _array(tools: Iterable[Tool]) -> bytes:
+    return b"[" + b",".join(tool.raw for tool in tools) + b"]"

@@ -1,4 +1,8 @@
-"""The tools of each connection as last seen: kept, remembered, and dropped when they change."""
+"""The tools of each connection as last seen and accepted: kept, remembered, and dropped when they change.
+
+What is listed first, after the person has passed the page on which they were shown, is what they accepted. From then on
+what differs is held back, before anybody is shown it (CUS-11): a snapshot's `tools` are always accepted ones.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from datetime import timedelta
 from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import repository
+from valetkey.directory.drift import judged
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Snapshot, Tool
 from valetkey.kernel.clock import Clock
@@ -56,20 +61,23 @@ class Snapshots:
         try:
             async with self._database.write() as tx:
                 await repository.put_snapshot(tx, seen, self._database.dialect)
+                await repository.pin_first(tx, seen, self._database.dialect)
+                pin = await repository.find_pin(tx, connection_id)
         except IntegrityError as error:
             raise NotFound("There is no such connection.") from error
         await self._notifications.publish(TOPIC, connection_id)
-        return seen
+        return judged(seen, pin)
 
     async def forget(self, connection_id: str) -> None:
-        """Deletes the snapshot, here and in every memory."""
+        """Deletes the snapshot, here and in every memory. What was accepted stands."""
         async with self._database.write() as tx:
             await repository.delete_snapshot(tx, connection_id)
         await self._notifications.publish(TOPIC, connection_id)
 
     async def _look_up(self, connection_id: str) -> Snapshot | None:
         async with self._database.read() as tx:
-            return await repository.find_snapshot(tx, connection_id)
+            seen = await repository.find_snapshot(tx, connection_id)
+            return judged(seen, await repository.find_pin(tx, connection_id)) if seen is not None else None
 
 
 def _readable(tools_raw: Sequence[bytes]) -> tuple[Tool, ...]:

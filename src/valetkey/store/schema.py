@@ -306,6 +306,33 @@ tool_snapshot = Table(
     Column("fresh_until", Instant, nullable=False),
 )
 
+tool_pin = Table(
+    "tool_pin",
+    main,
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), primary_key=True),
+    Column("tools", LargeBinary, nullable=False),  # JSON array of the tools as they were accepted
+    Column("server", LargeBinary, nullable=False),  # JSON, as in tool_snapshot
+    Column("pinned_at", Instant, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", String(40), nullable=False),
+    Column("person_id", String(40), nullable=False, index=True),
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False),
+    Column("kind", String(30), nullable=False),
+    Column("subject", String(255), nullable=False),  # a tool, a host, a scope: what an alert is about, once each
+    Column("words", Text, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("dismissed_at", Instant),
+    UniqueConstraint("connection_id", "kind", "subject"),
+    Index(None, "organization_id", "last_at"),
+)
+
 upstream_era = Table(
     "upstream_era",
     main,
