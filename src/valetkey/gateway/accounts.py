@@ -198,7 +198,7 @@ class Accounts:
                 connector=account.connector.slug,
                 label=account.connection.label,
                 is_default=account.connection.is_default,
-                tools=tuple(await self.tools(account)),
+                tools=await self._names_at(account),
             )
             for account in accounts
         ]
@@ -210,6 +210,14 @@ class Accounts:
         snapshot = self.snapshots.get_now(connection_id) or await self.snapshots.get(connection_id)
         return self._indexed(snapshot) if snapshot is not None else {}
 
+    async def _names_at(self, account: Account) -> tuple[str, ...]:
+        """The names an account's tools take, those that are held too: who calls one is told why it does not run."""
+        connection_id = account.connection.id
+        snapshot = self.snapshots.get_now(connection_id) or await self.snapshots.get(connection_id)
+        if snapshot is None:
+            return ()
+        return (*self._indexed(snapshot), *(one.tool for one in snapshot.held if one.new is not None))
+
     async def _names(self, known: _Known) -> Mapping[str, tuple[Account, str]]:
         if known.names is None:
             known.names = await self.names(known.accounts)
@@ -220,7 +228,9 @@ class Accounts:
         snapshot = self.snapshots.get_now(connection_id) or await self.snapshots.get(connection_id)
         if snapshot is None:
             return Meant(account, name, None, was_listed=False)
-        return Meant(account, name, self._indexed(snapshot).get(name), was_listed=True)
+        tool = self._indexed(snapshot).get(name)
+        held = snapshot.held_tool(name) if tool is None else None
+        return Meant(account, name, tool, was_listed=True, held=held.kind if held is not None else "")
 
     async def _by_beginning(self, accounts: Sequence[Account], name: str) -> Meant | None:
         """The account whose tools were never seen (or forgotten) and whose names begin like this one.

@@ -27,6 +27,7 @@ from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, Refused, TooMany, ValetkeyError, VaultFailed
 from valetkey.policy.decide import UNKNOWN_TOOL
+from valetkey.policy.held import HELD, held_words
 from valetkey.policy.gate import Passed, ToConfirm
 from valetkey.policy.model import Decision, Effect
 from valetkey.protocol import headers, translate
@@ -165,6 +166,9 @@ class Calls:
         """Raises `Refused`, which names the page where the person can change it, or `ToConfirm`."""
         if meant.tool is None and not meant.was_listed and meant.account.connector.state != "blocked":
             return _NOTHING_PASSED  # nothing is known of its tools: the credential will be missing: that is the answer
+        if meant.held and meant.account.connector.state != "blocked":
+            page = meant.account.page
+            raise Refused(held_words(meant.held, self._public_url + page), rule=HELD[meant.held], path=page)
         return await self._passing.through(turn, meant)
 
     # --- 3. whose account? 4. carry it over ---------------------------------------------------------------------------

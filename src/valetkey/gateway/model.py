@@ -93,12 +93,16 @@ class Account(msgspec.Struct, frozen=True, gc=False):
 
 
 class Meant(msgspec.Struct, frozen=True, gc=False):
-    """What a call is about. `tool` is missing when the account has no such tool, or none were ever seen."""
+    """What a call is about. `tool` is missing when the account has no such tool, or none were ever seen.
+
+    It is missing too while it is `held`: which says in what way it is not what was accepted (`directory.drift`).
+    """
 
     account: Account
     name: str
     tool: Tool | None
     was_listed: bool
+    held: str = ""
 
 
 class Ticket(Credential, Protocol):

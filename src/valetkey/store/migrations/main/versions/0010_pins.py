@@ -51,7 +51,7 @@ def upgrade() -> None:
             ondelete="cascade",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
-        sa.UniqueConstraint("connection_id", "kind", "subject", name=op.f("uq_alert_connection_id")),
+        sa.UniqueConstraint("connection_id", "kind", "subject", name=op.f("uq_alert_connection_id_kind_subject")),
     )
     op.create_index(op.f("ix_alert_person_id"), "alert", ["person_id"])
-    op.create_index(op.f("ix_alert_organization_id_last_at"), "alert", ["organization_id", "last_at"])
+    op.create_index(op.f("ix_alert_organization_id_alert_last_at"), "alert", ["organization_id", "last_at"])
