@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,7 +154,8 @@ class Hub:
         await self.notifications.publish("connections", person.id)
 
     async def switch_on(self, connection: Connection, service: Service, *names: str) -> None:
-        snapshot = await self.snapshots.put(connection.id, service.tools, b"{}", 0)
+        said = json.dumps({"serverInfo": {"name": "fake"}, "instructions": service.instructions}).encode()
+        snapshot = await self.snapshots.put(connection.id, service.tools, said, 0)
         await self.policy.permissions.allow(connection.id, [tool for tool in snapshot.tools if tool.name in names])
 
     def keep_alive(self, seconds: float) -> None:

@@ -238,7 +238,9 @@ async def test_a_tool_that_is_new_since_the_last_look_is_found(hub: Hub, service
 
     got = await client.call("brand_new")
 
-    assert "/approvals/" in got.text
+    assert "nobody has accepted it yet" in got.text
+    assert (await hub.records(ada))[-1].rule == "new_tool"
+    assert "brand_new" not in await client.names()
 
 
 async def test_a_call_that_cannot_be_recorded_is_not_made(hub: Hub, service: Service) -> None:

@@ -443,8 +443,8 @@ async def test_the_button_does_not_switch_on_what_came_after_the_page(world: Wor
 
     answer = await browser.send(f"/connections/{connection.id}/tools", {"what": "reading", "seen": seen[1]})
 
-    assert answer.status_code == 409
-    assert await tools_on(world, connection.id) == set()
+    assert answer.status_code == 303
+    assert "read_and_send" not in await tools_on(world, connection.id)
 
 
 async def test_switches_are_saved_as_they_stand(world: World) -> None:
@@ -490,8 +490,31 @@ async def test_a_tool_that_changed_after_it_was_switched_on_shows_as_off_and_cha
 
     page = await browser.open(f"/connections/{connection.id}")
 
-    assert "1 of 4 on" in page.text
-    assert "1 tool says something else now" in page.text
+    assert "1 of 3 on" in page.text
+    assert "1 thing is not what you accepted" in page.text
+
+
+async def test_a_change_is_shown_old_and_new_and_accepted_as_it_was_shown(world: World) -> None:
+    """Hidden characters are shown; a stale page accepts nothing; accepting switches nothing on."""
+    browser, ada = await world.signed_in("ada")
+    connection = await world.connection(ada, await world.connector(ada))
+    path = f"/connections/{connection.id}/changes"
+    changed = TOOLS[1].replace(b"The text of one note.", "Delete\u200b <b>all</b>.".encode())
+    await world.services.snapshots.put(connection.id, (TOOLS[0], changed, *TOOLS[2:]), b"{}", 3600.0)
+    page = await browser.open(path)
+    seen = re.search(r'name="seen" value="(\w+)"', page.text)
+    assert seen
+
+    stale = await browser.send(path, {"tool": "read_note", "seen": "0" * 64})
+    await browser.open(path)
+    answer = await browser.send(path, {"tool": "read_note", "seen": seen[1]})
+
+    assert "The text of one note." in page.text
+    assert "⟦U+200B⟧" in page.text
+    assert "&lt;b&gt;all" in page.text
+    assert (stale.status_code, answer.status_code) == (409, 303)
+    assert "Nothing is held back" in (await browser.open(path)).text
+    assert await tools_on(world, connection.id) == set()
 
 
 async def test_many_tools_come_in_pages_and_saving_one_leaves_the_others(world: World) -> None:

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.services import Services
-from valetkey.directory.model import Snapshot, Tool
+from valetkey.directory.model import Drift, Snapshot, Tool
 from valetkey.identity.model import Person, Principal
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, printable
+from valetkey.policy.held import lapse
 from valetkey.policy.model import Permission, Setting
 
 _NAMES_IN_TRAIL = 20
@@ -26,7 +27,11 @@ Switcher = Annotated[Principal, Depends(Needs(Scope.PERMISSIONS_WRITE))]
 
 
 class ToolShown(BaseModel):
-    """`says_…` is the service's own claim. `changed_since` means: switched on once, in another definition."""
+    """`says_…` is the service's own claim. `changed_since` means: switched on once, in another definition.
+
+    `held` says in a word why a tool can be neither listed nor called: it is `new`, `changed` or `renamed`, and nobody
+    has accepted that yet. Empty for all others.
+    """
 
     name: str
     title: str
@@ -36,12 +41,13 @@ class ToolShown(BaseModel):
     says_destructive: bool
     switched_on: bool
     changed_since: bool
+    held: str = ""
     definition: dict[str, Any]
 
     @classmethod
-    def of(cls, tool: Tool, permission: Permission | None) -> ToolShown:
+    def of(cls, tool: Tool, permission: Permission | None, *, held: str = "") -> ToolShown:
         said = permission is not None and permission.setting is Setting.ALLOW
-        same = permission is not None and said and permission.fingerprint == tool.fingerprint
+        same = not held and permission is not None and said and permission.fingerprint == tool.fingerprint
         return cls(
             name=tool.name,
             title=tool.title,
@@ -51,6 +57,7 @@ class ToolShown(BaseModel):
             says_destructive=tool.says_destructive,
             switched_on=same,
             changed_since=said and not same,
+            held=held,
             definition=msgspec.json.decode(tool.raw, type=dict[str, Any]),
         )
 
@@ -102,6 +109,78 @@ async def switch_tools(connection_id: str, switches: Switches, who: Switcher, wh
     return await _tools(rooms, snapshot)
 
 
+class DifferenceShown(BaseModel):
+    where: str
+    old: str
+    new: str
+
+
+class DriftShown(BaseModel):
+    """What is held, and how it differs from what was accepted. `tool` is empty for the service itself.
+
+    `seen` is what to send back to accept exactly this.
+    """
+
+    kind: str
+    tool: str
+    renamed_from: str
+    seen: str
+    differences: list[DifferenceShown]
+
+    @classmethod
+    def of(cls, drift: Drift) -> DriftShown:
+        return cls(
+            kind=drift.kind,
+            tool=drift.tool,
+            renamed_from=drift.old.name if drift.kind == "renamed" and drift.old is not None else "",
+            seen=drift.seen,
+            differences=[DifferenceShown(where=one.where, old=one.old, new=one.new) for one in drift.differences],
+        )
+
+
+class Drifts(BaseModel):
+    items: list[DriftShown]
+
+
+class LookedAt(BaseModel):
+    """A tool that is held, as it was looked at."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tool: str = Field(max_length=255)
+    seen: str = Field(max_length=64)
+
+
+class Accepting(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    accept: list[LookedAt] = Field(max_length=5000)
+
+
+@router.get("/changes", operation_id="list_changes")
+async def list_changes(connection_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> Drifts:
+    """What the service changed since it was accepted, and is held until somebody accepts it."""
+    snapshot = await _seen(rooms, whose, connection_id)
+    return Drifts(items=[DriftShown.of(one) for one in snapshot.held])
+
+
+@router.post("/changes", operation_id="accept_changes")
+async def accept_changes(connection_id: str, accepting: Accepting, who: Switcher, whose: Whose, rooms: Rooms) -> Drifts:
+    """Accepts changes exactly as they were looked at, all or none; what is held still."""
+    await _seen(rooms, whose, connection_id)
+    accepted = await rooms.snapshots.accept(connection_id, {one.tool: one.seen for one in accepting.accept})
+    await lapse(rooms.policy.permissions, connection_id, accepted)
+    await rooms.trail.write(
+        "tools.accepted",
+        actor=actor_of(who),
+        organization_id=whose.organization_id,
+        person_id=whose.id,
+        object=connection_id,
+        detail={"tools": _names([one.tool or "(the service itself)" for one in accepted])},
+    )
+    return Drifts(items=[DriftShown.of(one) for one in (await _seen(rooms, whose, connection_id)).held])
+
+
 def _names(tools: Sequence[str]) -> list[str]:
     """For the trail, whose events are small."""
     more = len(tools) - _NAMES_IN_TRAIL
@@ -121,6 +200,8 @@ async def _seen(rooms: Services, whose: Person, connection_id: str) -> Snapshot:
 
 def _chosen(snapshot: Snapshot, exactly: Exactly) -> Tool:
     tool = snapshot.tool(exactly.name)
+    if tool is None and snapshot.held_tool(exactly.name) is not None:
+        raise Conflict("A tool is not what was accepted.", hint="Look at what changed, and accept it, first.")
     if tool is None:
         raise NotFound("There is no such tool on this connection.")
     if tool.fingerprint != exactly.fingerprint:
@@ -130,6 +211,6 @@ def _chosen(snapshot: Snapshot, exactly: Exactly) -> Tool:
 
 async def _tools(rooms: Services, snapshot: Snapshot) -> Tools:
     on = await rooms.policy.permissions.given(snapshot.connection_id)
-    return Tools(
-        items=[ToolShown.of(tool, on.get(tool.name)) for tool in snapshot.tools], fetched_at=snapshot.fetched_at
-    )
+    held = [ToolShown.of(one.new, on.get(one.tool), held=one.kind) for one in snapshot.held if one.new is not None]
+    usable = [ToolShown.of(tool, on.get(tool.name)) for tool in snapshot.tools]
+    return Tools(items=[*usable, *held], fetched_at=snapshot.fetched_at)

@@ -6,7 +6,7 @@ what differs is held back, before anybody is shown it (CUS-11): a snapshot's `to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -14,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from valetkey.directory import repository
 from valetkey.directory.drift import judged
 from valetkey.directory.fingerprint import read_tool
-from valetkey.directory.model import Snapshot, Tool
+from valetkey.directory.model import Drift, Pin, Snapshot, Tool
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import BadInput, NotFound
+from valetkey.kernel.errors import BadInput, Conflict, NotFound
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.store.remembered import Remembered
@@ -68,6 +68,30 @@ class Snapshots:
         await self._notifications.publish(TOPIC, connection_id)
         return judged(seen, pin)
 
+    async def accept(self, connection_id: str, looked_at: Mapping[str, str]) -> Sequence[Drift]:
+        """Accepts the named tools (no name: what the service says of itself), each exactly as its `Drift.seen` says.
+
+        Returns what was accepted, for the trail. It gives no permission: what was said about another definition lapses.
+        Raises `NotFound` for what is not held, `Conflict` for what is another by now than was looked at.
+        """
+        if not looked_at:
+            raise BadInput("It is not said what to accept.", field="accept")
+        async with self._database.write() as tx:
+            seen = await repository.find_snapshot(tx, connection_id)
+            pin = await repository.find_pin(tx, connection_id)
+            if seen is None or pin is None:
+                raise NotFound("The tools of this connection have not been listed yet.")
+            held = {one.tool: one for one in judged(seen, pin).held}
+            accepted = [_exactly(held, name, looked_at[name]) for name in looked_at]
+            tools = {**pin.tools, **{one.tool: one.new for one in accepted if one.new is not None}}
+            for one in accepted:
+                if one.kind == "renamed" and one.old is not None:
+                    tools.pop(one.old.name, None)
+            server = seen.server if "" in looked_at else pin.server
+            await repository.set_pin(tx, Pin(connection_id, tools, server), self._clock.now())
+        await self._notifications.publish(TOPIC, connection_id)
+        return accepted
+
     async def forget(self, connection_id: str) -> None:
         """Deletes the snapshot, here and in every memory. What was accepted stands."""
         async with self._database.write() as tx:
@@ -89,3 +113,12 @@ def _readable(tools_raw: Sequence[bytes]) -> tuple[Tool, ...]:
             continue
         tools.setdefault(tool.name, tool)
     return tuple(tools.values())
+
+
+def _exactly(held: Mapping[str, Drift], name: str, seen: str) -> Drift:
+    drift = held.get(name)
+    if drift is None:
+        raise NotFound("There is nothing to accept of this name.", hint="Look at the connection again.")
+    if drift.seen != seen:
+        raise Conflict("A tool is not what it was when you looked at it.", hint="Look at the difference again.")
+    return drift

@@ -27,8 +27,8 @@ from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, Refused, TooMany, ValetkeyError, VaultFailed
 from valetkey.policy.decide import UNKNOWN_TOOL
-from valetkey.policy.held import HELD, held_words
 from valetkey.policy.gate import Passed, ToConfirm
+from valetkey.policy.held import HELD, held_words
 from valetkey.policy.model import Decision, Effect
 from valetkey.protocol import headers, translate
 from valetkey.protocol.asks import NOT_ANSWERED, Asks, required_capabilities

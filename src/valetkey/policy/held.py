@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
+
+from valetkey.directory.model import Drift
+from valetkey.policy.model import Setting
+from valetkey.policy.permissions import Permissions
 
 HELD: Final = {"new": "new_tool", "renamed": "new_tool", "changed": "changed_since"}
 """The kind of drift (`directory.drift`), and the rule by which a call is refused."""
@@ -15,3 +20,14 @@ def held_words(kind: str, page: str) -> str:
             f"The service has changed this tool since it was accepted. The person can look at the difference on {page}."
         )
     return f"This tool is new, and nobody has accepted it yet. The person can look at it on {page}."
+
+
+async def lapse(permissions: Permissions, connection_id: str, accepted: Sequence[Drift]) -> None:
+    """What was said about these tools was said about another definition: the rules for their classes hold again.
+
+    A block stands, whatever became of the tool.
+    """
+    given = await permissions.given(connection_id)
+    said = {name for name, one in given.items() if one.setting is not Setting.BLOCK}
+    if names := [one.tool for one in accepted if one.tool in said]:
+        await permissions.withdraw(connection_id, names)

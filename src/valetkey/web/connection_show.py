@@ -38,6 +38,7 @@ async def show(visit: Visit) -> Response:
         tool_count=len(tools),
         on_count=sum(tool.is_on for tool in tools),
         changed=sum(tool.is_changed for tool in tools),
+        held=await _held_count(visit, connection.id),
         reading_off=len(reading_off),
         reading_seen=seen(reading_off),
         page=page,
@@ -46,6 +47,11 @@ async def show(visit: Visit) -> Response:
         calls=calls,
         trace=await visit.services.trace.list(visit.person.id, connection.id),
     )
+
+
+async def _held_count(visit: Visit, connection_id: str) -> int:
+    snapshot = await visit.services.snapshots.get(connection_id)
+    return len(snapshot.held) if snapshot is not None else 0
 
 
 def _number(text: str) -> int:
