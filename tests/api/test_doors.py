@@ -77,6 +77,10 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/connections/{connection_id}/uses"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),
     ("GET", "/connections/{connection_id}/trace"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),
     ("GET", "/connections/{connection_id}/tools"): Row(Scope.CONNECTIONS_READ, 403, 200, 404, 404),
+    ("GET", "/connections/{connection_id}/tools/changes"): Row(Scope.CONNECTIONS_READ, 403, 200, 404, 404),
+    ("POST", "/connections/{connection_id}/tools/changes"): Row(
+        Scope.PERMISSIONS_WRITE, 403, 404, 404, 404, {"accept": [{"tool": "nothing", "seen": "0"}]}
+    ),
     ("POST", "/connections/{connection_id}/tools"): Row(Scope.PERMISSIONS_WRITE, 403, 200, 404, 404, {"off": ["list"]}),
     ("GET", "/profiles"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200, ada_in="items"),
     ("POST", "/profiles"): Row(Scope.PERMISSIONS_WRITE, 403, 201, 201, 201, {"name": "new"}),
