@@ -13,7 +13,7 @@ from tests.web.world import PASSWORD, World
 from valetkey.audit.model import OfPerson, Outcome
 from valetkey.identity.model import Role
 from valetkey.kernel.secret import Secret
-from valetkey.store.schema import oauth_client, refresh_token, token_family
+from valetkey.store.schema import oauth_client, organization, refresh_token, token_family
 from valetkey.web.headers import content_security_policy
 from valetkey.web.site import Site
 
@@ -396,6 +396,8 @@ async def test_a_secret_that_is_shown_once_is_not_in_the_log(world: World, capsy
 
 
 async def test_who_leaves_the_organization_stays_signed_in_and_is_on_their_own(world: World) -> None:
+    async with world.database.write() as tx:
+        await tx.execute(organization.update().values(kind="organization"))
     await world.signed_in("root", role=Role.OWNER)
     browser, bob = await world.signed_in("bob")
     assert "Riverside" in (await browser.open("/settings")).text
