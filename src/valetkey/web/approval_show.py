@@ -83,7 +83,9 @@ async def _approved(visit: Visit, shown: _Shown, *, proof: bytes, always: bool) 
         raise Conflict("The service has changed this tool since you were asked.", hint="Look at it, then allow it.")
     await policy.approvals.approve(approval, session_id=visit.session.id, proof=proof)
     if lasting and shown.tool is not None:
-        said = (shown.tool, Setting.ALLOW, ToolClass(approval.counts_as))
+        # A tool of which nothing is known was allowed for what it is, not for what it counts as.
+        kind = None if approval.tool_class == ToolClass.UNKNOWN else ToolClass(approval.counts_as)
+        said = (shown.tool, Setting.ALLOW, kind)
         await policy.permissions.set(approval.connection_id, [said])
 
 
