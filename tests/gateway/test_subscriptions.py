@@ -136,7 +136,14 @@ async def test_a_changed_list_is_listed_anew(hub: Hub, ada: Person, library: Lib
 
     assert heard == {"notifications/prompts/list_changed", "notifications/tools/list_changed"}
     assert [each["name"] for each in prompts] == [prefix(hub, library, "all") + name for name in ("greet", "second")]
-    assert prefix(hub, library, "all") + "newest" in await client.names()
+    newest = prefix(hub, library, "all") + "newest"
+    assert newest not in await client.names()  # it was seen, and nobody has accepted it yet
+
+    (connection,) = await hub.connections.list(ada.id)
+    seen = await hub.snapshots.get(connection.id)
+    assert seen is not None
+    await hub.snapshots.accept(connection.id, {one.tool: one.seen for one in seen.held})
+    assert newest in await client.names()
 
 
 @pytest.mark.parametrize("era", ERAS)
