@@ -89,6 +89,8 @@ async def test_a_connection_taken_whole_brings_the_tools_it_gets_later(hub: Hub,
     modern.tools.append(b'{"name":"later","inputSchema":{"type":"object"}}')
     slug = hub.connector(modern).slug
 
+    assert f"{slug}_later" not in await (await hub.client(ada, path=path)).names()  # nobody has accepted it yet
+    await hub.accept_changes(ada)
     assert f"{slug}_later" in await (await hub.client(ada, path=path)).names()
     assert await (await hub.client(ada, path=picked)).names() == [f"{slug}_echo"]
 

@@ -139,10 +139,7 @@ async def test_a_changed_list_is_listed_anew(hub: Hub, ada: Person, library: Lib
     newest = prefix(hub, library, "all") + "newest"
     assert newest not in await client.names()  # it was seen, and nobody has accepted it yet
 
-    (connection,) = await hub.connections.list(ada.id)
-    seen = await hub.snapshots.get(connection.id)
-    assert seen is not None
-    await hub.snapshots.accept(connection.id, {one.tool: one.seen for one in seen.held})
+    await hub.accept_changes(ada)
     assert newest in await client.names()
 
 
