@@ -73,7 +73,7 @@ class Welcome:
         parts = [
             f"These are the tools {of}; each tool's name begins with its service. "
             f"The person decides on {self._public_url}/connections which tools may run. When a tool answers that it is "
-            "not switched on or not connected, show the person the address it names."
+            "not allowed, not confirmed or not connected, show the person the address it names."
         ]
         for account in accounts:
             said = (await self._offers.server(account)).instructions
