@@ -36,6 +36,11 @@ async def test_a_denial_of_the_service_is_passed_on_to_whom_it_was_said(hub: Hub
     assert [record.outcome for record in await hub.records(grace)] == [Outcome.HTTP_ERROR]
 
 
+def _whose(seen: Seen) -> str:
+    """Whose token it was, which a service may say; the token itself would be masked on its way (T18)."""
+    return seen.token.partition("-")[0]
+
+
 async def test_the_same_question_by_another_person_is_asked_again(hub: Hub, service: Service) -> None:
     """(b) No answer is kept for anybody, let alone for somebody else."""
     ada, grace = await hub.person("ada"), await hub.person("grace")
@@ -43,14 +48,14 @@ async def test_the_same_question_by_another_person_is_asked_again(hub: Hub, serv
     await hub.connect(grace, service, "graces-token")
 
     async def mine(seen: Seen, _params: Any) -> bytes:
-        return json.dumps({"content": [{"type": "text", "text": seen.token}]}).encode()
+        return json.dumps({"content": [{"type": "text", "text": _whose(seen)}]}).encode()
 
     service.on_call = mine
     clients = [await hub.client(ada, service), await hub.client(grace, service)]
 
     said = [(await client.call("echo", {"document": 1})).text for client in clients * 2]
 
-    assert said == ["adas-token", "graces-token"] * 2
+    assert said == ["adas", "graces"] * 2
 
 
 async def test_200_interleaved_calls_each_carry_their_own_persons_token(hub: Hub, service: Service) -> None:
@@ -58,7 +63,9 @@ async def test_200_interleaved_calls_each_carry_their_own_persons_token(hub: Hub
 
     async def say_token(seen: Seen, params: dict[str, Any]) -> bytes:
         await asyncio.sleep(random.random() / 50)  # so that answers overtake each other
-        return json.dumps({"content": [{"type": "text", "text": f"{seen.token} {params['arguments']['n']}"}]}).encode()
+        return json.dumps(
+            {"content": [{"type": "text", "text": f"{_whose(seen)} {params['arguments']['n']}"}]}
+        ).encode()
 
     service.on_call = say_token
     clients: list[tuple[str, Client, str]] = []
@@ -73,7 +80,7 @@ async def test_200_interleaved_calls_each_carry_their_own_persons_token(hub: Hub
     async def call(number: int) -> None:
         login, client, name = clients[number % len(clients)]
         got = await client.call(name, {"n": number})
-        assert got.text == f"{login}s-canary {number}"
+        assert got.text == f"{login}s {number}"
 
     await asyncio.gather(*(call(number) for number in range(200)))
 
