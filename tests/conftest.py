@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.databases import empty_postgres, migrated_postgres, migrated_sqlite
 from valetkey.store.database import Database
@@ -37,6 +38,13 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A command that a test runs in process sets up the log of the whole process; the next test begins without."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
