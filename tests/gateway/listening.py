@@ -38,6 +38,7 @@ class ListeningService:
     first_event: str = "endpoint"
     port: int = 0
     tools: list[bytes] = field(default_factory=lambda: [b'{"name":"echo","inputSchema":{"type":"object"}}'])
+    instructions: str = ""
 
     @property
     def url(self) -> str:
