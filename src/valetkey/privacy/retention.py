@@ -27,6 +27,7 @@ from valetkey.store.leases import Leases
 
 _LEASE = "privacy.retention"
 _HELD = 23 * 3600.0  # seconds: once a day over all replicas and starts; given back only by a run that failed
+_FIRST_LOOK = 60.0  # seconds after a start, which has enough to do
 _LOOK_EVERY = 600.0
 
 
@@ -101,6 +102,7 @@ class Retention:
         return Purged(days, calls)
 
     async def _run(self) -> None:
+        await self._clock.sleep(_FIRST_LOOK)
         while True:
             try:
                 await self.purge()
