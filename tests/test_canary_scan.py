@@ -297,7 +297,9 @@ async def _connected(
         url = await services.connecting.accept(attempt.id, browser, attempt.facts.hash, attempt.facts.scopes)
         await services.connecting.finish(server.consent(url), browser, issuer_hash=issuer)
     value = f"{WORD}key-{secrets.token_hex(8)}/+="
-    await life.api(api, "POST", "/connections/headers", {"connector": by_key.slug, "values": {"X-Api-Key": value}})
+    told = (await life.api(api, "GET", f"/directory/{by_key.slug}"))["disclosure"]["version"]
+    body = {"connector": by_key.slug, "values": {"X-Api-Key": value}, "acknowledged": told}
+    await life.api(api, "POST", "/connections/headers", body)
     for one in (await life.api(api, "GET", "/connections"))["items"]:
         seen = await life.api(api, "GET", f"/connections/{one['id']}/tools")
         on = [{"name": tool["name"], "fingerprint": tool["fingerprint"]} for tool in seen["items"]]

@@ -32,6 +32,7 @@ from valetkey.demo.story.search import spellings
 from valetkey.identity.model import Person, Role
 from valetkey.kernel.secret import Secret
 from valetkey.settings import Settings
+from valetkey.split import opened
 from valetkey.store.database import Database
 from valetkey.store.schema import connection as connections
 from valetkey.vault.model import Binding
@@ -97,9 +98,9 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     made: dict[str, Any] = {}
-    for name in ("Vault", "Sessions", "ApiServices", "Passwords"):
-        real = getattr(app, name)
-        monkeypatch.setattr(app, name, lambda *a, _real=real, _name=name, **k: made.setdefault(_name, _real(*a, **k)))
+    for place, name in ((opened, "Vault"), (app, "Sessions"), (app, "ApiServices"), (app, "Passwords")):
+        real = getattr(place, name)
+        monkeypatch.setattr(place, name, lambda *a, _real=real, _name=name, **k: made.setdefault(_name, _real(*a, **k)))
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     settings = Settings(

@@ -118,9 +118,11 @@ async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, servic
         "connector", "add", service.url, "--auth", "header", "--header", "X-API-Key", "--user", "owner"
     )
     slug = added["slug"]
+    told = (await shell.ask("connector", "show", slug, own=True))["disclosure"]["version"]
     connected = await shell.ask(
-        "connection", "connect", slug, "--header", "X-API-Key", *there, own=True, stdin=f"{KEY}\n"
-    )
+        "connection", "connect", slug, "--header", "X-API-Key", "--acknowledge", told, *there, own=True,
+        stdin=f"{KEY}\n",
+    )  # fmt: skip
     assert (connected["state"], connected["review_label"]) == ("connected", "Custom – unverified")
 
     # 2. Nobody said yes to it: a call is not made, the page to say it is named, and the service sees nothing of it.

@@ -57,6 +57,8 @@ async def test_a_tool_that_is_shown_only_to_who_can_be_asked_is_seen_switched_on
     shows_only_to_who_can_be_asked(service)
     connection = await hub.connect(ada, service, "adas-token")
     client = await hub.client(ada, service, version=version, capabilities=FORMS)
+    await client.names()
+    await hub.accept_changes(ada)
     assert "ask_me" in await client.names()
     snapshot = await hub.snapshots.get(connection.id)
     assert snapshot is not None

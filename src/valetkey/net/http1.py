@@ -18,7 +18,7 @@ from valetkey.kernel.secret import Credential
 from valetkey.net.cleaned import cleaned
 from valetkey.net.dialer import Dials
 from valetkey.net.limits import CALL, Limits
-from valetkey.net.model import AddressRefused, Answer, Unreachable, Url
+from valetkey.net.model import AddressRefused, Answer, Moved, Unreachable, Url
 from valetkey.net.wire import IDLE_SECONDS, ONE_WRITE, Coming, Wire, zero
 
 USER_AGENT = "Valetkey/0.1 (self-hosted connector hub)"
@@ -142,6 +142,10 @@ class CallClient:
             answer = await future
         except asyncio.CancelledError:
             wire.abandon(future)
+            raise
+        except Moved as error:
+            if credential is not None:
+                error.location = ""  # it may have the credential in it
             raise
         return answer if credential is None else cleaned(answer, credential)
 
