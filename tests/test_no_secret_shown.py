@@ -166,8 +166,27 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "before": "1",
         "after": "2",
         "path": "x",
+        "listing": "github",
+        "words": "notes",
+        "setting": "ask",
+        "what": "notes",
+        "target": "https://other.example/mcp",
     }
-    nothing = ("attempt", "call", "call_id", "family", "issuer", "passkey", "receipt", "session", "token")
+    nothing = (
+        "approval",
+        "approval_id",
+        "attempt",
+        "call",
+        "ceiling",
+        "ceiling_id",
+        "call_id",
+        "family",
+        "issuer",
+        "passkey",
+        "receipt",
+        "session",
+        "token",
+    )
     stands_for |= dict.fromkeys(nothing, "x1")
     secrets = {**SEALED, "password": PASSWORD}
     secrets |= {f"cookie of {login}": value for login, value in cookies.items()}

@@ -158,7 +158,7 @@ async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, servic
 
     # 5. The log: the person reads what was in it, the operator that it was.
     calls = (await shell.ask("call", "list", "--tool", "echo"))["items"]
-    assert [call["outcome"] for call in calls] == ["ok", "refused"]
+    assert [call["outcome"] for call in calls] == ["ok", "input_required"]
     mine = await shell.ask("call", "show", calls[0]["id"], *there, own=True)
     theirs = await shell.ask("call", "show", calls[0]["id"])
     assert (mine["contents"], theirs["contents"]) == ("shown", "not_yours")
