@@ -97,7 +97,10 @@ async def switch_tools(connection_id: str, switches: Switches, who: Switcher, wh
     if both := {tool.name for tool in chosen} & set(switches.off):
         raise BadInput("A tool cannot be switched on and off at once.", field="off", hint=f"{len(both)} are in both.")
     await rooms.policy.permissions.withdraw(connection_id, switches.off)
-    await rooms.policy.permissions.allow(connection_id, chosen)
+    connector = await rooms.connectors.by_id((await rooms.connections.get(whose.id, connection_id)).connector_id)
+    kinds = [rooms.policy.gate.classified(connector, tool).to_keep for tool in chosen]
+    said = [(tool, Setting.ALLOW, kind) for tool, kind in zip(chosen, kinds, strict=True)]
+    await rooms.policy.permissions.set(connection_id, said)
     await rooms.trail.write(
         "tools.switched",
         actor=actor_of(who),

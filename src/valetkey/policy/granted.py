@@ -1,22 +1,25 @@
 """What the vault asks before a credential leaves: is there a yes for this call? Looked up anew, whatever a door said.
 
-Three things are one: the person's *allow* for the tool, a read of a verified connector, and an approval that was used
-up for exactly this call.
+Three things are one: the person's *allow* for a tool that may have a lasting yes, a read of a verified connector, and
+an approval that was used up for exactly this call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from valetkey.directory.model import Connector, ReviewState, Snapshot
 from valetkey.policy import approval_repository
 from valetkey.policy.approval_model import Use
 from valetkey.policy.classes.classify import classify
-from valetkey.policy.model import Setting
+from valetkey.policy.model import Permission, Setting
 from valetkey.policy.permissions import Permissions
-from valetkey.policy.tool_class import RANK, ToolClass
+from valetkey.policy.tool_class import ToolClass
 from valetkey.store.database import Database
+
+_LASTING: Final = frozenset({ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDIUM})
+"""What an *allow* answers for good; all else is confirmed for each call."""
 
 ConnectorOf = Callable[[str, str], Awaitable[Connector | None]]
 """The connector of a person's connection; `None` when they have no such one."""
@@ -41,30 +44,39 @@ class Grants:
         """Whether the person's *allow* is at hand; `False` may mean no more than *ask `holds`*."""
         given = self._permissions.given_now(connection_id)
         found = given.get(tool) if given is not None else None
-        return found is not None and found.setting is Setting.ALLOW and RANK[found.tool_class] < RANK["H"]
+        return found is not None and found.setting is Setting.ALLOW and found.tool_class in _LASTING
 
     async def holds(self, person_id: str, connection_id: str, tool: str, call_id: str) -> bool:
         """Whether there is a yes for the call with this record."""
-        await self._permissions.given(connection_id)
+        given = (await self._permissions.given(connection_id)).get(tool)
         if self.holds_now(connection_id, tool):
             return True
         used = await self._used_for(call_id)
         if used is not None and used.connection_id == connection_id and used.tool == tool:
             return True
-        return await self._runs_by_itself(person_id, connection_id, tool)
+        return await self._runs_by_itself(person_id, connection_id, tool, given)
 
     async def _used_for(self, call_id: str) -> Use | None:
         async with self._database.read() as tx:
             return await approval_repository.find_use(tx, call_id)
 
-    async def _runs_by_itself(self, person_id: str, connection_id: str, tool: str) -> bool:
-        """Whether it reads, and its connector is verified: that needs nobody's yes."""
+    async def _runs_by_itself(self, person_id: str, connection_id: str, tool: str, given: Permission | None) -> bool:
+        """Whether it reads, and its connector is verified: that needs nobody's yes. Or whether an *allow* without a
+        class, as given before there were any or for what nothing is known of, is for a tool that may have one now.
+        """
         connector = await self._connector_of(person_id, connection_id)
-        if connector is None or connector.review_state is not ReviewState.VERIFIED:
+        if connector is None:
+            return False
+        verified = connector.review_state is ReviewState.VERIFIED
+        classless = given is not None and given.setting is Setting.ALLOW and not given.tool_class
+        if not verified and not classless:
             return False
         snapshot = await self._snapshots.get(connection_id)
         found = snapshot.tool(tool) if snapshot is not None else None
         if found is None:
             return False
-        kind = classify(found, verified=True, reviewed=None, organization=None, raised_by_taint=False)
-        return kind.counts_as is ToolClass.READ
+        kind = classify(found, verified=verified, reviewed=None, organization=None, raised_by_taint=False)
+        if verified and kind.counts_as is ToolClass.READ:
+            return True
+        same = given is not None and given.fingerprint == found.fingerprint
+        return classless and same and kind.tool_class in (*_LASTING, ToolClass.UNKNOWN)

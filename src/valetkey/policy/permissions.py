@@ -44,7 +44,10 @@ class Permissions:
         return await self._memory.get(connection_id, self._look_up) or {}
 
     async def allow(self, connection_id: str, tools: Sequence[Tool]) -> None:
-        """*Always allow* for `tools`, whatever their class. Raises `NotFound` when the connection is gone."""
+        """*Always allow* for `tools`, their class not said: no yes for what is confirmed each time.
+
+        Raises `NotFound` when the connection is gone.
+        """
         await self.set(connection_id, [(tool, Setting.ALLOW, None) for tool in tools])
 
     async def set(self, connection_id: str, said: Iterable[Given]) -> None:

@@ -49,3 +49,10 @@ class Classified:
     counts_as: ToolClass
     because: str
     reasons: tuple[Reason, ...] = ()
+
+    @property
+    def to_keep(self) -> ToolClass | None:
+        """What is written down with an *allow*. A tool of which nothing is known is allowed for what it is, not for
+        what it counts as: `None`.
+        """
+        return None if self.tool_class is ToolClass.UNKNOWN else self.counts_as
