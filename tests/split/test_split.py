@@ -22,7 +22,9 @@ from valetkey.directory.model import Tool
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import BadInput, NotConnected, OutboundFailed, RootKeyUnavailable, VaultFailed
 from valetkey.kernel.secret import Secret
+from valetkey.policy.model import Setting
 from valetkey.policy.permissions import Permissions
+from valetkey.policy.tool_class import ToolClass
 from valetkey.vault.model import BEARER, Use
 from valetkey.vault.release import NotReleased
 from valetkey.vault.verbs import Ticket
@@ -89,7 +91,11 @@ async def test_a_worker_gets_no_ticket_without_a_record_of_the_persons_own_call_
     with hub.call_log.begin(hub.intent(connection, tool=TOOL.name)) as off:
         with pytest.raises(NotReleased, match="Nobody said yes"):
             await ticket(off.intent.id)
-        await Permissions(hub.main, hub.notifications, clock=hub.clock).allow(connection.id, [TOOL])
+        permissions = Permissions(hub.main, hub.notifications, clock=hub.clock)
+        await permissions.set(connection.id, [(TOOL, Setting.ALLOW, ToolClass.HIGH)])
+        with pytest.raises(NotReleased, match="Nobody said yes"):  # to this call
+            await ticket(off.intent.id)
+        await permissions.set(connection.id, [(TOOL, Setting.ALLOW, ToolClass.READ)])
         assert await ticket(off.intent.id)
 
 
