@@ -13,6 +13,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,7 +25,7 @@ from valetkey.vault import repository, root_repository
 from valetkey.vault.envelope import KEY_SIZE, NONCE_SIZE, TAG_SIZE, key_name, new_key, wipe
 from valetkey.vault.model import NothingSealed, Tampered, WrongKey, with_lengths
 from valetkey.vault.recovery_kit import seal_to
-from valetkey.vault.repository import DataKeyRow, TenantKeyRow
+from valetkey.vault.repository import DataKeyRow, Hanging, TenantKeyRow
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.roots import Roots, Wrapped, name_of
 
@@ -44,17 +45,13 @@ class TenantKey:
     version: int
     cipher: AESGCM
 
-    def _context(self, subject: str, purpose: str, generation: int, digest: bytes) -> bytes:
-        return with_lengths("dek", self.tenant, self.version, subject, purpose, generation, digest)
-
-    def _wrap(self, key: bytearray, subject: str, purpose: str, generation: int, digest: bytes) -> bytes:
+    def _wrap(self, key: bytearray, place: bytes, digest: bytes) -> bytes:
         nonce = os.urandom(NONCE_SIZE)
-        context = self._context(subject, purpose, generation, digest)
-        return _MAGIC + digest + nonce + self.cipher.encrypt(nonce, key, context)
+        return _MAGIC + digest + nonce + self.cipher.encrypt(nonce, key, _by(self.tenant, self.version) + place)
 
-    def _unwrap(self, row: DataKeyRow, purpose: str, digest: bytes) -> bytearray:
+    def _unwrap(self, row: DataKeyRow | Hanging, place: bytes) -> bytearray:
         key = bytearray(KEY_SIZE)
-        context = self._context(row.subject, purpose, row.generation, digest)
+        context = _by(self.tenant, self.version) + place
         try:
             self.cipher.decrypt_into(row.wrapped[_NONCE_AT:_BODY_AT], row.wrapped[_BODY_AT:], context, key)
         except InvalidTag as error:
@@ -66,23 +63,34 @@ class TenantKey:
     def wrap(self, key: bytearray, *, subject: str, purpose: str, generation: int, bound_to: bytes) -> bytes:
         """A data key wrapped for one place (`subject`, `purpose`, `generation`) and everything in `bound_to`."""
         digest = hashlib.sha256(bound_to).digest()
-        return self._wrap(key, subject, purpose, generation, digest)
+        return self._wrap(key, _place(subject, purpose, generation, digest), digest)
 
     def unwrap(self, row: DataKeyRow, *, purpose: str, bound_to: bytes) -> bytearray:
         """The data key of `row`, for the caller to wipe. `purpose` is the row's own, without what marks it staged."""
         digest = hashlib.sha256(bound_to).digest()
         if not hmac.compare_digest(_digest_of(row.wrapped), digest):
             raise Tampered("The value belongs to something else than it is asked for.")
-        return self._unwrap(row, purpose, digest)
+        return self._unwrap(row, _place(row.subject, purpose, row.generation, digest))
 
-    def rewrap(self, row: DataKeyRow, *, purpose: str, under: TenantKey) -> bytes:
+    def rewrap(self, row: DataKeyRow | Hanging, *, purpose: str, under: TenantKey) -> bytes:
         """The data key of `row` wrapped `under` another key of the same tenant, bound to what it was bound to."""
         digest = _digest_of(row.wrapped)
-        key = self._unwrap(row, purpose, digest)
+        place = _place(row.subject, purpose, row.generation, digest)
+        key = self._unwrap(row, place)
         try:
-            return under._wrap(key, row.subject, purpose, row.generation, digest)
+            return under._wrap(key, place, digest)
         finally:
             wipe(key)
+
+
+@lru_cache(_TENANTS_KEPT)
+def _by(tenant: str, version: int) -> bytes:
+    """What every wrapping by this tenant key is bound to; `_place` follows it."""
+    return with_lengths("dek", tenant, version)
+
+
+def _place(subject: str, purpose: str, generation: int, digest: bytes) -> bytes:
+    return with_lengths(subject, purpose, generation, digest)
 
 
 def _digest_of(wrapped: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -15,8 +14,11 @@ _HEADER_PREFIX = re.compile(rb"(?:[!-~]+ )?")  # "Bearer ", or nothing
 
 def with_lengths(*parts: str | bytes | int) -> bytes:
     """Injective encoding: each part with its length (4 bytes, big-endian) before it; numbers in decimal."""
-    encoded = (part if isinstance(part, bytes) else str(part).encode() for part in parts)
-    return b"".join(struct.pack(">I", len(part)) + part for part in encoded)
+    pieces: list[bytes] = []
+    for part in parts:
+        encoded = part if isinstance(part, bytes) else str(part).encode()
+        pieces += (len(encoded).to_bytes(4, "big"), encoded)
+    return b"".join(pieces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

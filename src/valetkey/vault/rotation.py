@@ -20,12 +20,13 @@ from valetkey.vault import rotation_repository as rows
 from valetkey.vault.broker import ROTATED
 from valetkey.vault.keyring import Keyring, TenantKey
 from valetkey.vault.model import Tenants
-from valetkey.vault.repository import DataKeyRow
+from valetkey.vault.repository import Hanging
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.rotation_repository import Counts, Moved
 from valetkey.vault.sealing import own_purpose
 
 BATCH = 4000
+_BATCHES = 5  # read at once
 _MOST_DAMAGED = 10_000  # of one organization; whoever has more restores the keyring
 
 OnProgress = Callable[[int], None]
@@ -161,21 +162,29 @@ class Rotation:
         moved = 0
         while True:
             async with self._keyring.database.read() as tx:
-                found = await rows.find_data_keys_before(tx, tenant, under.version, BATCH + len(damaged))
-            batch = [row for row in found if (row.subject, row.purpose) not in damaged]
-            if not batch or len(damaged) > _MOST_DAMAGED:
-                return _Run(moved, len(found), is_done=True)
-            if self._clock.monotonic() >= until:
-                return _Run(moved, len(damaged), is_done=False)
-            older = await self._older(tenant, {row.tenant_key_version for row in batch})
-            # Beside the event loop, so that calls go on; a batch is some ten milliseconds of encryption.
-            new, bad = await asyncio.to_thread(_rewrapped, batch, older, under)
-            if new:
-                async with self._keyring.database.write() as tx:
-                    await rows.rewrap_data_keys(tx, new, version=under.version)
-            damaged |= {(row.subject, row.purpose) for row in bad}
-            moved += len(new)
-            on_progress(len(new))
+                most = _BATCHES * BATCH + len(damaged)
+                rows_there = await rows.find_data_keys_before(tx, tenant, under.version, most)
+            found = [row for row in rows_there if (row.subject, row.purpose) not in damaged]
+            if not found or len(damaged) > _MOST_DAMAGED:
+                return _Run(moved, len(rows_there), is_done=True)
+            older = await self._older(tenant, {row.tenant_key_version for row in found})
+            new: list[Moved] = []
+            for first in range(0, len(found) + BATCH, BATCH):  # one turn more than batches, to write the last
+                if self._clock.monotonic() >= until:
+                    return _Run(moved, len(damaged), is_done=False)
+                # Beside the event loop, so that calls go on; and while one batch is written, the next is wrapped.
+                wrapping = asyncio.to_thread(_rewrapped, found[first : first + BATCH], older, under)
+                (ready, bad), _ = await asyncio.gather(wrapping, self._write(new, under))
+                damaged |= {(row.subject, row.purpose) for row in bad}
+                moved += len(new)
+                if new:
+                    on_progress(len(new))
+                new = ready
+
+    async def _write(self, moved: Sequence[Moved], under: TenantKey) -> None:
+        if moved:
+            async with self._keyring.database.write() as tx:
+                await rows.rewrap_data_keys(tx, moved, version=under.version)
 
     async def _older(self, tenant: str, versions: set[int]) -> dict[int, TenantKey]:
         """Those of the versions that can be opened; who else rewraps may just have destroyed one."""
@@ -207,11 +216,11 @@ class _Run:
 
 
 def _rewrapped(
-    batch: Sequence[DataKeyRow], older: dict[int, TenantKey], under: TenantKey
-) -> tuple[list[Moved], list[DataKeyRow]]:
+    batch: Sequence[Hanging], older: dict[int, TenantKey], under: TenantKey
+) -> tuple[list[Moved], list[Hanging]]:
     """The keys of `batch` wrapped `under` the newest, and the rows whose key does not open."""
     new: list[Moved] = []
-    bad: list[DataKeyRow] = []
+    bad: list[Hanging] = []
     for row in batch:
         try:
             wrapped = older[row.tenant_key_version].rewrap(row, purpose=own_purpose(row), under=under)

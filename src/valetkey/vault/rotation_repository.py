@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.store.schema import data_key, tenant_key
 from valetkey.vault.model import EveryTenant, Tenants
-from valetkey.vault.repository import DataKeyRow, TenantKeyRow
+from valetkey.vault.repository import Hanging, TenantKeyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +92,27 @@ async def find_tenants_with_older_keys(tx: AsyncConnection, tenants: Tenants) ->
     return list(await tx.scalars(several.having(func.count() > 1).order_by(tenant_key.c.tenant)))
 
 
-async def find_data_keys_before(tx: AsyncConnection, tenant: str, version: int, limit: int) -> list[DataKeyRow]:
-    query = select(data_key).where(data_key.c.tenant == tenant, data_key.c.tenant_key_version < version)
+async def find_data_keys_before(tx: AsyncConnection, tenant: str, version: int, limit: int) -> list[Hanging]:
+    columns = [data_key.c[name] for name in Hanging._fields]
+    query = select(*columns).where(data_key.c.tenant == tenant, data_key.c.tenant_key_version < version)
     # `all` at once: fetched one by one, the rows would cost as much as what is done with them.
-    return [DataKeyRow(*row) for row in (await tx.execute(query.limit(limit))).all()]
+    return [Hanging._make(row) for row in (await tx.execute(query.limit(limit))).all()]
+
+
+_ROWS = 200
+_MOVE = (  # placeholders only are put in
+    "with moved(subject, purpose, commitment, wrapped) as (select * from {0})"
+    " update data_key set wrapped = moved.wrapped, tenant_key_version = {1} from moved"
+    " where data_key.subject = moved.subject and data_key.purpose = moved.purpose"
+    " and data_key.commitment = moved.commitment and data_key.tenant_key_version < {1}"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
     """A data key of `row` wrapped anew."""
 
-    row: DataKeyRow
+    row: Hanging
     wrapped: bytes
 
 
@@ -111,13 +121,20 @@ async def rewrap_data_keys(tx: AsyncConnection, moved: Sequence[Moved], *, versi
     if not moved:
         return
     # In the driver's own words: binding 100,000 rows one by one takes longer than encrypting them.
-    mark = "${}" if tx.dialect.name == "postgresql" else "?"
-    new, under, subject, purpose, name, below = (mark.format(number) for number in range(1, 7))
-    await tx.exec_driver_sql(
-        f"update data_key set wrapped = {new}, tenant_key_version = {under}"  # noqa: S608 – placeholders only
-        f" where subject = {subject} and purpose = {purpose} and commitment = {name} and tenant_key_version < {below}",
-        [(one.wrapped, version, one.row.subject, one.row.purpose, one.row.commitment, version) for one in moved],
-    )
+    if tx.dialect.name == "postgresql":
+        names, commitments, wrapped = zip(
+            *((one.row[:2], one.row.commitment, one.wrapped) for one in moved), strict=True
+        )
+        subjects, purposes = zip(*names, strict=True)
+        new = "unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[])"
+        await tx.exec_driver_sql(_MOVE.format(new, "$5"), (subjects, purposes, commitments, wrapped, version))
+        return
+    # Many rows a statement, not one each: between any two statements SQLite's thread waits for its turn with Python.
+    for first in range(0, len(moved), _ROWS):
+        some = moved[first : first + _ROWS]
+        values = [value for one in some for value in (*one.row[:2], one.row.commitment, one.wrapped)]
+        new = f"(values {', '.join(['(?, ?, ?, ?)'] * len(some))})"
+        await tx.exec_driver_sql(_MOVE.format(new, f"?{len(values) + 1}"), (*values, version))
 
 
 async def destroy_tenant_keys_before(tx: AsyncConnection, tenant: str, version: int) -> int:

@@ -35,7 +35,7 @@ from valetkey.vault import repository
 from valetkey.vault.envelope import key_name, new_key, seal, take_apart, wipe
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.model import Binding, Mark, NothingSealed, Overtaken, RolledBack, Superseded
-from valetkey.vault.repository import STAGED, DataKeyRow, SecretRow
+from valetkey.vault.repository import STAGED, DataKeyRow, Hanging, SecretRow
 
 _STAGED_FOR = timedelta(minutes=10)  # no seal takes this long; a staged key this old was cut off
 _LONGEST_VALUE = 64 * 1024
@@ -184,7 +184,7 @@ def check_value(secret: Secret, binding: Binding) -> None:
         raise BadInput("The value has a space before or after it.", field=purpose, hint="Copy it again without.")
 
 
-def own_purpose(key: DataKeyRow) -> str:
+def own_purpose(key: DataKeyRow | Hanging) -> str:
     """The purpose without what marks the key as staged."""
     return key.purpose[9:] if key.purpose.startswith(STAGED) else key.purpose
 
