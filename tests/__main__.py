@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -50,8 +51,11 @@ def test(arguments: list[str]) -> int:
         marks = "real"
     if "--long" in arguments:
         marks = "long"
+        arguments = [*arguments, "--override-ini", "faulthandler_timeout=7200"]  # they take what they take
     rest = [argument for argument in arguments if argument not in ("--real", "--long")]
     command = [sys.executable, "-m", "pytest", "-n", "logical", "--dist", "loadfile", "-m", marks, *rest]
+    # What is started in the background has Ctrl-C switched off, and so would have every program that a test starts.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Every hub that a test starts imports everything: compiling it anew each time takes four seconds of processor.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.run(command, cwd=HERE, env=env, check=False).returncode

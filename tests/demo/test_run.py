@@ -29,7 +29,12 @@ def place() -> Iterator[Path]:
 
 def test_every_step_of_the_story_is_seen(place: Path) -> None:
     played = subprocess.run(
-        [*DEMO, "--check"], env={**os.environ, "TMPDIR": str(place)}, capture_output=True, text=True, check=False
+        [*DEMO, "--check"],
+        env={**os.environ, "TMPDIR": str(place)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
     )
 
     steps = [line for line in played.stdout.splitlines() if line[:1] in "✓✗"]
@@ -47,8 +52,11 @@ def test_it_says_what_to_do_and_ctrl_c_leaves_nothing_behind(place: Path) -> Non
         urls = re.findall(r"http://[\w.:/-]+", said)
 
         demo.send_signal(signal.SIGINT)
-        demo.stdout.read()
-        code = demo.wait(30)
+        try:
+            demo.communicate(timeout=30)
+        finally:
+            demo.kill()  # or leaving the block would wait for it
+        code = demo.returncode
 
     assert code == 0, said
     assert any("/signin/link/" in url for url in urls)
