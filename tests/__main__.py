@@ -45,15 +45,15 @@ def check() -> int:
 
 def test(arguments: list[str]) -> int:
     """pytest over all cores with the marks that were asked for; other arguments are pytest's."""
-    marks = "not real and not long"
+    marks, most = "not real and not long", 180
     if "--real" in arguments:
         install_real_parts()
-        marks = "real"
+        marks, most = "real", 420
     if "--long" in arguments:
-        marks = "long"
-        arguments = [*arguments, "--override-ini", "faulthandler_timeout=7200"]  # they take what they take
+        marks, most = "long", 7200
     rest = [argument for argument in arguments if argument not in ("--real", "--long")]
-    command = [sys.executable, "-m", "pytest", "-n", "logical", "--dist", "loadfile", "-m", marks, *rest]
+    command = [sys.executable, "-m", "pytest", "-n", "logical", "--dist", "loadfile", "-m", marks]
+    command += ["--override-ini", f"faulthandler_timeout={most}", *rest]
     # What is started in the background has Ctrl-C switched off, and so would have every program that a test starts.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Every hub that a test starts imports everything: compiling it anew each time takes four seconds of processor.

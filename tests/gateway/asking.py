@@ -124,6 +124,7 @@ class Asking:
         return json.dumps(kind | said).encode()
 
 
+MOST_ASKED = 30  # a client that answers gives up some time
 Answers = Callable[[Json], Json]
 """Gives the result for a question."""
 
@@ -138,7 +139,7 @@ async def answering(
 async def _modern(client: Client, name: str, arguments: Json, answer: Answers, params: Json) -> tuple[Got, list[Json]]:
     asked: list[Json] = []
     got = await client.call(name, arguments, **params)
-    while got.status == 200 and "result" in got.messages[-1] and got.result["resultType"] == "input_required":
+    while len(asked) < MOST_ASKED and got.status == 200 and "result" in got.messages[-1] and got.result["resultType"] == "input_required":
         questions = got.result["inputRequests"]
         asked += questions.values()
         given = {key: answer(one) for key, one in questions.items()}

@@ -229,13 +229,15 @@ async def test_a_question_that_nobody_should_be_asked_does_not_reach_the_client(
 
 
 async def test_what_is_answered_to_a_service_approves_nothing(hub: Hub, service: Service) -> None:
-    """A tool that is not switched on stays off, whatever a service asks and a client accepts."""
+    """A tool that wants the person's yes goes on wanting it, whatever a service asks and a client accepts."""
     client = await assistant(hub, service, MODERN)
     Asking(service, {"approve": FORM})
 
-    got, _ = await answering(client, "delete_all", {}, accept)
+    got, asked = await answering(client, "delete_all", {}, accept)
 
-    assert got.result["isError"] is True
+    assert got.result["resultType"] == "input_required"
+    assert {one["params"]["mode"] for one in asked} == {"url"}
+    assert len({one["params"]["url"] for one in asked}) == 1
     assert service.calls == []
 
 
