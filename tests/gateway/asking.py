@@ -139,7 +139,9 @@ async def answering(
 async def _modern(client: Client, name: str, arguments: Json, answer: Answers, params: Json) -> tuple[Got, list[Json]]:
     asked: list[Json] = []
     got = await client.call(name, arguments, **params)
-    while len(asked) < MOST_ASKED and got.status == 200 and "result" in got.messages[-1] and got.result["resultType"] == "input_required":
+    while got.status == 200 and "result" in got.messages[-1] and got.result["resultType"] == "input_required":
+        if len(asked) >= MOST_ASKED:
+            break
         questions = got.result["inputRequests"]
         asked += questions.values()
         given = {key: answer(one) for key, one in questions.items()}
