@@ -225,8 +225,9 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     # may they, and as whom
     passkeys = Passkeys(database, clock=clock, trail=trail, public_url=settings.public_url)
     policy = open_policy(
-        database, notifications, clock=clock, keys=day_keys, trail=trail, passkeys_work=passkeys.available
-    )
+        database, notifications, clock=clock, keys=day_keys, trail=trail, listings=connectors.listings,
+        passkeys_work=passkeys.available,
+    )  # fmt: skip
     local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
     upstreams = Upstreams(outbound.calls, database, clock, local=local)
     introductions = _Introductions()

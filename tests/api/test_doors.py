@@ -82,6 +82,18 @@ TABLE: dict[tuple[str, str], Row] = {
         Scope.PERMISSIONS_WRITE, 403, 404, 404, 404, {"accept": [{"tool": "nothing", "seen": "0"}]}
     ),
     ("POST", "/connections/{connection_id}/tools"): Row(Scope.PERMISSIONS_WRITE, 403, 200, 404, 404, {"off": ["list"]}),
+    ("GET", "/connections/{connection_id}/permissions"): Row(Scope.CONNECTIONS_READ, 403, 200, 404, 404),
+    ("POST", "/connections/{connection_id}/permissions"): Row(
+        Scope.PERMISSIONS_WRITE,
+        403,
+        404,
+        404,
+        404,
+        {"say": [{"name": "nothing", "fingerprint": "0", "setting": "block"}]},
+    ),
+    ("POST", "/connections/{connection_id}/permissions/level"): Row(
+        Scope.PERMISSIONS_WRITE, 403, 409, 404, 404, {"level": "always_ask", "seen": "0"}
+    ),
     ("GET", "/profiles"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200, ada_in="items"),
     ("POST", "/profiles"): Row(Scope.PERMISSIONS_WRITE, 403, 201, 201, 201, {"name": "new"}),
     ("GET", "/profiles/{name}"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),

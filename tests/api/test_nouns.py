@@ -9,9 +9,11 @@ import pytest
 from tests.api.hub import Hub
 from tests.api.things import give_things, write_call
 from valetkey.api.asking import OWN_CONTENT, Scope
+from valetkey.audit.model import OfPerson
 from valetkey.connections.model import State
 from valetkey.identity.model import Role
 from valetkey.kernel.secret import Secret
+from valetkey.policy.model import Setting
 from valetkey.store.database import Database
 from valetkey.vault.day_keys import DayKey
 from valetkey.vault.model import NothingSealed
@@ -257,6 +259,67 @@ async def test_a_tool_that_changed_since_it_was_looked_at_is_not_switched_on(hub
 
     assert (again.status_code, unknown.status_code) == (409, 404)
     assert (shown["switched_on"], shown["changed_since"]) == (False, True)
+
+
+async def test_a_person_says_allow_ask_or_block_of_each_tool(hub: Hub) -> None:
+    """In the definition that was looked at; what is hard to take back is never always allowed."""
+    things = await give_things(hub)
+    ada = await hub.with_scopes("ada")
+    path = f"/connections/{things.connection.id}/permissions"
+    shown = (await ada.get(path)).json()
+    first, delete = ({"name": one["name"], "fingerprint": one["fingerprint"]} for one in shown["items"])
+    assert [(one["setting"], one["effect"]) for one in shown["items"]] == [("class", "ask"), ("class", "ask")]
+
+    said = (await ada.post(path, json={"say": [first | {"setting": "allow"}, delete | {"setting": "block"}]})).json()
+    too_much = await ada.post(path, json={"say": [delete | {"setting": "allow"}]})
+    twice = await ada.post(path, json={"say": [first | {"setting": "ask"}, first | {"setting": "allow"}]})
+    stale = await ada.post(path, json={"say": [first | {"setting": "ask", "fingerprint": "0" * 64}]})
+    back = (await ada.post(path, json={"say": [first | {"setting": "class"}]})).json()
+
+    assert [(one["setting"], one["effect"], one["rule"]) for one in said["items"]] == [
+        ("allow", "allow", "person_allow"), ("block", "deny", "person_block"),
+    ]  # fmt: skip
+    assert (too_much.status_code, too_much.json()["rule"]) == (403, "class_h")
+    assert (twice.status_code, stale.status_code) == (400, 409)
+    assert [one["setting"] for one in back["items"]] == ["class", "block"]
+    events = await hub.services.trail.list(OfPerson(hub.people["ada"].id))
+    assert [one.detail["allow"] for one in events if one.event == "permissions.set" and "allow" in one.detail] == [
+        ["list"]
+    ]
+
+
+async def test_switching_off_takes_back_an_allow_and_never_a_block(hub: Hub) -> None:
+    things = await give_things(hub)
+    ada = await hub.with_scopes("ada")
+    path = f"/connections/{things.connection.id}"
+    blocked = {"name": "list", "fingerprint": things.tools[0].fingerprint, "setting": "block"}
+    await ada.post(f"{path}/permissions", json={"say": [blocked]})
+
+    await ada.post(f"{path}/tools", json={"off": ["list"]})
+
+    assert (await ada.get(f"{path}/permissions")).json()["items"][0]["setting"] == "block"
+
+
+async def test_a_level_is_set_for_the_tools_that_were_looked_at(hub: Hub) -> None:
+    things = await give_things(hub)
+    ada = await hub.with_scopes("ada")
+    path = f"/connections/{things.connection.id}/permissions"
+    shown = (await ada.get(path)).json()
+    assert [(one["level"], one["allows"]) for one in shown["levels"]] == [
+        ("always_ask", 0), ("before_changes", 1), ("before_important", 1), ("allow", 1),
+    ]  # fmt: skip
+
+    after = (await ada.post(f"{path}/level", json={"level": "before_changes", "seen": shown["seen"]})).json()
+    await hub.services.policy.ceilings.set(
+        hub.people["ada"].organization_id, Setting.ASK, actor="person:x", tool="delete"
+    )
+    capped = await ada.post(f"{path}/level", json={"level": "allow", "seen": shown["seen"]})
+    await hub.services.snapshots.put(things.connection.id, [b'{"name":"list","description":"Deletes"}'], b"{}", 60)
+    stale = await ada.post(f"{path}/level", json={"level": "allow", "seen": shown["seen"]})
+
+    assert (after["level"], [one["setting"] for one in after["items"]]) == ("before_changes", ["allow", "class"])
+    assert (capped.status_code, capped.json()["rule"]) == (403, "ceiling_ask")
+    assert stale.status_code == 409
 
 
 # --- calls --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -141,6 +142,19 @@ async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, servic
     assert [seen.header("x-api-key") for seen in service.calls] == [KEY]
     code, out, err = await shell.run("connector", "show", slug, *there, own=True)
     assert "echo" in out.partition("account main")[2]
+
+    # … and back, and blocked, and all at once; what is hard to take back is not always allowed, whoever asks.
+    shown = (await shell.ask("connection", "permit", slug, "ask", "echo", *there, own=True))["items"]
+    assert [(one["name"], one["setting"]) for one in shown] == [("echo", "ask"), ("delete_all", "class")]
+    _, table, level = await shell.run("connection", "level", slug, "before_changes", *there, own=True)
+    assert (re.findall("echo .*", table)[0].split()[2:], level) == (
+        ["allow", "allow", "person_allow"], "Level: before_changes\n",
+    )  # fmt: skip
+    code, _, err = await shell.run("connection", "permit", slug, "allow", "delete_all", *there, own=True)
+    assert (code, "cannot be always allowed" in err) == (1, True)
+    code, _, err = await shell.run("connection", "permit", slug, "allow", "nothing", *there, own=True)
+    assert (code, "There is no tool nothing there." in err) == (1, True)
+    assert (await shell.ask("connection", "tools", slug, *there, own=True))["level"] == "before_changes"
 
     # 4. A profile names what of it an assistant may find; what is not said again stays.
     made = await shell.ask("profile", "add", "work", "--take", f"{slug}:echo", *there, own=True)

@@ -14,6 +14,7 @@ from tests.gateway.conftest import FRONTS, Front, Hub
 from tests.gateway.library import Library
 from tests.gateway.test_bridge import ERAS, Era, assistant, outward, prefix
 from valetkey.identity.model import Person
+from valetkey.policy.model import Setting
 
 OWN = "io.modelcontextprotocol/subscriptionId"
 
@@ -215,7 +216,7 @@ async def test_what_cannot_be_heard_is_not_acknowledged(hub: Hub, ada: Person, l
     first = await stream.next()
     stream.close()
 
-    assert first["params"]["notifications"] == {}
+    assert first["params"]["notifications"] == {"toolsListChanged": True}  # that changes here, too
     assert not library.listeners
 
 
@@ -280,3 +281,35 @@ async def test_the_hub_closes_with_streams_open(hub: Hub, ada: Person, library: 
     with pytest.raises((ValueError, EOFError, ConnectionError)):
         await stream.next()
     stream.close()
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("door", ["one", "all"])
+async def test_who_listens_hears_that_a_tool_was_blocked_and_that_it_is_not_any_more(
+    hub: Hub, ada: Person, library: Library, era: Era, door: str
+) -> None:
+    """Whether or not the service tells of changes of its own; and nothing is said of what is only allowed or asked."""
+    library.capabilities = {"tools": {}}
+    client = await assistant(hub, ada, library, era, door)
+    [connection] = await hub.connections.list(ada.id)
+    snapshot = await hub.snapshots.get(connection.id)
+    assert snapshot is not None
+    [echo] = [tool for tool in snapshot.tools if tool.name == "echo"]
+    stream = await listening(client, era, {"toolsListChanged": True})
+    name = prefix(hub, library, door) + "echo"
+
+    await hub.policy.permissions.set(connection.id, [(echo, Setting.ASK, None)])
+    await hub.policy.permissions.set(connection.id, [(echo, Setting.BLOCK, None)])
+    heard = [(await stream.next())["method"]]
+    hidden = await client.names()
+    await hub.policy.permissions.withdraw(connection.id, ["echo"])
+    heard.append((await stream.next())["method"])
+    shown = await client.names()
+    ceiling = await hub.policy.ceilings.set(hub.organization_id, Setting.BLOCK, actor="person:owner", tool="echo")
+    heard.append((await stream.next())["method"])
+    capped = await client.names()
+    await hub.policy.ceilings.remove(hub.organization_id, ceiling.id, actor="person:owner")
+    stream.close()
+
+    assert heard == ["notifications/tools/list_changed"] * 3
+    assert [name in names for names in (hidden, shown, capped)] == [False, True, False]

@@ -166,11 +166,9 @@ async def explain(
     """What would be decided about a call of this tool now, and why."""
     found = await rooms.connections.get(whose.id, connection_id)
     connector = await rooms.connectors.by_id(found.connector_id)
+    place = Subject(found.id, found.label, connector, None, f"/connections/{found.id}", "")
     snapshot = await rooms.snapshots.get(connection_id)
-    subject = Subject(
-        found.id, found.label, connector, snapshot.tool(tool) if snapshot else None, f"/connections/{found.id}", ""
-    )
-    return Explained.of(await rooms.policy.gate.decide(who, subject))
+    return Explained.of(await rooms.policy.choices.explain(who, place, snapshot, tool))
 
 
 @router.get("/approvals", operation_id="list_approvals")

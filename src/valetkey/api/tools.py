@@ -14,9 +14,11 @@ from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.services import Services
 from valetkey.directory.model import Drift, Snapshot, Tool
 from valetkey.identity.model import Person, Principal
-from valetkey.kernel.errors import BadInput, Conflict, NotFound, printable
+from valetkey.kernel.errors import BadInput, NotFound, printable
+from valetkey.policy.gate import Subject
 from valetkey.policy.held import lapse
 from valetkey.policy.model import Permission, Setting
+from valetkey.policy.seen import exactly
 
 _NAMES_IN_TRAIL = 20
 
@@ -91,24 +93,20 @@ async def list_tools(connection_id: str, _who: Reader, whose: Whose, rooms: Room
 
 @router.post("", operation_id="switch_tools")
 async def switch_tools(connection_id: str, switches: Switches, who: Switcher, whose: Whose, rooms: Rooms) -> Tools:
-    """Switches tools on, each in the definition with its fingerprint, and off; nothing if one is unknown."""
+    """Always allows tools, each in the definition with its fingerprint, or stops that; nothing if one is unknown.
+
+    Off is what was on: that a tool is blocked, or asked for each time, is said at `/permissions`.
+    """
     snapshot = await _seen(rooms, whose, connection_id)
-    chosen = [_chosen(snapshot, exactly) for exactly in switches.on]
+    chosen = [exactly(snapshot, one.name, one.fingerprint) for one in switches.on]
     if both := {tool.name for tool in chosen} & set(switches.off):
         raise BadInput("A tool cannot be switched on and off at once.", field="off", hint=f"{len(both)} are in both.")
-    await rooms.policy.permissions.withdraw(connection_id, switches.off)
-    connector = await rooms.connectors.by_id((await rooms.connections.get(whose.id, connection_id)).connector_id)
-    kinds = [rooms.policy.gate.classified(connector, tool).to_keep for tool in chosen]
-    said = [(tool, Setting.ALLOW, kind) for tool, kind in zip(chosen, kinds, strict=True)]
-    await rooms.policy.permissions.set(connection_id, said)
-    await rooms.trail.write(
-        "tools.switched",
-        actor=actor_of(who),
-        organization_id=whose.organization_id,
-        person_id=whose.id,
-        object=connection_id,
-        detail={"on": _names([tool.name for tool in chosen]), "off": _names(switches.off)},
-    )
+    given = await rooms.policy.permissions.given(connection_id)
+    off = [name for name in switches.off if name in given and given[name].setting is Setting.ALLOW]
+    found = await rooms.connections.get(whose.id, connection_id)
+    connector = await rooms.connectors.by_id(found.connector_id)
+    place = Subject(found.id, found.label, connector, None, f"/connections/{found.id}", "")
+    await rooms.policy.choices.say(who, place, [(tool, Setting.ALLOW) for tool in chosen], off, actor=actor_of(who))
     return await _tools(rooms, snapshot)
 
 
@@ -199,17 +197,6 @@ async def _seen(rooms: Services, whose: Person, connection_id: str) -> Snapshot:
     if snapshot is None:
         raise NotFound("The tools of this connection have not been listed yet.", hint="Connect it first.")
     return snapshot
-
-
-def _chosen(snapshot: Snapshot, exactly: Exactly) -> Tool:
-    tool = snapshot.tool(exactly.name)
-    if tool is None and snapshot.held_tool(exactly.name) is not None:
-        raise Conflict("A tool is not what was accepted.", hint="Look at what changed, and accept it, first.")
-    if tool is None:
-        raise NotFound("There is no such tool on this connection.")
-    if tool.fingerprint != exactly.fingerprint:
-        raise Conflict("A tool is not what it was when you looked at it.", hint="List the tools again.")
-    return tool
 
 
 async def _tools(rooms: Services, snapshot: Snapshot) -> Tools:

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from valetkey.cli.connection_tools import account_named, level, permit, tools
 from valetkey.cli.hub_client import Hub, hub_options, part
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.token import for_user
-from valetkey.kernel.errors import NotFound
 
 _SHOWN = {
     "connector": "connector",
@@ -36,6 +36,10 @@ _STEP = {"at": "at", "stage": "stage", "status": "status", "request": "request",
 @click.group()
 def connection() -> None:
     """Connected accounts: list, connect, disconnect, uses, …"""
+
+
+for _command in (tools, permit, level):
+    connection.add_command(_command)
 
 
 @connection.command("list")
@@ -111,7 +115,7 @@ def disconnect(hub: Hub, account: str, everything: bool, user: str, as_json: boo
     if everything:
         receipts = hub.post("/connections/disconnect-all", person=user)["items"]
     else:
-        meant = _find(hub, account, user)
+        meant = account_named(hub, account, user)
         receipts = [hub.post(f"/connections/{part(meant)}/disconnect", person=user)]
     if as_json:
         print_json({"items": receipts} if everything else receipts[0])
@@ -136,7 +140,7 @@ def disconnect(hub: Hub, account: str, everything: bool, user: str, as_json: boo
 @hub_options
 def trace(hub: Hub, account: str, user: str, as_json: bool) -> None:
     """Show each step of signing in and refreshing; secrets are removed."""
-    found = hub.get(f"/connections/{part(_find(hub, account, user))}/trace", person=user)
+    found = hub.get(f"/connections/{part(account_named(hub, account, user))}/trace", person=user)
     if as_json:
         print_json(found)
     else:
@@ -152,7 +156,9 @@ def trace(hub: Hub, account: str, user: str, as_json: bool) -> None:
 @hub_options
 def uses(hub: Hub, account: str, user: str, limit: int, before: str, as_json: bool) -> None:
     """Show every use of an account's credential, newest first: when, which call, by whom, and where it went."""
-    found = hub.get(f"/connections/{part(_find(hub, account, user))}/uses", person=user, limit=limit, before=before)
+    found = hub.get(
+        f"/connections/{part(account_named(hub, account, user))}/uses", person=user, limit=limit, before=before
+    )
     if as_json:
         print_json(found)
         return
@@ -172,16 +178,6 @@ def _acknowledged(hub: Hub, connector: str) -> str:
         note(warning)
     click.confirm("Have you read this, and do you trust them with your data?", abort=True, err=True)
     return str(told["version"])
-
-
-def _find(hub: Hub, account: str, user: str) -> str:
-    """The id of the connection that a connector, `connector/label` or an id means."""
-    slug, _, label = account.partition("/")
-    for found in hub.get("/connections", person=user)["items"]:
-        is_meant = found["label"] == label if label else found["is_default"]
-        if found["id"] == account or (found["connector"] == slug and is_meant):
-            return str(found["id"])
-    raise NotFound("There is no such account.", hint="`valetkey connection list` shows those there are.")
 
 
 def _value(name: str) -> str:

@@ -89,6 +89,8 @@ class ReviewedTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: str
     is_a: Literal["read", "low write", "medium", "high", "vertical"]
     fingerprint: str
+    confirm_each_time: bool = False
+    """It has consequences: nobody can always allow it (PERM-12)."""
 
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ That a connection is remembered here opens nothing: the credential is asked for 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -55,6 +55,14 @@ class Profiles(Protocol):
     async def get(self, person_id: str, name: str) -> Profile: ...
 
 
+class Hides(Protocol):
+    """What we need of `policy.gate`."""
+
+    async def hidden(
+        self, who: Principal, connection_id: str, connector: Connector, tools: Iterable[Tool]
+    ) -> frozenset[str]: ...
+
+
 class ReadsUrls(Protocol):
     """`net.url.parse_url`, with the switches for connectors' endpoints already set."""
 
@@ -86,6 +94,7 @@ class Accounts:
         connectors: Connectors,
         snapshots: Snapshots,
         profiles: Profiles,
+        policy: Hides,
         notifications: Notifications,
         *,
         clock: Clock,
@@ -95,6 +104,7 @@ class Accounts:
         self._connectors = connectors
         self.snapshots = snapshots
         self._profiles = profiles
+        self._policy = policy
         self._clock = clock
         self._parse_url = parse_url
         self._people: OrderedDict[str, _Known] = OrderedDict()
@@ -128,18 +138,29 @@ class Accounts:
         return (await self._profiles.get(who.person_id, door.profile)).access if door.profile else ToolAccess.AUTO
 
     async def shown(self, door: Door, who: Principal) -> Mapping[str, tuple[Account, str]]:
-        """The tools of a door to several, in order, as `names` gives them: a profile's keep the names of `/mcp`.
+        """The tools of a door to several, in order, as `names` gives them: a profile's keep the names of `/mcp`, and
+        who blocks a tool does not see it. It keeps its name, so that who calls it is told that it is blocked.
 
         Raises `NotFound` as `behind` does.
         """
         known = self._known_now(who.person_id) or await self._known(who)
         names = await self._names(known)
+        hidden = {
+            (account.connection.id, name) for account in known.accounts for name in await self.hidden(account, who)
+        }
+        if hidden:
+            names = {name: one for name, one in names.items() if (one[0].connection.id, one[1]) not in hidden}
         if not door.profile:
             return names
         profile = await self._profiles.get(who.person_id, door.profile)
         return {
             name: (account, tool) for name, (account, tool) in names.items() if profile.has(account.connection.id, tool)
         }
+
+    async def hidden(self, account: Account, who: Principal) -> frozenset[str]:
+        """Those of the account's tools, by their own names, that are not listed."""
+        tools = (await self.tools(account)).values()
+        return await self._policy.hidden(who, account.connection.id, account.connector, tools)
 
     async def at(self, door: Door, who: Principal) -> Account | None:
         """The person's account behind a door to one connector; `None` when they have none.

@@ -58,12 +58,13 @@ class Offers:
         """Whether the service says that it sends this notification."""
         return _reaches((await self.server(account)).capabilities, NOTIFICATIONS[notification].needs)
 
-    async def of(self, accounts: Iterable[Account], *, is_modern: bool, side_by_side: bool = False) -> Capabilities:
+    async def of(self, accounts: Iterable[Account], *, is_modern: bool) -> Capabilities:
         """What can be advertised to a client in front of these accounts: what any of them has and we pass on.
 
-        Where accounts stand `side_by_side`, what is listed changes with the person's connections, too.
+        The list of tools changes here too, whatever the services say of theirs: with the person's connections, and with
+        what is blocked.
         """
-        offered: dict[str, Any] = {"tools": {"listChanged": True}} if side_by_side else {"tools": {}}
+        offered: dict[str, Any] = {"tools": {"listChanged": True}}
         for account in accounts:
             _add(offered, (await self.server(account)).capabilities, is_modern=is_modern)
         return offered

@@ -73,7 +73,7 @@ class Gateway:
     ) -> None:
         hosts = tuple(hosts)
         accounts = Accounts(
-            connections, connectors, snapshots, profiles, notifications, clock=clock, parse_url=parse_url
+            connections, connectors, snapshots, profiles, policy, notifications, clock=clock, parse_url=parse_url
         )
         records = Records(call_log, day_keys, clock=clock)
         tickets = Tickets(credentials, connections)

@@ -82,8 +82,12 @@ class Listings:
     async def one(self, who: Principal, door: Door, account: Account, client: Client) -> bytes:
         """The result of `tools/list` for one account: its tools as they are, under their own names."""
         seen = await self._look(who, door, account)
-        tools = seen.snapshot.tools if seen.snapshot is not None else ()
-        shown = [translate.tool(tool.raw, version=client.version) for tool in tools if is_callable(tool, client)]
+        hidden = await self._accounts.hidden(account, who)
+        shown = [
+            translate.tool(tool.raw, version=client.version)
+            for tool in (seen.snapshot.tools if seen.snapshot is not None else ())
+            if tool.name not in hidden and is_callable(tool, client)
+        ]
         return tools_result(shown, version=client.version, ttl_ms=self._ttl_ms([seen]), meta=self._marks([seen]))
 
     async def all(self, who: Principal, door: Door, client: Client, seen: Sequence[Seen]) -> bytes:

@@ -21,6 +21,8 @@ from valetkey.gateway.capabilities import Offers
 from valetkey.gateway.model import Account, Client, Door, Notify, Reply, Said
 from valetkey.gateway.watches import LIST_CHANGES, TASK, UPDATED, Change, Wants, Watches
 from valetkey.identity.model import Principal
+from valetkey.policy.ceilings import TOPIC as CEILINGS
+from valetkey.policy.permissions import HIDDEN
 from valetkey.protocol import uris
 from valetkey.protocol.errors import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, Rejected
 from valetkey.protocol.jsonrpc import error_message, members, notification_message
@@ -80,6 +82,10 @@ class _Listener:
         self.waiting[method, about] = params
         self.awake.set()
 
+    def say_tools_changed(self) -> None:
+        if self.asked.tools:
+            self.say("notifications/tools/list_changed", "", b"")
+
     def _say_outward(self, account: Account, change: Change) -> None:
         member = "uri" if change.method == UPDATED else "taskId"
         about, params = change.about, change.params
@@ -105,6 +111,8 @@ class Subscriptions:
         self._subscribed: OrderedDict[str, dict[str, None]] = OrderedDict()
         notifications.subscribe(TOPIC, self._resubscribed)
         notifications.subscribe("connections", self._person_changed)
+        notifications.subscribe(HIDDEN, self._hidden_changed)
+        notifications.subscribe(CEILINGS, self._ceilings_changed)
 
     async def listen(self, who: Principal, door: Door, request_id: bytes, params: Params, notify: Notify) -> Said:
         """`subscriptions/listen`: the stream goes on until the client hangs up."""
@@ -190,7 +198,7 @@ class Subscriptions:
             self._watches.want(listener.who, account, wants, listener.hear)
             theirs = Wants(wants.lists, frozenset(asked.uris) if wants.uris else frozenset(), wants.tasks)
             honored |= theirs
-        if not listener.door.connector and asked.tools:
+        if asked.tools:  # what stands side by side, and what is blocked, changes here and not at a service
             honored |= Wants(frozenset({"toolsListChanged"}))
         shown = Wants(honored.lists, honored.uris, frozenset(asked.tasks) if honored.tasks else frozenset())
         return shown.filter()
@@ -256,8 +264,19 @@ class Subscriptions:
             if person_id in (EVERYTHING, listener.who.person_id):
                 listener.is_stale = True
                 listener.awake.set()
-                if not listener.door.connector and listener.asked.tools:
-                    listener.say("notifications/tools/list_changed", "", b"")
+                if not listener.door.connector:
+                    listener.say_tools_changed()
+
+    def _hidden_changed(self, connection_id: str) -> None:
+        """A person blocked a tool of theirs, or stopped that."""
+        for listener in self._listeners:
+            if connection_id == EVERYTHING or connection_id in listener.accounts:
+                listener.say_tools_changed()
+
+    def _ceilings_changed(self, organization_id: str) -> None:
+        for listener in self._listeners:
+            if organization_id in (EVERYTHING, listener.who.organization_id):
+                listener.say_tools_changed()
 
 
 def _frame(method: str, params: bytes, stamp: bytes) -> bytes:

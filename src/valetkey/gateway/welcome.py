@@ -43,7 +43,7 @@ class Welcome:
             server = await self._offers.server(account) if account is not None else Server()
             info = bytes(server.info) or _INFO
             instructions = self._before(door, account) or server.instructions
-        capabilities = await self._offers.of(accounts, is_modern=version == MODERN, side_by_side=not door.connector)
+        capabilities = await self._offers.of(accounts, is_modern=version == MODERN)
         return server_result(version=version, instructions=instructions, info=info, capabilities=capabilities)
 
     def _before(self, door: Door, account: Account | None) -> str:

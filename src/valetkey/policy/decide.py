@@ -6,6 +6,7 @@ a click. So a further rule can only narrow (ORG-04). The names of the rules are 
     platform      connector_blocked, unknown_tool, changed_since (it is not what its person saw)
     organization  ceiling_block, ceiling_ask                    every ceiling for everybody
     role          role_block, role_ask                          the loosest of the person's roles
+    tool          each_time                                     it, or its listing, wants a person every time
     class         vertical_not_enabled, class_v, class_h, class_x, class_m, class_w, first_read, class_r
     person        person_block, person_ask, person_allow        *allow* answers what W, M, X and a first read ask for
     taint         taint                                         untrusted content was read: one class up
@@ -14,8 +15,9 @@ a click. So a further rule can only narrow (ORG-04). The names of the rules are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, Literal
 
 from valetkey.directory.model import Tool
 from valetkey.policy.model import (
@@ -35,6 +37,8 @@ from valetkey.policy.tool_class import RANK, Classified, ToolClass
 
 CONNECTOR_BLOCKED = "connector_blocked"
 UNKNOWN_TOOL = "unknown_tool"
+EACH_TIME = "each_time"
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _EFFECTS = {Setting.ALLOW: Effect.ALLOW, Setting.ASK: Effect.ASK, Setting.BLOCK: Effect.DENY}
 
 
@@ -43,8 +47,9 @@ class Facts:
     """What is known about a call before it is decided.
 
     `tool` is missing when the connection's last listing has none of that name. `held` says why the tool must not be
-    called yet (it is new, or another than was accepted), and is empty otherwise. `tainted` is its class while content
-    that nobody vouches for is about, where that is a higher one; `tainted_by` says whose content that was.
+    called yet (it is new, or another than was accepted), and is empty otherwise. `each_time` says why a person has to
+    be asked at every call (PERM-07, PERM-12), and is empty otherwise. `tainted` is its class while content that nobody
+    vouches for is about, where that is a higher one; `tainted_by` says whose content that was.
     """
 
     tool: Tool | None
@@ -56,6 +61,7 @@ class Facts:
     limits: Limits = NO_LIMITS
     roles: Set[str] = frozenset()
     held: str = ""
+    each_time: str = ""
     tainted: Classified | None = None
     tainted_by: str = ""
     page: str = "the connection's page"
@@ -70,12 +76,33 @@ def decide(facts: Facts) -> Decision:
     chain = [
         *_organization(facts, facts.classified),
         *_roles(facts, facts.classified),
+        *_each_time(facts),
         *_class(facts, facts.classified),
         *_person(facts, facts.classified),
     ]
     if raised is not facts.classified and RANK[raised.counts_as] > RANK[facts.classified.counts_as]:
         chain.append(_taint(facts))
     return _decision(facts, chain, raised.counts_as)
+
+
+def is_hidden(facts: Facts) -> bool:
+    """Whether the tool is not even listed: the person, or the organization for all or for their role, blocks it.
+
+    What else stops a call is shown, with the way on: a hidden tool is for who never wants to see it.
+    """
+    assert facts.classified is not None
+    chain = (
+        *_organization(facts, facts.classified), *_roles(facts, facts.classified), *_person(facts, facts.classified)
+    )  # fmt: skip
+    return any(step.effect is Effect.DENY for step in chain)
+
+
+def always_allowed(facts: Facts) -> Decision:
+    """What would hold if the person always allowed the tool as it is: where that is no *allow*, it cannot be had."""
+    if facts.tool is None or facts.classified is None:
+        return decide(facts)
+    given = Permission("", facts.tool.name, facts.tool.fingerprint, NEVER, Setting.ALLOW)
+    return decide(replace(facts, permission=given, held="", tainted=None))
 
 
 def decide_reading(facts: Facts) -> Decision:
@@ -158,6 +185,10 @@ def _ceiling(level: str, name: str, setting: Setting, who: str) -> Step:
     return Step(level, f"{name}_{setting}", _EFFECTS[setting], words[setting])
 
 
+def _each_time(facts: Facts) -> list[Step]:
+    return [Step("tool", EACH_TIME, Effect.ASK, facts.each_time)] if facts.each_time else []
+
+
 _CLASS_WORDS = {
     ToolClass.VERTICAL: "It acts in finance, law, medicine or insurance: a passkey, each time.",
     ToolClass.HIGH: "It has consequences that are hard to take back: a passkey, each time.",
@@ -179,14 +210,14 @@ def _class(facts: Facts, classified: Classified) -> list[Step]:
     if kind is ToolClass.READ:
         if facts.is_verified:
             return [Step("class", "class_r", Effect.ALLOW, "It reads, and the connector is verified.")]
-        if _allowed(facts, classified):
+        if allow_holds(facts, classified):
             return []
         return [Step("class", "first_read", Effect.ASK, "It reads, and you have not said yes to it yet.")]
     if kind in (ToolClass.HIGH, ToolClass.VERTICAL) and not _answers(facts, classified):
         rule = "class_x" if classified.tool_class is ToolClass.UNKNOWN else f"class_{kind.lower()}"
         words = "What it does is not known." if rule == "class_x" else _CLASS_WORDS[kind]
         return [Step("class", rule, Effect.ASK, words)]
-    if _allowed(facts, classified):
+    if allow_holds(facts, classified):
         return []
     rule = f"class_{classified.tool_class.lower()}"
     return [Step("class", rule, Effect.ASK, _CLASS_WORDS.get(classified.tool_class, "What it does is not known."))]
@@ -196,10 +227,10 @@ def _answers(facts: Facts, classified: Classified) -> bool:
     """Whether the person's *allow* answers a class that is otherwise confirmed each time: only where nothing is known
     of the tool but what they saw of it themself.
     """
-    return classified.tool_class is ToolClass.UNKNOWN and _allowed(facts, classified)
+    return classified.tool_class is ToolClass.UNKNOWN and allow_holds(facts, classified)
 
 
-def _allowed(facts: Facts, classified: Classified) -> bool:
+def allow_holds(facts: Facts, classified: Classified) -> bool:
     """Whether the person's *allow* is for this definition, and for no lower class than it has."""
     given = facts.permission
     assert facts.tool is not None
@@ -220,7 +251,7 @@ def _person(facts: Facts, classified: Classified) -> list[Step]:
         return [Step("person", "person_block", Effect.DENY, f"You blocked it, on {facts.page}.")]
     if given.setting is Setting.ASK:
         return [Step("person", "person_ask", Effect.ASK, "You want to be asked each time.")]
-    if _allowed(facts, classified):
+    if allow_holds(facts, classified):
         return [Step("person", "person_allow", Effect.ALLOW, "You allowed it.")]
     words = "You allowed it in another definition." if given.fingerprint != facts.tool.fingerprint else (
         "You allowed it when it could do less."
@@ -242,7 +273,7 @@ def _decision(facts: Facts, chain: list[Step], kind: ToolClass) -> Decision:
     from_above = any(step.level in ("organization", "role") and step.effect is Effect.ASK for step in chain)
     asks = deciding.effect is Effect.ASK
     rules = {step.rule for step in chain if step.effect is Effect.ASK}
-    lasting = asks and not from_above and "person_ask" not in rules and "taint" not in rules
+    lasting = asks and not from_above and not rules & {"person_ask", "taint", EACH_TIME}
     is_x = facts.classified is not None and facts.classified.tool_class is ToolClass.UNKNOWN
     return Decision(
         effect=deciding.effect,
@@ -251,7 +282,7 @@ def _decision(facts: Facts, chain: list[Step], kind: ToolClass) -> Decision:
         how=How.PASSKEY if asks and by_passkey else How.CLICK,
         classified=facts.tainted or facts.classified,
         may_remember=lasting and (not by_passkey or is_x),
-        may_stand=asks and not from_above and kind is not ToolClass.VERTICAL and "taint" not in rules,
+        may_stand=asks and not from_above and kind is not ToolClass.VERTICAL and not rules & {"taint", EACH_TIME},
         for_tool=asks and rules == {"first_read"},
         chain=tuple(chain),
     )
@@ -263,6 +294,6 @@ def _only_by_choice(facts: Facts, chain: list[Step]) -> bool:
         facts.classified is not None
         and facts.classified.tool_class is ToolClass.UNKNOWN
         and facts.tool is not None
-        and _allowed(facts, facts.classified)
+        and allow_holds(facts, facts.classified)
         and not any(step.level in ("class", "taint") for step in chain)
     )

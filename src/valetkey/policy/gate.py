@@ -7,8 +7,8 @@ of exactly this call, used up by it; or nothing, and then they are asked.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from valetkey.directory.model import Connector, ReviewState, Tool
@@ -19,7 +19,8 @@ from valetkey.policy.approvals import Approvals
 from valetkey.policy.binding import Asked
 from valetkey.policy.ceilings import Ceilings
 from valetkey.policy.classes.words import fields
-from valetkey.policy.decide import Facts, decide, decide_reading
+from valetkey.policy.decide import Facts, decide, decide_reading, is_hidden
+from valetkey.policy.each_time import EachTime
 from valetkey.policy.model import Decision, Effect, How, Limits, Permission, Setting, Taint
 from valetkey.policy.permissions import Permissions
 from valetkey.policy.taint import Taints
@@ -90,13 +91,14 @@ class Gate:
 
     def __init__(
         self, permissions: Permissions, ceilings: Ceilings, approvals: Approvals, taints: Taints, classify: Classify,
-        *, passkeys_work: bool,
+        *, each_time: EachTime, passkeys_work: bool,
     ) -> None:  # fmt: skip
         self.permissions = permissions
         self.ceilings = ceilings
         self.approvals = approvals
         self.taints = taints
         self._classify = classify
+        self._each_time = each_time
         self._passkeys_work = passkeys_work
         self._outward: dict[str, bool] = {}
         self._classes: OrderedDict[tuple[str, bool, bool], Classified] = OrderedDict()
@@ -114,10 +116,26 @@ class Gate:
 
     async def decide(self, who: Principal, subject: Subject) -> Decision:
         """What holds for a call of this tool by this person's client."""
-        given = await self.permissions.given(subject.connection_id)
-        limits = await self.ceilings.of(who.organization_id)
+        return decide(await self.facts(who, subject))
+
+    async def hidden(
+        self, who: Principal, connection_id: str, connector: Connector, tools: Iterable[Tool]
+    ) -> frozenset[str]:
+        """The names of a connection's tools that are not listed: the person or their organization blocks them."""
+        given, limits = await self._said(who, connection_id)
+        settings = [one.setting for one in given.values()] + [one.setting for one in limits.ceilings]
+        if Setting.BLOCK not in settings:
+            return frozenset()
+        place = Subject(connection_id, "", connector, None, "", "")
+        return frozenset(
+            tool.name for tool in tools if is_hidden(self._facts(who, replace(place, tool=tool), given, limits, None))
+        )
+
+    async def facts(self, who: Principal, subject: Subject) -> Facts:
+        """What `decide` decides by: for who wants to know what would be."""
+        given, limits = await self._said(who, subject.connection_id)
         taint = await self.taints.other_than(who.person_id, client_of(who), subject.connection_id)
-        return decide(self._facts(who, subject, given, limits, taint))
+        return self._facts(who, subject, given, limits, taint)
 
     async def check_reading(self, who: Principal, subject: Subject) -> None:
         """Raises `Refused` when what is no tool call (prompts, resources, completion) may not be asked for."""
@@ -126,6 +144,9 @@ class Gate:
         decision = decide_reading(self._facts(who, subject, {}, limits, None))
         if decision.effect is not Effect.ALLOW:
             raise refusal(decision, subject)
+
+    async def _said(self, who: Principal, connection_id: str) -> tuple[Mapping[str, Permission], Limits]:
+        return await self.permissions.given(connection_id), await self.ceilings.of(who.organization_id)
 
     def classified(self, connector: Connector, tool: Tool, *, tainted: bool = False) -> Classified:
         """The tool's class: from its listing, from what it says, and from what its words and fields give away."""
@@ -166,6 +187,7 @@ class Gate:
             limits=limits,
             roles=frozenset({str(who.role)}),
             held=_held(tool, permission),
+            each_time=self._each_time(connector, tool) if tool is not None else "",
             tainted=self._tainted(connector, tool) if tool is not None and taint is not None else None,
             tainted_by=taint.because if taint is not None else "",
             page=subject.public_url + subject.page,
@@ -242,6 +264,6 @@ def refusal(decision: Decision, subject: Subject) -> Refused:
 
 def _held(tool: Tool | None, permission: Permission | None) -> str:
     """Why the tool must not be called before somebody looked: it is not what the person allowed any more (I9)."""
-    if tool is None or permission is None or permission.setting is Setting.BLOCK:
-        return ""
+    if tool is None or permission is None or permission.setting is not Setting.ALLOW:
+        return ""  # *ask* and *block* were said about whatever it becomes
     return "" if permission.fingerprint == tool.fingerprint else "The service has changed this tool since you saw it."

@@ -25,9 +25,9 @@ def held_words(kind: str, page: str) -> str:
 async def lapse(permissions: Permissions, connection_id: str, accepted: Sequence[Drift]) -> None:
     """What was said about these tools was said about another definition: the rules for their classes hold again.
 
-    A block stands, whatever became of the tool.
+    *Ask* and *block* stand, whatever became of the tool: only a yes is a yes to what was seen.
     """
     given = await permissions.given(connection_id)
-    said = {name for name, one in given.items() if one.setting is not Setting.BLOCK}
+    said = {name for name, one in given.items() if one.setting is Setting.ALLOW}
     if names := [one.tool for one in accepted if one.tool in said]:
         await permissions.withdraw(connection_id, names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from sqlalchemy.exc import IntegrityError
 
@@ -18,6 +19,9 @@ from valetkey.store.remembered import Remembered
 
 TOPIC = "permissions"
 """Announced with the connection's id whenever something was said about a tool there."""
+
+HIDDEN: Final = "hidden_tools"
+"""Announced with the connection's id when other tools than before are blocked there, and so not listed."""
 
 _AT_ONCE = 500  # names in one DELETE; SQLite's limit on parameters is far above
 
@@ -50,31 +54,44 @@ class Permissions:
         """
         await self.set(connection_id, [(tool, Setting.ALLOW, None) for tool in tools])
 
-    async def set(self, connection_id: str, said: Iterable[Given]) -> None:
-        """Writes down what was said, for tools exactly as defined in these values. Raises `NotFound` as `allow`."""
+    async def set(self, connection_id: str, said: Iterable[Given], withdrawn: Sequence[str] = ()) -> None:
+        """Writes down what was said, for tools exactly as defined in these values, and takes back what was said about
+        the `withdrawn`, by name: the rules for their classes hold again. Raises `NotFound` as `allow`.
+        """
         now = self._clock.now()
         try:
             async with self._database.write() as tx:
+                before = await repository.list_permissions(tx, connection_id)
+                for start in range(0, len(withdrawn), _AT_ONCE):
+                    await repository.delete_permissions(tx, connection_id, withdrawn[start : start + _AT_ONCE])
                 for tool, setting, tool_class in said:
                     given = Permission(connection_id, tool.name, tool.fingerprint, now, setting, tool_class or "")
                     await repository.put_permission(tx, given, self._database.dialect)
+                after = await repository.list_permissions(tx, connection_id)
         except IntegrityError as error:
             raise NotFound("There is no such connection.") from error
-        await self._notifications.publish(TOPIC, connection_id)
+        await self._tell(connection_id, before, after)
 
     async def withdraw(self, connection_id: str, tools: Sequence[str]) -> None:
-        """Takes back what was said about the named tools: the rules for their classes hold again."""
-        async with self._database.write() as tx:
-            for start in range(0, len(tools), _AT_ONCE):
-                await repository.delete_permissions(tx, connection_id, tools[start : start + _AT_ONCE])
-        await self._notifications.publish(TOPIC, connection_id)
+        """Takes back what was said about the named tools."""
+        await self.set(connection_id, (), tools)
 
     async def forget(self, connection_id: str) -> None:
         """Takes back every permission on the connection."""
         async with self._database.write() as tx:
+            before = await repository.list_permissions(tx, connection_id)
             await repository.delete_all_permissions(tx, connection_id)
+        await self._tell(connection_id, before, ())
+
+    async def _tell(self, connection_id: str, before: Sequence[Permission], after: Sequence[Permission]) -> None:
         await self._notifications.publish(TOPIC, connection_id)
+        if _blocked(before) != _blocked(after):
+            await self._notifications.publish(HIDDEN, connection_id)
 
     async def _look_up(self, connection_id: str) -> Mapping[str, Permission]:
         async with self._database.read() as tx:
             return {given.tool: given for given in await repository.list_permissions(tx, connection_id)}
+
+
+def _blocked(given: Sequence[Permission]) -> frozenset[str]:
+    return frozenset(one.tool for one in given if one.setting is Setting.BLOCK)

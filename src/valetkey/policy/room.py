@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from valetkey.directory.listings import NO_LISTINGS, Listings
 from valetkey.kernel.clock import Clock
 from valetkey.policy.approvals import Approvals, FindsDayKeys, TrailWriter
 from valetkey.policy.ceilings import Ceilings
+from valetkey.policy.choices import Choices
 from valetkey.policy.classes.classify import classify
+from valetkey.policy.each_time import EachTime
 from valetkey.policy.gate import Gate
 from valetkey.policy.granted import ConnectorOf, Grants, Snapshots
 from valetkey.policy.permissions import Permissions
@@ -26,6 +29,7 @@ class Policy:
     approvals: Approvals
     taints: Taints
     gate: Gate
+    choices: Choices
 
     def grants(self, snapshots: Snapshots, connector_of: ConnectorOf) -> Grants:
         """What the vault asks."""
@@ -38,11 +42,13 @@ class Policy:
 
 def open_policy(
     database: Database, notifications: Notifications, *, clock: Clock, keys: FindsDayKeys, trail: TrailWriter,
-    passkeys_work: bool = True,
+    listings: Listings = NO_LISTINGS, passkeys_work: bool = True,
 ) -> Policy:  # fmt: skip
     permissions = Permissions(database, notifications, clock=clock)
     ceilings = Ceilings(database, notifications, clock=clock, trail=trail)
     approvals = Approvals(database, notifications, clock=clock, keys=keys, trail=trail)
     taints = Taints(database, notifications, clock=clock)
-    gate = Gate(permissions, ceilings, approvals, taints, classify, passkeys_work=passkeys_work)
-    return Policy(database, permissions, ceilings, approvals, taints, gate)
+    each_time = EachTime(listings)
+    gate = Gate(permissions, ceilings, approvals, taints, classify, each_time=each_time, passkeys_work=passkeys_work)
+    choices = Choices(gate, permissions, trail)
+    return Policy(database, permissions, ceilings, approvals, taints, gate, choices)
