@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests.conftest import FakeClock
 from tests.vault.conftest import ORIGIN, House, Slow, binding, secret, written
@@ -15,8 +16,8 @@ from valetkey.kernel.errors import BadInput, VaultFailed
 from valetkey.kernel.secret import Credential
 from valetkey.store.notify import EVERYTHING
 from valetkey.vault.broker import Vault
-from valetkey.vault.envelope import Sealed
-from valetkey.vault.model import BEARER, HeaderTemplate, NothingSealed, Tampered, TicketSpent
+from valetkey.vault.envelope import Sealed, seal, take_apart
+from valetkey.vault.model import BEARER, Binding, HeaderTemplate, NothingSealed, Tampered, TicketSpent
 from valetkey.vault.tickets import Gate, Opened, Shelf, Ticket
 
 TOKEN = binding()
@@ -181,8 +182,6 @@ async def test_a_buffer_of_another_size_gets_nothing(vault: Vault, size: int) ->
 
 
 def test_a_value_that_does_not_open_leaves_only_zeros(clock: FakeClock) -> None:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     sealed = Sealed(bytes(16), bytes(12), bytes(16 + 9))
     opened = Opened(TOKEN, 1, AESGCM(bytes(32)), sealed, gate=Gate(), until=1e12)
     ticket = Ticket(((BEARER, opened),), origin=ORIGIN, call_id="c", until=1e12, clock=clock)
@@ -220,8 +219,6 @@ async def test_a_shred_in_the_middle_of_a_read_leaves_neither_ticket_nor_cache(s
 
 
 def opened_for(subject: str, person: str) -> Opened:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
     sealed = Sealed(bytes(16), bytes(12), bytes(20))
     return Opened(binding(subject, person=person), 1, AESGCM(bytes(32)), sealed, gate=Gate(), until=1.0)
 
@@ -249,6 +246,78 @@ def test_dropping_a_person_drops_all_their_connections_and_nobody_elses() -> Non
 
     found = {name: shelf.find(name, "access_token") is not None for name in "abc"}
     assert found == {"a": False, "b": False, "c": True}
+
+
+def test_when_everything_is_closed_nothing_is_left_on_the_shelf_and_no_gate_is_open() -> None:
+    shelf = Shelf(most=10)
+    gate = shelf.gate("a")
+    shelf.put(opened_for("a", "ada"), seen_drops=0)
+
+    shelf.close_everything()
+
+    assert (len(shelf), len(shelf._people), gate.is_closed) == (0, 0, True)
+    assert not shelf.gate("a").is_closed
+    shelf.put(opened_for("a", "ada"), seen_drops=0)  # read before it was closed
+    assert len(shelf) == 0
+
+
+def test_what_is_put_again_was_used_last() -> None:
+    shelf = Shelf(most=2)
+    for name in ("a", "b", "a", "c"):
+        shelf.put(opened_for(name, "ada"), seen_drops=0)
+
+    assert [name for name in "abc" if shelf.find(name, "access_token")] == ["a", "c"]
+    assert shelf._people["ada"] == {"a", "c"}
+
+
+def sealed_as(value: bytes, purpose: str = "access_token", key: bytes = bytes(32)) -> Opened:
+    """Ready, as the vault makes it."""
+    bound_to = binding(purpose=purpose)
+    sealed = take_apart(seal(key, value, bound_to.associated_data(1)))
+    return Opened(bound_to, 1, AESGCM(key), sealed, gate=Gate(), until=1.0)
+
+
+def test_what_does_not_open_is_not_made_ready() -> None:
+    whole = sealed_as(b"a value of its own")
+    moved = Opened(binding("con_2"), 1, whole.cipher, whole.sealed, gate=Gate(), until=1.0)
+
+    with pytest.raises(Tampered):
+        moved.prove(None)
+    assert moved.echo is None
+
+
+def test_how_to_recognize_a_value_is_found_out_once_and_only_of_what_goes_into_tickets() -> None:
+    first, again, other = sealed_as(b"a value of its own"), sealed_as(b"a value of its own"), sealed_as(
+        b"another value", key=b"k" * 32
+    )  # fmt: skip
+    refresh = sealed_as(b"a refresh token of its own", "refresh_token")
+    first.prove(None)
+    for one, before in ((again, first), (other, first), (refresh, None)):
+        one.prove(before)
+
+    assert first.echo is again.echo is not None
+    assert other.echo not in (None, first.echo)
+    assert refresh.echo is None
+
+
+def test_a_value_that_comes_back_is_taken_out_and_told_of_once(clock: FakeClock) -> None:
+    unknown, account, key = sealed_as(b"short"), sealed_as(b"name-of-account"), sealed_as(b"key-of-its-own")
+    for one in (account, key):
+        one.prove(None)
+    heard: list[tuple[Binding, str]] = []
+    parts = tuple((BEARER, one) for one in (unknown, account, key))
+    ticket = Ticket(
+        parts, origin=ORIGIN, call_id="c", until=1.0, clock=clock, heard=lambda *echo: heard.append(echo)
+    )  # fmt: skip
+    harmless = b"nothing of it"
+    assert ticket.masked(harmless) is harmless
+    assert (ticket.echoed, heard) == (False, [])
+
+    for _ in range(2):
+        assert ticket.masked(b"key-of-its-own, name-of-account") == b"[removed], [removed]"
+
+    assert (ticket.echoed, heard) == (True, [(account.binding, "c")])
+    assert ticket.values == [unknown, account, key]
 
 
 async def test_a_warm_ticket_is_cheap(small_house: House) -> None:
