@@ -25,7 +25,7 @@ from valetkey.store.migrations import Which
 T = TypeVar("T")
 
 several = pytest.mark.parametrize(
-    "runs", [12, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids=["some", "thousand"]
+    "runs", [6, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids=["some", "thousand"]
 )
 """How many runs of a machine: a few with every change, a thousand in the long run."""
 

@@ -57,8 +57,8 @@ class Log:
         return await verify(self.database, Against(keys=(self.signer.verifier_key,), since=since))
 
 
-async def log_on(database: Database, clock: FakeClock) -> Log:
-    signer, trail = TestSigner(), Trail(database, clock)
+async def log_on(database: Database, clock: FakeClock, signer: TestSigner | None = None) -> Log:
+    signer, trail = signer or TestSigner(), Trail(database, clock)
     checkpoints = Checkpoints(
         database, clock=clock, leases=Leases(database, clock=clock), trail=trail, signer=signer, watch=signer
     )
