@@ -52,8 +52,10 @@ def test(arguments: list[str]) -> int:
     if "--long" in arguments:
         marks, most = "long", 7200
     rest = [argument for argument in arguments if argument not in ("--real", "--long")]
-    command = [sys.executable, "-m", "pytest", "-n", "logical", "--dist", "loadfile", "-m", marks]
-    command += ["--override-ini", f"faulthandler_timeout={most}", *rest]
+    # A test that ends its process is begun anew in the next, and would end one after the other: the second is enough.
+    spread = ["-n", "logical", "--dist", "loadfile", "--max-worker-restart", "1"]
+    command = [sys.executable, "-m", "pytest", *spread, "-m", marks, "--override-ini", f"faulthandler_timeout={most}"]
+    command += rest
     # What is started in the background has Ctrl-C switched off, and so would have every program that a test starts.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Every hub that a test starts imports everything: compiling it anew each time takes four seconds of processor.

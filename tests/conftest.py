@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,10 +12,21 @@ from pathlib import Path
 
 import pytest
 import structlog
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 
 from tests.databases import empty_postgres, migrated_postgres, migrated_sqlite
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+
+_LAST_WORDS = 60.0  # seconds that a test has to end in after it failed
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
+    """pytest stops its watch over a test that hangs when the test has failed; yet its tear-down is what hangs then."""
+    if isinstance(node, pytest.Item):
+        out = node.config.stash.get(fault_handler_stderr_fd_key, 2)  # what is captured of a test is lost with it
+        faulthandler.dump_traceback_later(_LAST_WORDS, exit=True, file=out)
 
 
 class FakeClock:

@@ -48,6 +48,16 @@ def found_in(pid: int, needles: Iterable[str]) -> list[str]:
     return found
 
 
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """Whatever became of the test, nothing of it is left, and nobody waits for long."""
+    try:
+        async with asyncio.timeout(30):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
 @asynccontextmanager
 async def worker(
     service: Service, server: AuthServer, *, calls: int, refreshes: int
@@ -62,16 +72,16 @@ async def worker(
         )  # fmt: skip
         assert process.stdin is not None
         assert process.stdout is not None
-        where = (await process.stdout.readline()).decode().strip()
-        process.stdin.write(json.dumps(server.consent(where)).encode() + b"\n")
-        ready, dialer, vault = (await process.stdout.readline()).decode().split()
-        assert ready == "READY"
         try:
+            where = (await process.stdout.readline()).decode().strip()
+            process.stdin.write(json.dumps(server.consent(where)).encode() + b"\n")
+            ready, dialer, vault = (await process.stdout.readline()).decode().split()
+            assert ready == "READY"
             yield process, int(dialer), int(vault)
         finally:
             if process.returncode is None:
                 process.stdin.write(b"\n")
-                await process.wait()
+                await ended(process)
 
 
 @pytest.mark.parametrize(

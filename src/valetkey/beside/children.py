@@ -167,7 +167,9 @@ class Child:
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await process.wait()
+            with contextlib.suppress(TimeoutError):  # killed it is; that nobody tells us so holds up no stop
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await process.wait()
 
 
 def run_child(serve: Callable[[socket.socket], Awaitable[None]]) -> None:
