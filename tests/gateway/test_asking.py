@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.gateway.asking import ALL, FORM, NAMED, PAGE, PROMPT, ROOTS, Asking, Json, Stream, accept, answering
 from tests.gateway.client import Client
@@ -14,6 +15,9 @@ from tests.gateway.conftest import FRONTS, Front, Hub
 from tests.gateway.service import Service
 from valetkey.audit.model import Outcome
 from valetkey.connections.model import Connection
+from valetkey.gateway.asked import TOPIC as ANSWERED
+from valetkey.gateway.asked import Asked
+from valetkey.protocol.jsonrpc import Response
 
 MODERN = "2026-07-28"
 VERSIONS = [MODERN, "2025-11-25"]
@@ -485,6 +489,41 @@ async def test_a_client_that_answers_with_an_error_or_not_at_all_is_taken_for_a_
     assert withdrawn["method"] == "notifications/cancelled"
     assert withdrawn["params"]["requestId"] == question["id"]
     assert asking.heard["q"] == {"action": "cancel"}
+
+
+async def test_an_answer_that_lands_at_another_replica_ends_the_call_at_once_and_says_so(
+    hub: Hub, service: Service
+) -> None:
+    """What the person wrote does not cross over; that they did, does."""
+    ada, eve = await hub.person("ada"), await hub.person("eve")
+    await hub.connect(ada, service, "adas-token-0001")
+    client = await hub.client(ada, service, version="2025-11-25", capabilities=ALL)
+    asking = Asking(service, {"q": FORM})
+    replica, crossing = Asked(hub.notifications), []
+    hub.notifications.subscribe(ANSWERED, crossing.append)
+
+    async with Stream(client, "echo", {}) as stream:
+        question = await anext(stream)
+        answer = Response(json.dumps(question["id"]).encode(), b'{"action":"accept","content":{"name":"Ada"}}', b"")
+        for person, session, response in (
+            (eve, client.session, answer),
+            (ada, "vks_other", answer),
+            (ada, client.session, structs.replace(answer, id=b'"vkq_0123456789012345678901"')),
+            (ada, client.session, structs.replace(answer, id=b"7")),
+            (ada, client.session, structs.replace(answer, id=b'"vkq_012345 7890 23456789 1"')),
+            (ada, client.session, answer),
+        ):
+            await replica.hear(person.id, session.encode(), response)
+        await anext(stream)
+
+    if service.era == "legacy":
+        assert asking.heard["q"]["message"].endswith("Call again.")
+    else:
+        assert stream.got.result["isError"] is True
+        assert stream.got.text.endswith("came to another replica of this hub. Call again.")
+    assert len(crossing) == 4
+    assert not any("accept" in each for each in crossing)
+    assert hub.gateway.continuations.asked._open == {}
 
 
 @pytest.mark.parametrize("version", VERSIONS)

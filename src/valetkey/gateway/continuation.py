@@ -18,7 +18,7 @@ from typing import Final
 
 import msgspec
 
-from valetkey.gateway.asked import Asked
+from valetkey.gateway.asked import ELSEWHERE, Asked
 from valetkey.gateway.model import Client
 from valetkey.gateway.parking import Conversation, Parked
 from valetkey.gateway.questions import QuestionRefused, Questions
@@ -99,14 +99,14 @@ class Continuations:
     """Carries requests of clients that can be asked, and those that bring answers."""
 
     def __init__(
-        self, upstreams: Upstreams, handles: Handles, spent: Spent, questions: Questions, *, clock: Clock
+        self, upstreams: Upstreams, handles: Handles, spent: Spent, questions: Questions, asked: Asked, *, clock: Clock
     ) -> None:
         self._upstreams = upstreams
         self._handles = handles
         self._spent = spent
         self._questions = questions
         self._clock = clock
-        self.asked = Asked()
+        self.asked = asked
         self.parked = Parked()
 
     async def carry(self, turn: Turn, send: Send) -> Carried:
@@ -242,9 +242,13 @@ class Continuations:
         told = await self.asked.ask(turn.who.person_id, turn.client, turn.notify, shown)
         if told.result:
             return told.result
+        service = turn.account.connector.name
+        if told is ELSEWHERE:
+            raise QuestionExpired(
+                f"The answer to {service} came to another replica of this hub. Call again.", rule="elsewhere"
+            )
         if question.method == ELICITATION:
             return b'{"action":"cancel"}'
-        service = turn.account.connector.name
         raise QuestionRefused(f"The assistant did not answer what {service} asked.", rule="no_answer")
 
     # --- the state --------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from valetkey.audit.calls import CallLog
 from valetkey.connections.model import Connection
 from valetkey.gateway.accounts import Accounts, Connectors, Profiles, ReadsUrls, Snapshots
+from valetkey.gateway.asked import Asked
 from valetkey.gateway.authenticate import Authenticates, Gate
 from valetkey.gateway.call import Calls
 from valetkey.gateway.capabilities import Offers
@@ -95,6 +96,7 @@ class Gateway:
             Handles(day_keys, clock=clock),
             Spent(database, clock=clock),
             Questions(hosts=hosts, parse_url=parse_url),
+            Asked(notifications),
             clock=clock,
         )
         self._calls = calls = Calls(

@@ -118,8 +118,8 @@ class Exchange:
         if client is None:
             return refusal(404, "There is no such session. Initialize a new one.")
         session = head.fields.get(headers.SESSION, b"")
-        if isinstance(message, Response):  # one that answers nothing is taken, too: it may be late
-            self._asked.hear(who.person_id, session, message)
+        if isinstance(message, Response):
+            await self._asked.hear(who.person_id, session, message)
             return _ACCEPTED
         if isinstance(message, Notification):
             if message.method == "notifications/cancelled":
