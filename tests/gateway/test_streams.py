@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from tests.gateway.asking import ALL, FORM, NAMED, Asking, Json, accept, answering
+from tests.gateway.asking import ALL, FORM, NAMED, Asking, Json, Stream, accept, answering
 from tests.gateway.client import Client
 from tests.gateway.conftest import Front, Hub
 from tests.gateway.service import Answer, Seen, Service
@@ -175,6 +176,80 @@ async def test_an_id_that_is_still_in_use_is_not_heard_again(hub: Hub, legacy: S
     assert len(asked) == 1
     assert json.loads(got.text) == {"q": NAMED}
     assert asking.heard == {"q": NAMED}
+
+
+class OneId:
+    """A service all of whose questions have the same id: one after the other in a call, and in several calls at once."""
+
+    def __init__(self, service: Service, *, questions: int) -> None:
+        self.told: list[tuple[str, str]] = []
+        self._questions, self._answered = questions, asyncio.Condition()
+        service.on_call, service.on_anything = self._call, self._hear
+
+    async def _call(self, seen: Seen, _params: Any) -> Answer:
+        asked = b"data: " + json.dumps({"jsonrpc": "2.0", "id": 1, **FORM}).encode() + b"\n\n"
+        answer = stream(*[asked, b": its answer is waited for\n\n"] * self._questions, response(seen))
+        sent = 0
+
+        async def pause() -> None:
+            nonlocal sent
+            sent += 1
+            if sent % 2 == 0:
+                async with self._answered:
+                    await self._answered.wait_for(lambda: len(self.of(seen.token)) == sent // 2)
+
+        answer.pause = pause
+        return answer
+
+    def of(self, token: str) -> list[str]:
+        return [name for one, name in self.told if one == token]
+
+    async def _hear(self, seen: Seen) -> Answer | None:
+        if seen.method != "POST" or b'"method"' in seen.body:
+            return None
+        async with self._answered:
+            self.told.append((seen.token, seen.message["result"]["content"]["name"]))
+            self._answered.notify_all()
+        return Answer(status=202)
+
+
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_an_id_that_comes_again_after_its_answer_is_another_question(
+    hub: Hub, legacy: Service, version: str
+) -> None:
+    client = await assistant(hub, legacy, version, ALL)
+    service = OneId(legacy, questions=3)
+    names = iter(("Ada", "Grace", "Hedy"))
+
+    def answer(_question: Json) -> Json:
+        return {"action": "accept", "content": {"name": next(names)}}
+
+    got, asked = await answering(client, "echo", {}, answer)
+
+    assert got.text == "done"
+    assert len(asked) == 3
+    assert service.of("adas-token-0001") == ["Ada", "Grace", "Hedy"]
+    if version != MODERN:
+        assert len({one["id"] for one in asked}) == 3
+
+
+async def test_two_calls_whose_questions_have_the_same_id_keep_them_apart(hub: Hub, legacy: Service) -> None:
+    """What a client is asked has an id of ours: its answer goes to the call that it was asked in."""
+    one = await assistant(hub, legacy, "2025-11-25", ALL)
+    grace = await hub.person("grace")
+    await hub.connect(grace, legacy, "graces-token-0002")
+    other = await hub.client(grace, legacy, version="2025-11-25", capabilities=ALL)
+    service = OneId(legacy, questions=1)
+
+    async with Stream(one, "echo", {}) as first, Stream(other, "echo", {}) as second:
+        questions = await anext(first), await anext(second)
+        for client, question, name in ((other, questions[1], "Grace"), (one, questions[0], "Ada")):
+            result = {"action": "accept", "content": {"name": name}}
+            await client.post({"jsonrpc": "2.0", "id": question["id"], "result": result})
+        await anext(first), await anext(second)
+
+    assert service.told == [("graces-token-0002", "Grace"), ("adas-token-0001", "Ada")]
+    assert first.got.text == second.got.text == "done"
 
 
 async def test_a_service_that_asks_on_and_on_is_bounded(hub: Hub, legacy: Service) -> None:

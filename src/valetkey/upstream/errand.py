@@ -66,7 +66,8 @@ class Errand(msgspec.Struct, frozen=True, gc=False):
 class Heed(msgspec.Struct, gc=False, eq=False):
     """What comes on the stream of a request before its response: relayed, put to the client, declined, passed over.
 
-    `asked` has the server's questions that wait for an answer, by their ids; it is made with the first one.
+    `asked` has the server's questions that wait for an answer, by their ids, `answering` those whose answer is on its
+    way; both are made with the first one.
     """
 
     upstreams: Answers
@@ -76,6 +77,7 @@ class Heed(msgspec.Struct, gc=False, eq=False):
     requests: int = 0
     missed: Asks = Asks.NOTHING
     asked: dict[bytes, asyncio.Task[None]] | None = None
+    answering: set[asyncio.Task[None]] | None = None
 
     async def __call__(self, message: Notification | Request) -> None:
         errand = self.errand
@@ -111,8 +113,8 @@ class Heed(msgspec.Struct, gc=False, eq=False):
             if self.requests <= MAX_DECLINES:
                 await self._answer(request, session, declined(request))
             return
-        if self.asked is None:
-            self.asked = {}
+        if self.asked is None or self.answering is None:
+            self.asked, self.answering = {}, set()
         if request.id in self.asked or self.requests > MAX_ASKED_IN_ALL:
             return  # an id that is still in use, or a server that asks on and on: not heard
         if len(self.asked) >= MAX_ASKED:
@@ -123,9 +125,12 @@ class Heed(msgspec.Struct, gc=False, eq=False):
 
     async def _put(self, request: Request, question: Question, session: Session) -> None:
         told = await self.errand.asker(question)
+        # From here on the id is free: a server may ask anew under it before we hear that the answer reached it.
+        if self.asked is not None and self.answering is not None:
+            task = self.asked.pop(request.id)
+            self.answering.add(task)
+            task.add_done_callback(self.answering.discard)
         await self._answer(request, session, told)
-        if self.asked is not None:
-            self.asked.pop(request.id, None)
 
     async def _answer(self, request: Request, session: Session, told: Told) -> None:
         await self.upstreams.answer(self.errand.target, session, request, told, self.errand.tickets)
@@ -137,9 +142,9 @@ class Heed(msgspec.Struct, gc=False, eq=False):
 
     def end(self) -> None:
         """The request is over: what was still asked needs no answer."""
-        for task in (self.asked or {}).values():
+        for task in (*(self.asked or {}).values(), *(self.answering or ())):
             task.cancel()
-        self.asked = None
+        self.asked = self.answering = None
 
 
 def declined(request: Request) -> Told:
