@@ -499,7 +499,8 @@ async def test_an_answer_that_lands_at_another_replica_ends_the_call_at_once_and
     await hub.connect(ada, service, "adas-token-0001")
     client = await hub.client(ada, service, version="2025-11-25", capabilities=ALL)
     asking = Asking(service, {"q": FORM})
-    replica, crossing = Asked(hub.notifications), []
+    replica = Asked(hub.notifications)
+    crossing: list[str] = []
     hub.notifications.subscribe(ANSWERED, crossing.append)
 
     async with Stream(client, "echo", {}) as stream:

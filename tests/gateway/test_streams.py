@@ -179,7 +179,7 @@ async def test_an_id_that_is_still_in_use_is_not_heard_again(hub: Hub, legacy: S
 
 
 class OneId:
-    """A service all of whose questions have the same id: one after the other in a call, and in several calls at once."""
+    """A service all of whose questions have the same id: one after the other or in several calls at once."""
 
     def __init__(self, service: Service, *, questions: int) -> None:
         self.told: list[tuple[str, str]] = []
