@@ -220,7 +220,6 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )
     await registry.start()
     closing.push_async_callback(registry.stop)
-    snapshots = Snapshots(database, notifications, clock=clock)
 
     # may they, and as whom
     passkeys = Passkeys(database, clock=clock, trail=trail, public_url=settings.public_url)
@@ -228,6 +227,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         database, notifications, clock=clock, keys=day_keys, trail=trail, listings=connectors.listings,
         passkeys_work=passkeys.available,
     )  # fmt: skip
+    snapshots = Snapshots(database, notifications, clock=clock, on_drift=[policy.standing.drifted])
     local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
     upstreams = Upstreams(outbound.calls, database, clock, local=local)
     introductions = _Introductions()

@@ -107,6 +107,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ),
     ("GET", "/connections/{connection_id}/decision"): Row(Scope.CONNECTIONS_READ, 403, 200, 404, 404),
     ("GET", "/approvals"): Row(Scope.CONNECTIONS_READ, 403, 200, 200, 200),
+    ("GET", "/approvals/standing"): Row(Scope.CONNECTIONS_READ, 403, 200, 200, 200, ada_in="items"),
+    ("DELETE", "/approvals/standing/{standing_id}"): Row(Scope.PERMISSIONS_WRITE, 403, 204, 404, 404),
     ("GET", "/calls"): Row(Scope.CALLS_READ, 200, 200, 200, 200, ada_in="items"),
     ("GET", "/calls/{call_id}"): Row(Scope.CALLS_READ, 200, 200, 404, 404, whose=False),
     ("POST", "/calls"): Row(Scope.CALLS_RUN, 403, 200, 200, 200, {"connector": "{slug}", "tool": "list"}, whose=False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tests.api.hub import Hub
 from valetkey.audit.model import CallEnding, CallIntent, Outcome
@@ -11,7 +11,9 @@ from valetkey.audit.repository import insert_calls
 from valetkey.connections.model import Connection
 from valetkey.directory.model import Connector, Tool
 from valetkey.identity.model import Person
+from valetkey.policy import standing_repository
 from valetkey.policy.model import Setting
+from valetkey.policy.standing_model import StandingApproval
 
 LIST = b'{"name":"list","description":"Lists","annotations":{"readOnlyHint":true}}'
 DELETE = b'{"name":"delete"}'
@@ -27,6 +29,7 @@ class Things:
     call_id: str
     token_id: str
     ceiling_id: str
+    standing_id: str
 
     def path(self, template: str) -> str:
         return template.format(
@@ -36,6 +39,7 @@ class Things:
             call_id=self.call_id,
             token_id=self.token_id,
             ceiling_id=self.ceiling_id,
+            standing_id=self.standing_id,
             person="bob",
             name="work",
             event_seq=1,
@@ -55,7 +59,22 @@ async def give_things(hub: Hub, login: str = "ada") -> Things:
     ceiling = await hub.services.policy.ceilings.set(
         person.organization_id, Setting.ASK, actor=f"person:{person.id}", connector="another"
     )
-    return Things(connector, connection, snapshot.tools, "call_1", info.id, ceiling.id)
+    return Things(connector, connection, snapshot.tools, "call_1", info.id, ceiling.id, await _stands(hub, connection))
+
+
+async def _stands(hub: Hub, connection: Connection) -> str:
+    """An approval that stands: no route can give one."""
+    now = hub.clock.now()
+    given = StandingApproval(
+        id="standing_1", person_id=connection.person_id, organization_id=connection.organization_id,
+        client_id="https://claude.ai", client_name="Claude", connection_id=connection.id, connector="github",
+        connector_version=1, origin="https://h.example", label="main", tool="delete", fingerprint="f" * 64,
+        counts_as="H", rules="", scope=b"sealed", day="2026-11-22", calls=5, uses_left=3, created_at=now,
+        expires_at=now + timedelta(days=7), approval_id="approval_1", given_in="s_1", proof=b"{}",
+    )  # fmt: skip
+    async with hub.database.write() as tx:
+        await standing_repository.add(tx, given)
+    return given.id
 
 
 async def write_call(

@@ -21,6 +21,7 @@ PRINT_NO_DATA = {
     "valetkey connector set",
     "valetkey connector enable",
     "valetkey policy remove",
+    "valetkey approval revoke",
     "valetkey profile remove",
     "valetkey trail watch-key",
     "valetkey key recovery-kit",  # on a terminal only

@@ -255,9 +255,9 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     call_log = CallLog(database, tmp_path / "journal", clock)
     await call_log.start()
     tokens = Tokens(database, clock=clock, notifications=notifications, trail=trail)
-    snapshots = Snapshots(database, notifications, clock=clock)
     day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
     policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail)
+    snapshots = Snapshots(database, notifications, clock=clock, on_drift=[policy.standing.drifted])
     vault.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, ConnectorOf(database, connectors))))
     profiles = Profiles(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in

@@ -31,7 +31,8 @@ COMMANDS = {
     ),
     "policy": Later("valetkey.cli.policy:policy", "Ceilings and decisions: show, set, remove, explain."),
     "approval": Later(
-        "valetkey.cli.approval:approval", "Approvals: list. They are given in the person's browser only."
+        "valetkey.cli.approval:approval",
+        "Approvals: list, standing, revoke. Given in the person's browser only.",
     ),
     "call": Later("valetkey.cli.call:call", "Tool calls: list, show, tail, run."),
     "trail": Later("valetkey.cli.trail:trail", "The trail: list, status, verify, checkpoint, export, prove, …"),

@@ -6,7 +6,7 @@ what differs is held back, before anybody is shown it (CUS-11): a snapshot's `to
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -24,11 +24,17 @@ from valetkey.store.remembered import Remembered
 TOPIC = "snapshots"
 """Announced with the connection's id whenever its snapshot was written or forgotten."""
 
+OnDrift = Callable[[str, Sequence[Drift]], Awaitable[None]]
+"""Told of a connection and what of it is held, before anybody is shown its tools."""
+
 
 class Snapshots:
     """Keeps one snapshot for each connection."""
 
-    def __init__(self, database: Database, notifications: Notifications, *, clock: Clock) -> None:
+    def __init__(
+        self, database: Database, notifications: Notifications, *, clock: Clock, on_drift: Sequence[OnDrift] = ()
+    ) -> None:
+        self._on_drift = on_drift
         self._database = database
         self._notifications = notifications
         self._clock = clock
@@ -66,7 +72,11 @@ class Snapshots:
         except IntegrityError as error:
             raise NotFound("There is no such connection.") from error
         await self._notifications.publish(TOPIC, connection_id)
-        return judged(seen, pin)
+        snapshot = judged(seen, pin)
+        if snapshot.held:
+            for tell in self._on_drift:
+                await tell(connection_id, snapshot.held)
+        return snapshot
 
     async def accept(self, connection_id: str, looked_at: Mapping[str, str]) -> Sequence[Drift]:
         """Accepts the named tools (no name: what the service says of itself), each exactly as its `Drift.seen` says.

@@ -48,9 +48,8 @@ class Passing:
         return Said(result=url_request(error.message, url, key="approve", state=state))
 
     async def nobody_knows(self, turn: Turn, passed: Passed) -> None:
-        """The call left, and no answer came: the approval it used up is not to look as if all were well."""
-        if passed.approval_id:
-            await self._gate.approvals.nobody_knows(passed.approval_id, turn.who.person_id)
+        """The call left, and no answer came."""
+        await self._gate.nobody_knows(turn.who, passed, turn.record_id)
 
     async def has_read(self, turn: Turn) -> None:
         """Marks that the client is about to read what nobody vouches for."""

@@ -131,6 +131,7 @@ async def add_use(tx: AsyncConnection, use: Use) -> None:
             tool=use.tool,
             request_digest=use.request_digest,
             at=use.at,
+            uncertain=False,
         )
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, Protocol
 
 from valetkey.directory.model import Connector, ReviewState, Tool
@@ -23,6 +24,8 @@ from valetkey.policy.decide import Facts, decide, decide_reading, is_hidden
 from valetkey.policy.each_time import EachTime
 from valetkey.policy.model import Decision, Effect, How, Limits, Permission, Setting, Taint
 from valetkey.policy.permissions import Permissions
+from valetkey.policy.standing import Standings
+from valetkey.policy.standing_model import is_standing
 from valetkey.policy.taint import Taints
 from valetkey.policy.tool_class import RANK, Classified, ToolClass
 
@@ -31,6 +34,8 @@ _PLACES: Final = frozenset({"url", "uri", "href", "link", "endpoint", "webhook",
 """Fields by which a tool that only reads can be made to tell a stranger something."""
 APPROVED: Final = "approved"
 """The rule of a call that a person approved."""
+STANDING: Final = "standing"
+"""The rule of a call for which a standing approval was used."""
 
 
 class Classify(Protocol):
@@ -90,12 +95,13 @@ class Gate:
     """Decides for people. What it looks up is remembered for a moment, and dropped when it changes."""
 
     def __init__(
-        self, permissions: Permissions, ceilings: Ceilings, approvals: Approvals, taints: Taints, classify: Classify,
-        *, each_time: EachTime, passkeys_work: bool,
+        self, permissions: Permissions, ceilings: Ceilings, approvals: Approvals, standing: Standings, taints: Taints,
+        classify: Classify, *, each_time: EachTime, passkeys_work: bool,
     ) -> None:  # fmt: skip
         self.permissions = permissions
         self.ceilings = ceilings
         self.approvals = approvals
+        self.standing = standing
         self.taints = taints
         self._classify = classify
         self._each_time = each_time
@@ -218,6 +224,9 @@ class Gate:
             return Passed(decision, APPROVED, approval_id)
         if (taken := await self.approvals.take(asked, call_id)) is not None:
             return Passed(decision, APPROVED, taken.id)
+        since = await self._wants_asking_since(subject)
+        if (stands := await self.standing.take(asked, call_id, limits, since=since)) is not None:
+            return Passed(decision, STANDING, stands.id)
         if decision.how is How.PASSKEY and not self._passkeys_work:
             raise Refused(
                 "This needs a passkey, and browsers allow none at this address: it has to be https, or localhost.",
@@ -225,6 +234,18 @@ class Gate:
             )  # fmt: skip
         approval = await self.approvals.ask(asked)
         raise ToConfirm(approval, decision, f"“{asked.tool}” on {subject.connector.name}")
+
+    async def nobody_knows(self, who: Principal, passed: Passed, call_id: str) -> None:
+        """The call left, and no answer came: what it used up is not to look as if all were well."""
+        if is_standing(passed.approval_id):
+            await self.standing.nobody_knows(call_id)
+        elif passed.approval_id:
+            await self.approvals.nobody_knows(passed.approval_id, who.person_id)
+
+    async def _wants_asking_since(self, subject: Subject) -> datetime | None:
+        """When the person said *ask me* of this tool: what they gave before is void (PERM-09)."""
+        given = (await self.permissions.given(subject.connection_id)).get(subject.tool.name if subject.tool else "")
+        return given.set_at if given is not None and given.setting is Setting.ASK else None
 
     def _asked(self, who: Principal, subject: Subject, decision: Decision, call: bytes, version: str) -> Asked:
         assert subject.tool is not None

@@ -1,7 +1,8 @@
 """What the vault asks before a credential leaves: is there a yes for this call? Looked up anew, whatever a door said.
 
-Three things are one: the person's *allow* for a tool that may have a lasting yes, a read of a verified connector, and
-an approval that was used up for exactly this call.
+Four things are one: the person's *allow* for a tool that may have a lasting yes, a read of a verified connector, an
+approval that was used up for exactly this call, and a standing approval of which a use was taken for it. That a use was
+written down is no evidence by itself: what was used is looked up, and held against what is known here of the tool.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from valetkey.directory.model import Connector, ReviewState, Snapshot
-from valetkey.policy import approval_repository
+from valetkey.policy import approval_repository, ceiling_repository, standing_repository
 from valetkey.policy.approval_model import Use
 from valetkey.policy.classes.classify import classify
-from valetkey.policy.model import Permission, Setting
+from valetkey.policy.model import Limits, Permission, Setting
 from valetkey.policy.permissions import Permissions
-from valetkey.policy.tool_class import ToolClass
+from valetkey.policy.standing import rules_for
+from valetkey.policy.standing_model import is_standing
+from valetkey.policy.tool_class import RANK, ToolClass
 from valetkey.store.database import Database
 
 _LASTING: Final = frozenset({ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDIUM})
@@ -53,12 +56,41 @@ class Grants:
             return True
         used = await self._used_for(call_id)
         if used is not None and used.connection_id == connection_id and used.tool == tool:
-            return True
+            return not is_standing(used.approval_id) or await self._stands(person_id, used)
         return await self._runs_by_itself(person_id, connection_id, tool, given)
 
     async def _used_for(self, call_id: str) -> Use | None:
         async with self._database.read() as tx:
             return await approval_repository.find_use(tx, call_id)
+
+    async def _stands(self, person_id: str, used: Use) -> bool:
+        """Whether a standing approval is what it was used as: this person's, for this tool as it is seen now, not
+        revoked, under rules that say what they said when it was given; never for class V, and for H by passkey only.
+        """
+        async with self._database.read() as tx:
+            given = await standing_repository.find(tx, used.approval_id)
+            if given is None:
+                return False
+            ceilings = await ceiling_repository.list_of(tx, given.organization_id)
+        connector = await self._connector_of(person_id, used.connection_id)
+        snapshot = await self._snapshots.get(used.connection_id)
+        tool = snapshot.tool(used.tool) if snapshot is not None else None
+        if connector is None or tool is None:
+            return False
+        verified = connector.review_state is ReviewState.VERIFIED
+        kind = classify(tool, verified=verified, reviewed=None, organization=None, raised_by_taint=False)
+        return (
+            given.person_id == person_id
+            and (given.connection_id, given.tool) == (used.connection_id, used.tool)
+            and given.ended_at is None
+            and given.created_at <= used.at < given.expires_at
+            and given.fingerprint == tool.fingerprint
+            and (given.connector, given.connector_version) == (connector.slug, connector.version)
+            and given.origin == connector.origin
+            and given.rules == rules_for(Limits(tuple(ceilings)), connector.slug, tool.name)
+            and RANK[kind.counts_as] <= RANK[given.counts_as] < RANK[ToolClass.VERTICAL]
+            and (given.proof is not None or RANK[kind.counts_as] < RANK[ToolClass.HIGH])
+        )
 
     async def _runs_by_itself(self, person_id: str, connection_id: str, tool: str, given: Permission | None) -> bool:
         """Whether it reads, and its connector is verified: that needs nobody's yes. Or whether an *allow* without a

@@ -14,6 +14,7 @@ from valetkey.policy.each_time import EachTime
 from valetkey.policy.gate import Gate
 from valetkey.policy.granted import ConnectorOf, Grants, Snapshots
 from valetkey.policy.permissions import Permissions
+from valetkey.policy.standing import Standings
 from valetkey.policy.taint import Taints
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
@@ -27,6 +28,7 @@ class Policy:
     permissions: Permissions
     ceilings: Ceilings
     approvals: Approvals
+    standing: Standings
     taints: Taints
     gate: Gate
     choices: Choices
@@ -38,6 +40,7 @@ class Policy:
     async def forget(self, connection_id: str) -> None:
         """The connection has ended: what waits, and what was approved and not used, is void."""
         await self.approvals.forget(connection_id)
+        await self.standing.forget(connection_id)
 
 
 def open_policy(
@@ -47,8 +50,11 @@ def open_policy(
     permissions = Permissions(database, notifications, clock=clock)
     ceilings = Ceilings(database, notifications, clock=clock, trail=trail)
     approvals = Approvals(database, notifications, clock=clock, keys=keys, trail=trail)
+    standing = Standings(database, ceilings, clock=clock, keys=keys, trail=trail)
     taints = Taints(database, notifications, clock=clock)
     each_time = EachTime(listings)
-    gate = Gate(permissions, ceilings, approvals, taints, classify, each_time=each_time, passkeys_work=passkeys_work)
+    gate = Gate(
+        permissions, ceilings, approvals, standing, taints, classify, each_time=each_time, passkeys_work=passkeys_work
+    )
     choices = Choices(gate, permissions, trail)
-    return Policy(database, permissions, ceilings, approvals, taints, gate, choices)
+    return Policy(database, permissions, ceilings, approvals, standing, taints, gate, choices)

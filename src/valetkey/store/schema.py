@@ -460,18 +460,29 @@ standing_approval = Table(
     main,
     Column("id", String(40), primary_key=True),
     Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("organization_id", String(40), nullable=False),
     Column("client_id", String(2048), nullable=False),
     Column("client_name", String(200), nullable=False),
     Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False, index=True),
+    Column("connector", String(40), nullable=False),
+    Column("connector_version", Integer, nullable=False),
+    Column("origin", String(300), nullable=False),
+    Column("label", String(12), nullable=False),
     Column("tool", String(255), nullable=False),
     Column("fingerprint", String(64), nullable=False),
     Column("counts_as", String(1), nullable=False),
-    Column("policy_version", String(64), nullable=False),
-    Column("constraints", LargeBinary, nullable=False),  # arguments that must be just so, sealed; empty for any
+    Column("rules", String(64), nullable=False),  # what the organization said about this tool when it was given
+    Column("scope", LargeBinary, nullable=False),  # the arguments, and which of them may differ; sealed
     Column("day", String(10), nullable=False),
+    Column("calls", Integer, nullable=False),
     Column("uses_left", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+    Column("ended_at", Instant),
+    Column("ended_because", String(20), nullable=False),
+    Column("approval_id", String(40), nullable=False),  # with which it was given
+    Column("given_in", String(40), nullable=False),
     Column("proof", LargeBinary),
 )
 
@@ -484,6 +495,7 @@ approval_use = Table(
     Column("tool", String(255), nullable=False),
     Column("request_digest", String(64), nullable=False),
     Column("at", Instant, nullable=False, index=True),
+    Column("uncertain", Boolean, nullable=False),  # of a standing approval: it left, and no answer came
 )
 
 taint = Table(

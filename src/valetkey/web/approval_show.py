@@ -7,7 +7,9 @@ a quoted box. Nothing here can be sent by an assistant: it takes the person's ow
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -15,7 +17,9 @@ from valetkey.directory.model import Connector, Tool
 from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound, VaultFailed
 from valetkey.policy.approval_model import Approval
 from valetkey.policy.model import How, Setting
+from valetkey.policy.terms import Terms, most_calls
 from valetkey.policy.tool_class import ToolClass
+from valetkey.web.approval_standing import argument_names, wanted_terms
 from valetkey.web.form import read_json
 from valetkey.web.tree import Node, has_long, read_whole
 from valetkey.web.visit import Visit
@@ -49,14 +53,24 @@ async def approve(visit: Visit) -> Response:
         raise Forbidden("This is confirmed with a passkey, and with nothing less.")
     if await _needs_opening(visit, shown) and visit.form.one("opened") != "yes":
         return await _page(visit, shown, errors={"opened": "Please open the long values and read them first."})
-    await _approved(visit, shown, proof=b"", always=visit.form.one("keep") == "always")
-    return visit.go(shown.approval.path, done="approved")
+    try:
+        terms = wanted_terms(visit.form.one, await _call(visit, shown.approval))
+        if terms is not None:
+            terms.check(shown.approval.counts_as)
+    except BadInput as error:
+        return await _page(visit, shown, errors={error.field: error.message})
+    done = await _approved(visit, shown, proof=b"", always=visit.form.one("keep") == "always", terms=terms)
+    return visit.go(shown.approval.path, done=done)
 
 
 async def options(visit: Visit) -> Response:
-    """What a passkey is asked to sign: the hash of exactly this call."""
+    """What a passkey is asked to sign: the hash of exactly this call, and of the terms on which the yes shall stand."""
     shown = await _read(visit)
-    wanted = await visit.services.passkeys.assertion_over(visit.person, shown.approval.call_hash())
+    terms = await _terms(visit, shown, await read_json(visit.request))
+    if terms is not None:
+        await visit.services.policy.standing.demand(shown.approval, terms)
+    challenge = shown.approval.call_hash(terms.text if terms else "")
+    wanted = await visit.services.passkeys.assertion_over(visit.person, challenge)
     return JSONResponse({"options": json.loads(wanted), "challenge": ""})
 
 
@@ -68,25 +82,40 @@ async def confirm(visit: Visit) -> Response:
         raise BadInput("Please open the long values and read them first.", field="opened")
     if not shown.approval.is_waiting(visit.clock.now()):
         raise Conflict("This was decided already, or its time is over.", hint="The assistant can ask again.")
+    terms = await _terms(visit, shown, given)
     answer = json.dumps(given.get("response"))
-    proof = await visit.services.passkeys.confirm(visit.person, shown.approval.call_hash(), answer)
-    await _approved(visit, shown, proof=proof, always=given.get("keep") == "always")
-    return JSONResponse({"to": f"{shown.approval.path}?done=approved"})
+    challenge = shown.approval.call_hash(terms.text if terms else "")
+    proof = await visit.services.passkeys.confirm(visit.person, challenge, answer)
+    done = await _approved(visit, shown, proof=proof, always=given.get("keep") == "always", terms=terms)
+    return JSONResponse({"to": f"{shown.approval.path}?done={done}"})
 
 
-async def _approved(visit: Visit, shown: _Shown, *, proof: bytes, always: bool) -> None:
+async def _terms(visit: Visit, shown: _Shown, given: Mapping[str, Any]) -> Terms | None:
+    return wanted_terms(lambda name: str(given.get(name, "")), await _call(visit, shown.approval))
+
+
+async def _approved(visit: Visit, shown: _Shown, *, proof: bytes, always: bool, terms: Terms | None) -> str:
+    """What the person is told it came to."""
     approval, policy = shown.approval, visit.services.policy
     lasting = approval.for_tool or (always and approval.may_remember)
     if always and not lasting:
         raise Forbidden("This tool is confirmed each time.")
-    if lasting and shown.tool is None:
+    standing = policy.standing if terms is not None and not lasting else None
+    if (lasting or standing) and shown.tool is None:
         raise Conflict("The service has changed this tool since you were asked.", hint="Look at it, then allow it.")
+    if standing is not None and terms is not None:
+        await standing.demand(approval, terms)  # all or nothing: what cannot stand is not approved either
     await policy.approvals.approve(approval, session_id=visit.session.id, proof=proof)
+    if standing is not None and terms is not None:
+        call = await _call(visit, approval)
+        await standing.give(approval, call, terms, session_id=visit.session.id, proof=proof)
+        return "standing"
     if lasting and shown.tool is not None:
         # A tool of which nothing is known was allowed for what it is, not for what it counts as.
         kind = None if approval.tool_class == ToolClass.UNKNOWN else ToolClass(approval.counts_as)
         said = (shown.tool, Setting.ALLOW, kind)
         await policy.permissions.set(approval.connection_id, [said])
+    return "approved"
 
 
 async def _approval(visit: Visit) -> Approval:
@@ -110,6 +139,13 @@ async def _arguments(visit: Visit, approval: Approval) -> tuple[bytes, Node | No
     except VaultFailed:
         return b"", None
     return call, read_whole(call)
+
+
+async def _call(visit: Visit, approval: Approval) -> bytes:
+    try:
+        return await visit.services.policy.approvals.call_of(approval)
+    except VaultFailed as error:
+        raise NotFound("What this was about was erased.") from error
 
 
 async def _needs_opening(visit: Visit, shown: _Shown) -> bool:
@@ -136,6 +172,9 @@ async def _page(visit: Visit, shown: _Shown, *, errors: dict[str, str] | None = 
         arguments=arguments,
         exact=call.decode("utf-8", "backslashreplace"),
         has_long=arguments is not None and has_long(arguments),
+        may_stand=approval.may_stand and not approval.for_tool and shown.tool is not None and bool(call),
+        argument_names=argument_names(call) if call else (),
+        most_calls=most_calls(approval.counts_as),
         by_passkey=approval.how == How.PASSKEY,
         has_passkey=bool(await visit.services.passkeys.list(visit.person.id)),
     )

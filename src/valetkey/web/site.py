@@ -20,6 +20,7 @@ from valetkey.web import (
     activity_show,
     approval_list,
     approval_show,
+    approval_standing,
     assistant_end,
     components_show,
     connection_add,
@@ -129,6 +130,8 @@ def site_map() -> tuple[Page, ...]:
         # what waits for a yes
         Page("GET", "/approvals", approval_list.show),
         Page("GET", "/approvals/waiting", approval_list.waiting),
+        Page("GET", "/approvals/standing", approval_standing.show),
+        Page("POST", "/approvals/standing/{standing}/revoke", approval_standing.revoke),
         Page("GET", "/approvals/{approval}", approval_show.show),
         Page("POST", "/approvals/{approval}/deny", approval_show.deny),
         Page("POST", "/approvals/{approval}/approve", approval_show.approve),
