@@ -13,12 +13,12 @@ from typing import Final
 
 import msgspec
 
-from valetkey.audit.journal import MAGIC, missing_of, whole_frames
+from valetkey.audit.journal import MAGIC, is_blank, missing_of, whole_frames
 from valetkey.audit.model import CallEnding, CallIntent
 
 _MOST: Final = 50_000
 _MOST_FILES: Final = 64
-_AT_ONCE: Final = 16 * 1024
+_AT_ONCE: Final = 4 * 1024  # several calls' intents and endings; copied for each ticket
 _LONGEST: Final = 64 * 1024 * 1024
 _decoder: Final[msgspec.msgpack.Decoder[CallIntent | CallEnding]] = msgspec.msgpack.Decoder(CallIntent | CallEnding)
 
@@ -43,14 +43,14 @@ class _File:
                 size = min(size + missing, _LONGEST)
                 content = os.pread(self.descriptor, size, self.at)
             frames, taken = whole_frames(content)
-            if not frames:
-                return found
             self.at += taken
             for frame in frames:
                 try:
                     found.append(_decoder.decode(frame))
                 except msgspec.MsgspecError:  # of another version: not ours to judge, and no ground to give anything
                     continue
+            if not frames or is_blank(content, taken):
+                return found
 
     def close(self) -> None:
         os.close(self.descriptor)

@@ -27,6 +27,7 @@ from valetkey.kernel.ids import new_id
 
 MAGIC = b"VKJ1\n"
 _HEAD = struct.Struct("<II")
+_NO_HEAD = bytes(_HEAD.size)
 _SYNC_AFTER = 0.025  # seconds; with a slow disk's own time still within 50 ms
 _ROLL_AT = 4 * 1024 * 1024
 _EMPTY_AT = 64 * 1024
@@ -278,7 +279,13 @@ def read_frames(content: bytes) -> tuple[list[bytes], bytes]:
     """The whole frames of a file, and the rest after the last one: zeros, or what a crash or the disk made of it."""
     if not content.startswith(MAGIC):
         return [], content
-    frames, at = [], len(MAGIC)
+    frames, end = whole_frames(content, at=len(MAGIC))
+    return frames, content[end:]
+
+
+def whole_frames(content: bytes, *, at: int = 0) -> tuple[list[bytes], int]:
+    """The whole frames that stand one after the other in `content`, from `at` on; where the last one ends."""
+    frames = []
     while at + _HEAD.size <= len(content):
         length, checksum = _HEAD.unpack_from(content, at)
         payload = content[at + _HEAD.size : at + _HEAD.size + length]
@@ -287,13 +294,12 @@ def read_frames(content: bytes) -> tuple[list[bytes], bytes]:
             break
         frames.append(payload)
         at += _HEAD.size + length
-    return frames, content[at:]
+    return frames, at
 
 
-def whole_frames(content: bytes) -> tuple[list[bytes], int]:
-    """The whole frames that `content`, a piece of a file from a frame's beginning, begins with; how long they are."""
-    frames, rest = read_frames(MAGIC + content)
-    return frames, len(content) - len(rest)
+def is_blank(content: bytes, at: int) -> bool:
+    """Whether nothing was written yet from `at` on, as far as `content` tells: there is no more to be read for now."""
+    return content[at : at + _HEAD.size] == _NO_HEAD
 
 
 def missing_of(content: bytes) -> int:

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from valetkey.kernel.clock import Clock
+from valetkey.kernel.randomness import Pieces
 from valetkey.vault.envelope import KEY_SIZE, NONCE_SIZE, TAG_SIZE, wipe
 from valetkey.vault.model import Tampered, TicketSpent
 from valetkey.vault.tickets import LONGEST, Ticket
@@ -26,6 +27,7 @@ _MAGIC: Final = b"DT1\x01"
 _LENGTH: Final = struct.Struct(">H")
 _METHODS: Final = (b"POST ", b"GET ", b"DELETE ")
 _SWEEP: Final = 4096
+_id, _nonce = Pieces(16), Pieces(NONCE_SIZE)
 
 
 class Head(msgspec.Struct, array_like=True, frozen=True):
@@ -62,9 +64,9 @@ class TicketSeal:
         if self._cipher is None:
             raise TicketSpent("The hub's own dialer is being started again.")
         now = self._clock.monotonic()
-        head = _encode(Head(os.urandom(16), ticket.origin, subject, ticket.call_id, now, now + min(seconds, LONGEST)))
+        head = _encode(Head(_id(), ticket.origin, subject, ticket.call_id, now, now + min(seconds, LONGEST)))
         lines = bytearray(ticket.size)
-        nonce = os.urandom(NONCE_SIZE)
+        nonce = _nonce()
         try:
             with memoryview(lines) as buffer:
                 ticket.write_into(buffer)
