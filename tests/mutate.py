@@ -124,7 +124,7 @@ def _variants(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
 def _is_a_type(node: ast.BinOp) -> bool:
     """`X | None`: an annotation, or an alias of types."""
     names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-    return isinstance(node.op, ast.BitOr) and all(name[:1].isupper() or name in _TYPES for name in names)
+    return isinstance(node.op, ast.BitOr) and all(name.lstrip("_")[:1].isupper() or name in _TYPES for name in names)
 
 
 def _replace(tree: ast.AST, old: ast.AST, new: ast.AST) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valetkey.vault.echo import SHORTEST, TooAlike, echo_of
+from valetkey.vault.echo import SHORTEST, TooAlike, _written, echo_of
 
 TOKEN = b"gho_16C7e42F292c6912E7710c838347Ae178B4a+/=~"
 PRINTABLE = st.integers(0x21, 0x7E)
@@ -30,6 +30,7 @@ WAYS: dict[str, Callable[[bytes], bytes]] = {
     "percent": lambda value: quote(value, safe="").encode(),
     "percent, small digits": lambda value: quote(value, safe="").lower().encode() if value.islower() else b"",
     "percent, every byte": lambda value: b"".join(b"%%%02x" % byte for byte in value),
+    "percent, every byte, capitals": lambda value: b"".join(b"%%%02X" % byte for byte in value),
     "JSON by number": lambda value: b"".join(b"\\u%04x" % byte for byte in value),
     "JSON by number, now and then": lambda value: b"".join(
         b"\\u%04X" % byte if place % 3 == 0 or byte in b'"\\' else bytes([byte]) for place, byte in enumerate(value)
@@ -115,19 +116,59 @@ def test_an_escaped_backslash_is_not_misread() -> None:
     assert echo_of(bytearray(TOKEN)).masked(answer) is answer
 
 
+BASIC = b"Basic " + base64.b64encode(b"ada:correct-horse-battery")
+
+
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "said", "left"),
     [
-        (b"Bearer " + TOKEN, TOKEN),
-        (b"token  " + TOKEN, TOKEN),
-        (b"Basic " + base64.b64encode(b"ada:correct-horse-battery"), base64.b64encode(b"ada:correct-horse-battery")),
-        (b"Basic " + base64.b64encode(b"ada:correct-horse-battery"), b"ada:correct-horse-battery"),
-        (b"Basic " + base64.b64encode(b"ada:correct-horse-battery"), b"correct-horse-battery"),
+        (TOKEN, TOKEN, b""),
+        (b"Bearer " + TOKEN, b"Bearer " + TOKEN, b"Bearer "),
+        (b"token  " + TOKEN, TOKEN, b""),
+        (b"Bearer 123456789012", b"123456789012", b""),
+        (b"Bearer 12345678901", b"Bearer 12345678901", b""),
+        (BASIC, BASIC, b"Basic "),
+        (BASIC, b"ada:correct-horse-battery", b""),
+        (BASIC, b"correct-horse-battery", b""),
+        (BASIC, b"Correct-horse-battery", b"Correct-horse-battery"),
+        (b"basic " + base64.b64encode(b"a:123456789012"), b"123456789012", b""),
+        (b"Basic " + base64.b64encode(b"a-long-name:short"), b"short", b"short"),
+        (b"Basic " + base64.b64encode(b"a-long-name:short"), b"a-long-name:short", b""),
+        (b"Basic ****" + BASIC[6:], b"correct-horse-battery", b"correct-horse-battery"),
+        (b"Other " + BASIC[6:], b"correct-horse-battery", b"correct-horse-battery"),
     ],
-    ids=["Bearer", "another scheme", "Basic", "what Basic says", "the password"],
-)
-def test_of_a_header_s_value_the_secret_is_recognized_without_its_scheme(value: bytes, said: bytes) -> None:
-    assert said not in echo_of(bytearray(value)).masked(b'{"echo":"%b"}' % said)
+)  # fmt: skip
+def test_of_a_header_s_value_exactly_the_secret_is_taken_out(value: bytes, said: bytes, left: bytes) -> None:
+    """Without its scheme, if what is left is long enough; of Basic what it says, and the password alone."""
+    masked = left if left == said else left + b"[removed]"
+
+    for before, after in ((b"", b""), (b'{"echo":"', b'"}')):
+        assert echo_of(bytearray(value)).masked(before + said + after) == before + masked + after
+
+
+@pytest.mark.parametrize("value", [b"~~~abc???~~~def???~~~", b"???abc???abc???abc???", b"~~~abc~~~abc~~~abc~~~"])
+@pytest.mark.parametrize("before", [b"", b"x", b"xy"])
+def test_in_base64_for_urls_it_is_taken_out_wherever_it_begins(value: bytes, before: bytes) -> None:
+    echo = echo_of(bytearray(value))
+
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        written = encode(before + value + b"z")
+        masked = echo.masked(b'"' + written + b'"')
+        assert len(masked) == len(written) + 2
+        assert value not in base64.b64decode(
+            masked[1:-1], altchars=b"-_" if encode is base64.urlsafe_b64encode else None
+        )
+        assert masked.count(b"A" * (8 * len(value) // 6 - 2)) == 1
+
+
+def test_percent_is_read_in_capitals_and_small_and_only_its_digits_are() -> None:
+    value = b"ABCdef/+=GHIjkl/MNO"
+    echo = echo_of(bytearray(value))
+    small = b"ABCdef%2f%2b%3dGHIjkl%2fMNO"
+
+    assert echo.masked(small) == echo.masked(b"ABCdef%2F%2B%3DGHIjkl%2FMNO") == b"[removed]"
+    assert echo.masked(small.lower()) == small.lower()  # another value
+    assert echo.masked(b"100% " + TOKEN) == b"100% " + TOKEN
 
 
 def test_what_is_kept_of_a_value_is_six_bytes_of_it_and_the_value_is_wiped() -> None:
@@ -145,8 +186,25 @@ def test_what_is_kept_of_a_value_is_six_bytes_of_it_and_the_value_is_wiped() -> 
     assert TOKEN[10:20] not in repr(echo).encode()
 
 
-def test_short_values_are_not_looked_for() -> None:
-    assert echo_of(bytearray(b"x" * (SHORTEST - 1))).forms == ()
+def test_short_values_are_not_looked_for_and_of_longer_ones_a_quarter_is_kept() -> None:
+    assert echo_of(bytearray(b"x" * 11)).forms == ()
+    for length, kept in ((12, 3), (16, 4), (24, 6), (90, 6)):
+        forms = echo_of(bytearray(range(33, 33 + length))).forms
+        assert (len(forms[0].needle), forms[0].length) == (kept, length)
+        assert max(len(form.needle) for form in forms) <= 6 * kept
+
+
+def test_what_is_made_on_the_way_is_wiped() -> None:
+    """White box: what is written down to find out how a value looks is not left lying in memory."""
+    made: list[bytearray] = []
+
+    def write(view: memoryview) -> bytearray:
+        made.append(bytearray(view))
+        return made[-1]
+
+    _written(b"k" * 16, bytearray(TOKEN), 4, 8, write, b"")
+
+    assert [bytes(one) for one in made] == [bytes(len(TOKEN)), bytes(4), bytes(4)]
 
 
 def test_an_answer_made_to_cost_time_is_refused_in_time() -> None:
@@ -159,6 +217,18 @@ def test_an_answer_made_to_cost_time_is_refused_in_time() -> None:
         echo.masked(trap)
 
     assert time.perf_counter() - began < 1.0
+
+
+def test_ten_thousand_looks_in_vain_are_the_most() -> None:
+    """In one message, over all ways to write the value."""
+    value = b"abcdefghijklmnopqrstuvwx"
+    echo = echo_of(bytearray(value))
+    trap = b" ".join([echo.forms[0].needle] * 10_000)
+
+    assert echo.masked(trap) is trap
+    assert echo.masked(value + trap) == b"[removed]" + trap
+    with pytest.raises(TooAlike):
+        echo.masked(trap + b" " + echo.forms[0].needle)
 
 
 def test_an_answer_that_holds_nothing_costs_microseconds() -> None:

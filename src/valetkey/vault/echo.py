@@ -125,12 +125,21 @@ def _parts(value: bytearray) -> Iterator[bytearray]:
     at = scheme.end() if scheme else 0
     if len(value) - at < SHORTEST:
         at = 0
-    part = bytearray(len(value) - at)
-    part[:] = memoryview(value)[at:]
+    part = _copied(value, at, len(value))
     if scheme and at and scheme[1].lower() == b"basic":
         yield from _of_basic(part)
     if len(part) >= SHORTEST:
         yield part
+
+
+def _copied(value: bytearray, begin: int, end: int) -> bytearray:
+    """A part of it, for the caller to wipe. Here and below buffers are made as long as they will be, and filled through
+
+    a view, which cannot make them longer: what grows leaves behind what it held before.
+    """
+    part = bytearray(end - begin)
+    memoryview(part)[:] = memoryview(value)[begin:end]
+    return part
 
 
 def _of_basic(part: bytearray) -> Iterator[bytearray]:
@@ -139,16 +148,14 @@ def _of_basic(part: bytearray) -> Iterator[bytearray]:
     try:
         for group in range(0, len(part), _STEP * 4 // 3):
             piece = a2b_base64(memoryview(part)[group : group + _STEP * 4 // 3], strict_mode=True)
-            said[at : at + len(piece)] = piece
+            memoryview(said)[at : at + len(piece)] = piece
             at += len(piece)
     except BinasciiError:  # not what it says it is
         wipe(said)
         return
     for begin in (0, said.find(b":") + 1):
         if at - begin >= SHORTEST:
-            one = bytearray(at - begin)
-            one[:] = memoryview(said)[begin:at]
-            yield one
+            yield _copied(said, begin, at)
     wipe(said)
 
 
@@ -190,14 +197,14 @@ def _in_hex(view: memoryview, *, before: str = "", upper: bool = False) -> bytea
     for at in range(0, len(view), _STEP):
         piece = view[at : at + _STEP]
         text = before + piece.hex(before) if before else piece.hex()
-        out[each * at : each * (at + len(piece))] = (text.upper() if upper else text).encode()
+        memoryview(out)[each * at : each * (at + len(piece))] = (text.upper() if upper else text).encode()
     return out
 
 
 def _by_table(view: memoryview, *, table: tuple[bytes, ...]) -> bytearray:
     out, at = bytearray(sum(len(table[byte]) for byte in view)), 0
     for byte in view:
-        out[at : at + len(table[byte])] = table[byte]
+        memoryview(out)[at : at + len(table[byte])] = table[byte]
         at += len(table[byte])
     return out
 
@@ -220,10 +227,10 @@ def _base64(key: bytes, value: bytearray, begin: int, end: int, shift: int) -> I
     groups = -(-(shift + len(value)) // 3)
     aligned, out = bytearray(3 * groups), bytearray(4 * groups)
     try:
-        aligned[shift : shift + len(value)] = value
+        memoryview(aligned)[shift : shift + len(value)] = value
         for at in range(0, len(aligned), _STEP):
             piece = b2a_base64(memoryview(aligned)[at : at + _STEP], newline=False)
-            out[at // 3 * 4 : at // 3 * 4 + len(piece)] = piece
+            memoryview(out)[at // 3 * 4 : at // 3 * 4 + len(piece)] = piece
         core = memoryview(out)[first:last]
         yield _form(key, core, from_ - first, to - first, b"A" * len(core))
         if b"+" in out or b"/" in out:  # RFC 4648 5
