@@ -200,7 +200,14 @@ def choice(kind: ToolClass, said: Setting | None, ceilings: list[Any], *, verifi
     never = "" if allowed.effect is Effect.ALLOW else allowed.reason
     assert what.tool is not None
     return Choice(
-        what.tool, Classified(kind, kind, ""), said, False, decide(what), never, allowed.rule if never else ""
+        what.tool,
+        Classified(kind, kind, ""),
+        said,
+        False,
+        decide(what),
+        decide(what).effect,
+        never,
+        allowed.rule if never else "",
     )
 
 

@@ -53,6 +53,20 @@ async def ask(
     )  # fmt: skip
 
 
+async def test_the_page_leads_to_why_it_is_asked(world: World) -> None:
+    """With whose call it is: what that assistant has read counts."""
+    browser, ada, connection, connector = await at_home(world)
+    approval = await ask(world, ada, connection, connector)
+    page = await browser.open(approval.path)
+    link = re.search(r'href="(/connections/\w+/why\?tool=delete_note&amp;client=[^"]+)"', page.text)
+    assert link
+
+    why = (await browser.open(html.unescape(link[1]))).text
+
+    assert "<code>class_h</code>" in why
+    assert "has not just read" not in why
+
+
 async def state(world: World, approval: Approval) -> State:
     return (await world.services.policy.approvals.get(approval.person_id, approval.id)).state
 

@@ -71,6 +71,21 @@ async def test_a_call_can_be_opened_by_whose_it_is(world: World) -> None:
         assert words in page.text, words
 
 
+async def test_a_calls_page_leads_to_why_it_is_decided_so(world: World) -> None:
+    """By the service's own name for the tool, which stands in what was sent and in no record."""
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada)
+    connection = await world.connection(ada, connector)
+    sent = b'{"name":"write_note","arguments":{}}'
+    call = await world.call(ada, connection, connector, tool="notes_write_note", request=sent, outcome=Outcome.REFUSED)
+
+    page = await browser.open(f"/activity/{call}")
+    why = re.search(r'href="(/connections/\w+/why\?tool=write_note)"', page.text)
+    assert why
+
+    assert "class_m" in (await browser.open(why[1])).text
+
+
 async def test_a_call_whose_key_is_gone_says_so_and_shows_the_rest(world: World) -> None:
     """Erasure and retention destroy the day's key; the record outlives what was in it."""
     browser, ada = await world.signed_in("ada")

@@ -102,14 +102,14 @@ async def test_a_password_that_will_not_do_is_explained_beside_its_field(
 
 
 async def test_a_wrong_password_says_no_more_than_an_unknown_login(world: World) -> None:
-    await world.person("ada")
+    await world.person("grace")  # a login that no random token in hex can spell
     browser = world.browser()
 
-    wrong = await browser.sign_in("ada", "not the password")
+    wrong = await browser.sign_in("grace", "not the password")
     unknown = await browser.sign_in("nobody", "not the password")
 
     assert wrong.status_code == unknown.status_code == 422
-    assert wrong.text.replace("ada", "nobody") == unknown.text
+    assert wrong.text.replace("grace", "nobody") == unknown.text
     assert "not the password" not in wrong.text
 
 

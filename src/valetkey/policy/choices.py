@@ -55,8 +55,9 @@ class TrailWriter(Protocol):
 class Choice:
     """A tool with what its person said about it, and what comes of that.
 
-    `said` is none when nothing was said, or an *allow* does not hold any more (`has_lapsed`). `never` says why the tool
-    cannot be always allowed, `never_rule` by which rule; both are empty where it can.
+    `said` is none when nothing was said, or an *allow* does not hold any more (`has_lapsed`). `unsaid` is what holds
+    where nothing is said. `never` says why the tool cannot be always allowed, `never_rule` by which rule; both are
+    empty where it can.
     """
 
     tool: Tool
@@ -64,6 +65,7 @@ class Choice:
     said: Setting | None
     has_lapsed: bool
     decision: Decision
+    unsaid: Effect
     never: str
     never_rule: str
 
@@ -173,6 +175,7 @@ class Choices:
             said=given.setting if given is not None and not has_lapsed else None,
             has_lapsed=has_lapsed,
             decision=decide(facts),
+            unsaid=decide(replace(facts, permission=None, held="")).effect,
             never="" if allowed.effect is Effect.ALLOW else allowed.reason,
             never_rule="" if allowed.effect is Effect.ALLOW else allowed.rule,
         )

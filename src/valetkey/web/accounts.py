@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from valetkey.connections.model import Connection, State
 from valetkey.directory.model import Connector
+from valetkey.policy.gate import Subject
 from valetkey.web.visit import Visit
 
 LIVE = frozenset({State.CONNECTED, State.RECONNECT, State.DISCONNECTING})
@@ -40,6 +41,13 @@ async def read_account(visit: Visit) -> Account:
     """The connection named in the path. Raises `NotFound`, for somebody else's too."""
     connection = await visit.services.connections.get(visit.person.id, visit.path("connection"))
     return Account(connection, await visit.services.connectors.by_id(connection.connector_id))
+
+
+def place_of(visit: Visit, account: Account) -> Subject:
+    """The account as policy is asked about it."""
+    connection = account.connection
+    page = f"/connections/{connection.id}"
+    return Subject(connection.id, connection.label, account.connector, None, page, visit.public_url)
 
 
 def endpoint_path(account: Account) -> str:

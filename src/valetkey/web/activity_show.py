@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 from starlette.responses import Response
 
 from valetkey.audit.model import CallRecord, OfPerson
@@ -12,6 +13,12 @@ from valetkey.directory.model import Connector
 from valetkey.kernel.errors import NotFound, VaultFailed
 from valetkey.web.tree import Node, read_tree
 from valetkey.web.visit import Visit
+
+
+class _Called(msgspec.Struct):
+    """What of a call's parameters is read."""
+
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,7 @@ async def show(visit: Visit) -> Response:
         call=call,
         connection=connection,
         connector=connector,
+        own_tool=await _own_tool(visit, call) if connection is not None else "",
         account=(connection.display_name or connection.label) if connection else "",
         parts=(
             await _part(visit, call, "request", call.request, "What was sent", "The parameters, exactly."),
@@ -49,6 +57,17 @@ async def _where(visit: Visit, call: CallRecord) -> tuple[Connection | None, Con
         return connection, await visit.services.connectors.by_id(connection.connector_id)
     except NotFound:
         return None, None
+
+
+async def _own_tool(visit: Visit, call: CallRecord) -> str:
+    """The tool as its service calls it, for who wants to know why; empty when it can no longer be known."""
+    if call.method != "tools/call" or call.request is None:
+        return ""
+    try:
+        key = await visit.services.day_keys.existing(call.person_id, call.organization_id, call.day)
+        return msgspec.json.decode(key.open(call.request, about=f"{call.id}:request"), type=_Called).name
+    except (VaultFailed, msgspec.MsgspecError):
+        return ""
 
 
 async def _part(visit: Visit, call: CallRecord, name: str, sealed: bytes | None, title: str, lead: str) -> Part:

@@ -8,6 +8,7 @@ _STATUS: tuple[tuple[type[kernel.ValetkeyError], int, str], ...] = (
     (kernel.NotFound, 404, "Not here"),
     (kernel.NotSignedIn, 401, "Please sign in"),
     (kernel.Forbidden, 403, "Not allowed"),
+    (kernel.Refused, 403, "Not allowed"),
     (kernel.Conflict, 409, "Something changed in between"),
     (kernel.TooMany, 429, "Too many at once"),
     (kernel.BadInput, 422, "That cannot be used"),

@@ -40,6 +40,7 @@ HAPPENED = {
     "connector.blocked": "A service was switched off for the organization",
     "connector.removed": "A service was taken out of the directory",
     "connector.add_refused": "A service was not added: only owners and admins may",
+    "permissions.set": "What may be done without a question was changed",
     "approval.given": "A call was approved",
     "approval.denied": "A call was denied",
     "standing.given": "Later calls like an approved one were allowed",

@@ -1,13 +1,13 @@
-"""The tools of a connection as a page shows them: what each claims, and whether it is on."""
+"""The tools of a connection as a page shows them: what each claims, what its person said of it, and what holds."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from valetkey.directory.model import Tool
+from valetkey.policy.choices import Choice
 from valetkey.policy.model import Permission, Setting
+from valetkey.web.accounts import Account, place_of
 from valetkey.web.visit import Visit
 
 
@@ -67,7 +67,37 @@ def _shown(tool: Tool, permission: Permission | None) -> ShownTool:
     return ShownTool(tool, is_on=same, is_changed=not same)
 
 
-def seen(tools: Iterable[ShownTool]) -> str:
-    """A hash over exactly these definitions: what a button for all of them was pressed for."""
-    listed = "\n".join(sorted(one.value for one in tools))
-    return hashlib.sha256(listed.encode()).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Chosen(ShownTool):
+    """A tool with what was said about it, and what may be said."""
+
+    choice: Choice
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.choice.said is Setting.BLOCK
+
+    @property
+    def can_be_read_freely(self) -> bool:
+        """Whether the button for those that say they only read means it, too."""
+        return self.tool.says_read_only and self.choice.said is None and not self.choice.never
+
+    @property
+    def said(self) -> str:
+        return self.choice.said.value if self.choice.said is not None else "class"
+
+    @property
+    def options(self) -> tuple[tuple[str, str], ...]:
+        """What can be said of it: a value of its field, and the words for it."""
+        unsaid = {"allow": "runs by itself", "ask": "asks", "deny": "is refused"}[self.choice.unsaid]
+        options = [("class", f"As its class: {unsaid}"), ("allow", "Always allow"), ("ask", "Ask each time"),
+                   ("block", "Block and hide")]  # fmt: skip
+        return tuple(one for one in options if one[0] != "allow" or not self.choice.never)
+
+
+async def read_chosen(visit: Visit, account: Account) -> list[Chosen]:
+    """The connection's tools as last seen, with what was said about them; empty if none were seen."""
+    snapshot = await visit.services.snapshots.get(account.connection.id)
+    tools = snapshot.tools if snapshot is not None else ()
+    choices = await visit.services.policy.choices.read(visit.principal, place_of(visit, account), tools)
+    return [Chosen(one.tool, one.said is Setting.ALLOW, one.has_lapsed, one) for one in choices]

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from valetkey.identity.model import BrowserSession, Person
+from valetkey.identity.model import BrowserSession, Person, Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotSignedIn
 from valetkey.web.form import Form
@@ -45,6 +45,15 @@ class Visit:
     def actor(self) -> str:
         """Who acts, as the trail writes it."""
         return f"person:{self.person.id}"
+
+    @property
+    def principal(self) -> Principal:
+        """The person at their browser, for the rooms that ask who is asking."""
+        person = self.person
+        return Principal(
+            kind="session", person_id=person.id, organization_id=person.organization_id, role=person.role, client_id="",
+            client_name="Valetkey pages", audience="", scopes=frozenset(), credential_id=self.session.id,
+        )  # fmt: skip
 
     @property
     def network(self) -> str:
