@@ -7,12 +7,12 @@ The heuristic is made to miss nothing of class H or V; that it asks once too oft
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
 from valetkey.directory.model import Tool
-from valetkey.policy.classes import lexicon, words
+from valetkey.policy.classes import lexicon, verbs, words
 from valetkey.policy.classes.verticals import vertical
 from valetkey.policy.tool_class import RANK, Classified, Reason, Source, ToolClass
 
@@ -93,66 +93,41 @@ def _takes_anything(raw: bytes) -> bool:
 
 
 def _heuristic(tool: Tool) -> Iterator[Reason]:
-    name = words.of_name(tool.name)
     fields = words.fields(tool.raw)
-    by_name = _of_name(name)
-    if by_name is not None:
-        yield Reason("name", by_name, f"Its name says that it {_SAYS[by_name]}.")
-    yield from _of_title(tool.title)
-    yield from _of_description(tool.description, is_read=by_name is R, named=by_name is not None)
-    yield from _of_asian(tool)
-    yield from _of_fields(fields, is_read=by_name is R)
-    chosen = words.choices(tool.raw)
-    if (worst := _highest(chosen)) is not None:
-        yield Reason("schema field", worst, f"One of the actions it offers {_SAYS[worst]}.")
-    acts = by_name is not R or bool(chosen & (lexicon.MEDIUM | lexicon.HIGH))
-    yield from vertical(tool, name, fields, acts=acts)
+    by_name = verbs.of_name(tool.name)
+    said = [] if by_name is None else [Reason("name", by_name, f"Its name says that it {_SAYS[by_name]}.")]
+    said += _of_title(tool.title)
+    said += _of_description(tool.description, is_read=by_name is R, named=by_name is not None)
+    said += _of_asian(tool, is_read=by_name is R)
+    writes = by_name is not R or any(one.tool_class in (M, H) for one in said)
+    said += _of_fields(fields, writes=writes)
+    kinds = [kind for choice in words.choices(tool.raw) if (kind := verbs.of_name(choice)) not in (None, R)]
+    if (worst := verbs.highest([kind for kind in kinds if kind is not None])) is not None:
+        said.append(Reason("schema field", worst, f"One of the actions it offers {_SAYS[worst]}."))
+    if verbs.highest([one.tool_class for one in said]) is M and not _known_to_be_shared(tool):
+        said.append(Reason("name", H, "It changes something, and nothing says that this is easily put right."))
+    yield from said
+    acts = not said or any(one.tool_class is not R for one in said)
+    yield from vertical(tool, words.of_name(tool.name), fields, acts=acts)
 
 
-def _of_name(name: tuple[str, ...]) -> ToolClass | None:
-    """By the first verb: `list_refunds` reads, `refund_list` too, and `get_and_delete` does not."""
-    found = [(word, kind) for word in name if (kind := _kind(word)) is not None]
-    if not found:
-        return None
-    verbs = [kind for word, kind in found]
-    first = verbs[0]
-    if first is R:
-        joined = [_kind(after) for before, after in pairwise(name) if before in ("and", "or", "then")]
-        return max((kind for kind in joined if kind), key=lambda kind: RANK[kind], default=R)
-    if first in (H, W):
-        ends_reading = len(name) > 1 and name[-1] in _NOUN_READS and name[0] == found[0][0] and found[0][0] in _NOUNS
-        return R if ends_reading else max(verbs, key=lambda kind: RANK[kind]) if first is W else H
-    weighty = [word for word in name if word in lexicon.WEIGHTY]
-    worst = max(verbs, key=lambda kind: RANK[kind])
-    return H if weighty and first is M and found[0][0] not in _MILD else worst
+def _known_to_be_shared(tool: Tool) -> bool:
+    """Whether it says that what it changes is of the kind that people write together, or is only made for the caller.
 
-
-_NOUN_READS: Final = frozenset({"list", "get", "search", "status", "count", "history", "show", "view", "find", "read"})
-_NOUNS: Final = lexicon.vocabulary(
-    "message email mail post order deploy release commit run notify label tag share merge call sms book job draft star",
-    " pipeline transfer",
-)
-_MILD: Final = frozenset({"comment", "new", "generate", "process", "format", "index", "request", "log"})
-
-
-def _kind(word: str) -> ToolClass | None:
-    if word in lexicon.HIGH:
-        return H
-    if word in lexicon.READS:
-        return R
-    if word in lexicon.LOW:
-        return W
-    return M if word in lexicon.MEDIUM else None
-
-
-def _highest(found: Iterable[str]) -> ToolClass | None:
-    kinds = [kind for word in found if (kind := _kind(word)) is not None and kind is not R]
-    return max(kinds, key=lambda kind: RANK[kind], default=None)
+    To *create* a page and to *create* a server are the same verb. What is neither known to be harmless nor known to be
+    grave counts as grave.
+    """
+    name = words.of_name(tool.name)
+    said = {*name, *words.of_name(tool.title), *next(words.sentences(tool.description), ())[: 2 * _NEAR]}
+    text = f"{tool.title} {tool.description[:400]}"
+    mild = next((word for word in name if verbs.kind_of(word) is not None), "") in verbs.MILD
+    asian = not text.isascii() and any(word in text for line in lexicon.CJK_SHARED for word in line.split())
+    return mild or asian or bool(said & lexicon.SHARED)
 
 
 def _of_title(title: str) -> Iterator[Reason]:
     for sentence in words.sentences(title):
-        kind = _of_name(sentence)
+        kind = verbs.of_words(sentence)
         if kind is not None and kind is not R:
             yield Reason("title", kind, f"Its title says that it {_SAYS[kind]}.")
 
@@ -160,40 +135,63 @@ def _of_title(title: str) -> Iterator[Reason]:
 def _of_description(description: str, *, is_read: bool, named: bool) -> Iterator[Reason]:
     """What sentences begin with, and what is joined to that: “Lists files and deletes them”."""
     for number, sentence in enumerate(words.sentences(description)):
-        leading = _kind(sentence[0])
+        leading = _leading(sentence, is_read=is_read)
         if number == 0 and leading is not None and (leading is not R or not named):
-            weighty = leading is M and bool(set(sentence[:6]) & lexicon.WEIGHTY)
+            weighty = leading is M and sentence[0] not in verbs.MILD and bool(set(sentence[:_NEAR]) & lexicon.WEIGHTY)
             kind = H if weighty and not is_read else leading
             yield Reason("description", kind, f"Its description says that it {_SAYS[kind]}.")
-        joined = [after for before, after in pairwise(sentence) if before in _JOINS and after in lexicon.HIGH]
-        dangerous = joined or ([sentence[0]] if leading is H and number > 0 and not is_read else [])
+        joined = [after for before, after in pairwise(sentence) if before in _JOINS and after in _DANGEROUS]
+        dangerous = joined or ([sentence[0]] if number > 0 and not is_read and sentence[0] in _DANGEROUS else [])
         if dangerous:
             yield Reason("description", H, f"Its description says “{dangerous[0]}”.")
 
 
+def _leading(sentence: tuple[str, ...], *, is_read: bool) -> ToolClass | None:
+    does_what = sentence[1:_NEAR] if is_read and sentence[0] in _DOES else ()
+    if sentence[0] in lexicon.READS_SAID or lexicon.READS.intersection(does_what):
+        return R  # “Executes a search”
+    if sentence[0] == "issue" and verbs.issues(sentence):
+        return H
+    if sentence[0] == "remove" and set(sentence[:_NEAR]) & lexicon.SMALL:
+        return W
+    return verbs.kind_of(sentence[0])
+
+
+_DOES: Final = frozenset({"perform", "execute", "run", "do", "make"})
+_NEAR: Final = 6
+"""So many words after a sentence's verb are what it acts upon."""
 _JOINS: Final = lexicon.vocabulary("and or then und oder dann et ou puis y o e ed en will wird also")
+_DANGEROUS: Final = lexicon.HIGH - lexicon.NOUNS
 
 
-def _of_asian(tool: Tool) -> Iterator[Reason]:
+def _of_asian(tool: Tool, *, is_read: bool) -> Iterator[Reason]:
     text = f"{tool.name} {tool.title} {tool.description[:400]}"
     if text.isascii():
         return
     for kind, listed in ((H, lexicon.CJK_HIGH), (M, lexicon.CJK_MEDIUM), (R, lexicon.CJK_READ)):
-        found = next((word for line in listed for word in line.split() if word in text), None)
+        found = next((word for line in listed for word in line.split() if _says(text, word, is_read=is_read)), None)
         if found is not None:
             yield Reason("description", kind, f"Its text says “{found}”: it {_SAYS[kind]}.")
             return
 
 
-def _of_fields(fields: frozenset[str], *, is_read: bool) -> Iterator[Reason]:
+def _says(text: str, word: str, *, is_read: bool) -> bool:
+    """Whether `word` stands in `text`; where a name says that it reads, joined to something, as “获取并删除” is."""
+    at = text.find(word)
+    return at >= 0 and (not is_read or (at > 0 and text[at - 1] in "并並且及和与與て"))
+
+
+def _of_fields(fields: frozenset[str], *, writes: bool) -> Iterator[Reason]:
     for field in sorted(fields):
-        if field in lexicon.FIELDS_HIGH or (_parts(field) & _ALWAYS):
+        parts = _parts(field)
+        opens = field in lexicon.FIELDS_OPENING or parts & lexicon.FIELDS_RIGHTS
+        if field in lexicon.FIELDS_RUN or parts & _ALWAYS or (writes and (opens or field in lexicon.FIELDS_HIGH)):
             yield Reason("schema field", H, f"It takes “{field}”.")
-        elif not is_read and _parts(field) & {"url", "uri", "amount", "to", "force", "email", "emails"}:
+        elif writes and parts & {"url", "uri", "amount", "to", "force", "email", "emails"}:
             yield Reason("schema field", M, f"It takes “{field}”.")
 
 
-_ALWAYS: Final = frozenset({"sql", "iban", "delete", "destroy", "recipients", "bcc"})
+_ALWAYS: Final = frozenset({"sql", "iban", "delete", "destroy", "bcc"})
 
 
 def _parts(field: str) -> frozenset[str]:
@@ -212,16 +210,17 @@ def _hints(tool: Tool) -> dict[str, Any]:
 
 
 def _raised_by_hints(hints: dict[str, Any], said: list[Reason], *, verified: bool) -> Iterator[Reason]:
-    """What the hints raise. They lower nothing here."""
+    """What the hints raise. They lower nothing: a hint of an unverified connector means at least what silence does."""
     source: Source = "annotation"
     worst = max((RANK[one.tool_class] for one in said if one.tool_class is not X), default=-1)
+    only_reads, harmless = hints.get("readOnlyHint"), hints.get("destructiveHint") is False
     if hints.get("destructiveHint") is True:
         yield Reason(source, H, "It says itself that it may destroy something.")
-    elif hints.get("readOnlyHint") is False and worst == RANK[R]:
+    elif only_reads is False and worst == RANK[R]:
         yield Reason(source, W, "It says itself that it does not only read.")
-    elif hints.get("readOnlyHint") is not True and worst == RANK[W] and hints.get("destructiveHint") is not False:
-        yield Reason(source, M, "It does not say that it destroys nothing.")
-    elif verified and hints.get("readOnlyHint") is not True and worst == RANK[R]:
+    elif worst == RANK[W] and not (verified and (harmless or only_reads is True)):
+        yield Reason(source, M, "Nobody who is believed says that it destroys nothing.")
+    elif verified and only_reads is not True and worst == RANK[R]:
         yield Reason(source, W, "It does not say that it only reads.")
 
 

@@ -22,7 +22,7 @@ READS: Final = vocabulary(
     "watch tail log monitor outline profile lint test measure convert parse format head trace peek scan",
     "screenshot snapshot suggest recommend simulate quote is has can enumerate load tree echo info about observe",
     "review evaluate extract geocode directions forecast decode encode hash diagnose explore match locate map",
-    "scrape crawl transcribe classify",
+    "scrape crawl transcribe classify inquire aggregate summarise troubleshoot",
     # de fr es pt it nl
     "lesen liest lies auflisten listet zeigen zeigt zeige suchen sucht suche finden findet abrufen ruft holen",
     "holt lire lit lister liste chercher cherche rechercher recherche trouver afficher affiche obtenir consulter",
@@ -31,10 +31,21 @@ READS: Final = vocabulary(
     "visualizzare ottenere ottiene lezen leest tonen toont zoeken zoekt vinden ophalen haalt weergeven opvragen",
 )
 
+ISSUED: Final = vocabulary(
+    # To issue one of these is an act; an issue of a tracker is a thing.
+    "quote quotes policy policies refund refunds invoice invoices certificate certificates card cards credit coupon",
+    "coupons voucher vouchers receipt receipts endorsement license licenses bond ticket tickets token tokens",
+)
+READS_SAID: Final = vocabulary(
+    # How a description begins that reads. As a name they could as well be an act: `return_item`.
+    "return respond provide display contain report",
+)
+
 LOW: Final = vocabulary(
     "label tag draft star unstar like unlike bookmark favorite favourite mark note pin unpin follow unfollow mute",
     "unmute snooze remember memorize save annotate subscribe unsubscribe color highlight navigate click scroll",
-    "hover open markieren etikettieren entwerfen entwirft merken brouillon etiqueter borrador etiquetar rascunho",
+    "hover open reorder reprioritize rearrange uncomplete unresolve unmark unlike react markieren etikettieren",
+    "entwerfen entwirft merken brouillon etiqueter borrador etiquetar rascunho",
     "marcar bozza etichettare concept labelen markeren",
 )
 
@@ -43,7 +54,7 @@ MEDIUM: Final = vocabulary(
     "replace rename schedule enable apply import sync change copy duplicate clone fork append attach link unlink",
     "generate build make configure register upsert save store log complete transition archive unarchive toggle",
     "resize sort react record submit start stop resume pause cancel new respond accept decline dismiss request",
-    "process manage do perform handle batch bulk bind link unlink type fill press select drag upload switch",
+    "process manage do perform handle bind link unlink type fill press select drag upload switch",
     "restore export import init initialize join leave increase decrease increment fix format index tune capture",
     "ingest merge publish erstellen erstellt anlegen legt bearbeiten bearbeitet andern andert aktualisieren",
     "aktualisiert hinzufugen fugt schreiben schreibt hochladen verschieben speichern speichert planen setzen",
@@ -52,7 +63,16 @@ MEDIUM: Final = vocabulary(
     "escribir escribe subir mover criar cria alterar altera atualizar atualiza adicionar adiciona escrever",
     "escreve enviar-arquivo salvar creare modificare aggiornare aggiorna aggiungere aggiunge scrivere scrive",
     "caricare spostare salvare rinominare aanmaken maakt bewerken bewerkt wijzigen wijzigt bijwerken toevoegen",
-    "voegt schrijven schrijft uploaden verplaatsen",
+    "voegt schrijven schrijft uploaden verplaatsen reassign resync regenerate renew upgrade",
+    # what closes, assigns, records or switches on
+    "archivieren archiviert schliessen schliesst zuweisen weist erfassen erfasst aktivieren aktiviert importieren",
+    "importiert andern planen activer cloturer cloture clore archiver archive assigner assigne affecter affecte",
+    "rattacher rattache rouvrir rouvre marquer marque generer genere planifier planifie reserver importer importe",
+    "changer definir definit terminer termine associer associe registrar registra asignar asigna cerrar cierra",
+    "archivar archiva generar genera programar programa marcar marca cambiar cambia definir vincular vincula",
+    "importar importa atribuir atribui fechar fecha arquivar arquiva gerar gera agendar agenda mudar muda",
+    "registrare registra assegnare assegna chiudere chiude archiviare archivia generare pianificare pianifica",
+    "cambiare cambia importare toewijzen wijst sluiten sluit archiveren archiveert inplannen importeren registreren",
 )
 
 HIGH: Final = vocabulary(
@@ -74,6 +94,48 @@ HIGH: Final = vocabulary(
     "spedire pubblicare pubblica condividere condivide invitare eseguire esegue acquistare acquista comprare",
     "ordinare revocare ripristinare verwijderen verwijdert wissen wist verzenden verzendt versturen verstuurt",
     "publiceren publiceert delen deelt uitnodigen uitvoeren voert kopen koopt bestellen bestelt intrekken",
+    "abandon blacklist whitelist allowlist blocklist cleanup cutover deregister disassociate disconnect dissolve",
+    "expire",
+    "expunge finalize freeze unfreeze inject invalidate liquidate lock unlock offboard onboard override prune",
+    "quarantine",
+    "recreate reimage relinquish resubmit seize shred takeover teardown undeploy unban undelete unlist vacate void",
+    "waive",
+    "yank zap trim containerize failback mutate evacuate confiscate forfeit disburse remit countersign notarize",
+    "activate reactivate reboot rebuild reserve power flush recycle hibernate halt boot failover resize promote",
+    "downgrade",
+    "unmount mount wrap unwrap redeem replay reassociate redirect route eject ssh connect logout refund borrow",
+    "lend repay supply withdraw deposit mint burn swap stake unstake resend rerun retry reissue unshare unsend expel",
+    "obliterate nuke unregister decommission",
+    # what decides, forwards, installs or takes a right
+    "genehmigen genehmigt ablehnen lehnt stornieren storniert weiterleiten leitet deaktivieren deaktiviert entsperren",
+    "berechtigen autorisieren installieren installiert deinstallieren neustarten einreichen reicht kundigt sperrt",
+    "approuver approuve valider valide rejeter rejette refuser refuse desactiver desactive bloquer bloque debloquer",
+    "autoriser autorise accorder accorde installer installe desinstaller redemarrer redemarre fusionner fusionne",
+    "soumettre soumet annuler annule transferer transfere repondre transmettre resilie revoque vider vide purger purge",
+    "aprobar aprueba rechazar rechaza desactivar desactiva bloquear bloquea desbloquear autorizar autoriza conceder",
+    "instalar instala desinstalar reiniciar reinicia reenviar reenvia anular anula cancela vaciar vacia despliega",
+    "revoca fusionar aprovar aprova rejeitar rejeita desativar desativa instalar encaminhar encaminha mesclar limpar",
+    "approvare approva rifiutare rifiuta disattivare disattiva bloccare blocca autorizzare autorizza installare",
+    "disinstallare riavviare riavvia inoltrare inoltra annullare annulla svuotare svuota goedkeuren keurt afwijzen",
+    "deactiveren deactiveert blokkeren blokkeert autoriseren installeren herstarten doorsturen annuleren annuleert",
+)
+
+NOUNS: Final = vocabulary(
+    # Verbs that stand for a thing as often: alone they act, beside another verb they are what it is about.
+    "message email mail post order deploy release commit run notify label tag share merge call sms book job draft star",
+    "pipeline transfer block trigger request record change update store link batch bulk index build export import copy",
+    "format process log schedule comment note report reply tweet dm fax fork branch test review query map list search",
+    "view open new draft star log profile head trace tree note mark pin like ship rent hire act shell bash exec eval",
+    "script format move set read count status history stat stats archive sort type press fill watch feature",
+)
+ADJECTIVES: Final = vocabulary("open new empty clear complete")
+SETTLED: Final = vocabulary(
+    "thread threads incident incidents alert alerts issue issues ticket tickets conversation conversations comment",
+    "comments finding findings dispute disputes case cases discussion",
+)
+SMALL: Final = vocabulary(
+    "label labels tag tags reaction reactions emoji star stars favorite favorites bookmark bookmarks category",
+    "categories watcher watchers watchlist like highlight pin",
 )
 
 WEIGHTY: Final = vocabulary(
@@ -85,7 +147,52 @@ WEIGHTY: Final = vocabulary(
     "namespace resource resources deployment helm container instance bucket database schema table migration",
     "function lambda worker script command sql query job cron environment variable variables config production",
     "service project alias vm commit push tag ref build run script runner secret protection hook extension",
-    "branching",
+    "branching group groups restriction restrictions vms machine machines virtualmachine site sites website app apps",
+    "application applications hosting identity identities login account accounts tenant tenants firewall network",
+    "signin sign networks volume volumes disk disks record records dashboard rule rules",
+    # de fr es pt it nl
+    "benutzer nutzer gruppe gruppen rolle rollen passwort kennwort berechtigung berechtigungen rechte zugriff",
+    "schlussel",
+    "utilisateur utilisateurs groupe groupes passe droits droit acces cle usuario usuarios grupo grupos rol contrasena",
+    "permiso permisos acceso clave senha permissao acesso chave funcao utente utenti gruppo ruolo permesso permessi",
+    "accesso chiave gebruiker gebruikers groep rol wachtwoord rechten toegang sleutel",
+)
+
+SHARED: Final = vocabulary(
+    # What people write and keep together: to create or edit one is seen, and put right, by those who work with it.
+    "issue issues task tasks subtask subtasks todo todos comment comments page pages document documents doc docs note",
+    "notes card cards board boards checklist item items event events meeting meetings contact contacts ticket tickets",
+    "project projects milestone milestones sprint sprints epic epics story stories thread threads discussion review",
+    "reviews label labels tag tags category categories column columns row rows cell cells sheet sheets spreadsheet",
+    "slide",
+    "slides presentation deck section sections template templates draft drafts bookmark bookmarks filter filters goal",
+    "goals reminder reminders title body description summary image images picture photo video",
+    "asset assets entry entries content locale locales reaction reactions emoji watchlist schedule schedules shift",
+    "shifts product products inventory variant variants lead leads deal deals opportunity campaign campaigns segment",
+    "segments topic topics audience survey surveys question questions answer answers folder folders directory notebook",
+    "relation relations entity entities observation observations timesheet worklog worklogs version versions journal",
+    "booking bookings reservation appointment playlist collection collections idea ideas draft diagram flowchart",
+    "canvas",
+    "pull translation translations glossary feedback rating annotation annotations highlight article articles wiki",
+    "customer customers lesson course chapter recipe workout habit timeline relationship concept concepts scheme",
+    "assignee assignees reviewer reviewers watcher watchers participant participants attendee attendees worklog",
+    "invoice",
+    "quote quotes proposal proposals expense expenses incident incidents vulnerability finding findings link links",
+    # de fr es pt it nl
+    "aufgabe aufgaben kommentar kommentare seite seiten dokument dokumente notiz notizen termin termine kontakt",
+    "kontakte",
+    "projekt projekte eintrag eintrage ordner vorlage tache taches projet projets commentaire commentaires document",
+    "evenement evenements contact devis fiche ligne lignes produit produits tiers client clients dossier categorie",
+    "conge conges intervention expedition ticket entrepot objet tarea tareas comentario comentarios pagina paginas",
+    "documento documentos nota notas evento eventos contacto contactos proyecto proyectos producto productos cliente",
+    "clientes gasto gastos ingreso ingresos ahorro cita citas carpeta plantilla tarefa tarefas projeto projetos",
+    "contato",
+    "contatos compromisso attivita commento commenti documenti evento eventi contatto contatti progetto progetti",
+    "prodotto prodotti cartella taak taken opmerking opmerkingen documenten afspraak afspraken map bestanden",
+)
+CJK_SHARED: Final = (
+    "任务 評論 评论 文档 日程 标签 笔记 备注 页面 卡片 联系人 公告 会话 消息卡片 素材",
+    "タスク コメント 文書 ドキュメント 予定 メモ ページ 連絡先 請求書 見積書 納品書 取引",
 )
 
 FINANCE: Final = vocabulary(
@@ -95,6 +202,8 @@ FINANCE: Final = vocabulary(
     "wire remit remittance disburse wallet wallets crypto mint bridge token-transfer dca loan mortgage credit",
     "debit account-transfer price prices coupon coupons stock stocks option options exercise margin leverage",
     "dispute disputes payroll salary tax card cards gift checkout money cash fund funds settle settlement capture",
+    "memecoin coin coins erc erc onchain aave morpho borrow lend lending repay collateral staking liquidity defi",
+    "onchain erc20 nft nfts weth usdc usdt btc eth airdrop",
     "mandate qr checkouts installment escrow plan bezahlen zahlt zahlen zahlung uberweisen uberweist uberweisung",
     "lastschrift konto erstatten rechnung payer paie paiement virement virer rembourser remboursement facture",
     "facturer pagar paga pago transferir transferencia reembolsar reembolso factura cobrar pagamento reembolsar",
@@ -110,15 +219,18 @@ LEGAL: Final = vocabulary(
 )
 
 MEDICAL: Final = vocabulary(
-    "prescribe prescription prescriptions medication medications patient patients diagnosis diagnoses dosage dose",
+    "drug drugs prescribe prescription prescriptions medication medications patient patients diagnosis diagnoses",
+    "dosage dose",
     "immunization allergy allergyintolerance encounter fhir ehr emr clinical medicationrequest observation lab",
-    "labs careplan condition procedure appointment-medical referral vaccine hospital phi clinician practitioner",
+    "labs careplan careteam episodeofcare episode condition procedure appointment-medical referral vaccine hospital",
+    "phi clinician practitioner",
     "rezept patienten verschreiben prescrire ordonnance recetar receta prescrever receita prescrivere ricetta",
     "voorschrijven recept",
 )
 
 INSURANCE: Final = vocabulary(
-    "claim claims insurance insured policyholder underwrite underwriting coverage premium endorsement beneficiary",
+    "claim claims policy policies insurance insured policyholder underwrite underwriting coverage premium endorsement",
+    "beneficiary",
     "versicherung schaden assurance sinistre seguro siniestro sinistro assicurazione polizza verzekering",
     "schadeclaim",
 )
@@ -130,17 +242,20 @@ UNCERTAIN: Final = vocabulary(
     "transactions fund token gift short bridge tax bill capture agreement agreements filing legal coverage",
     "premium transfer transfers envelope dose deed encounter exercise money cash qr deposit legal subscription",
     "subscriptions wallet wallets coupon coupons checkout checkouts margin stock stocks buy sell billing settle",
-    "crypto konto court referral funds trade trades",
+    "mandate encounter episode crypto konto court referral funds trade trades",
 )
 
 CJK_HIGH: Final = (
-    "删除 刪除 移除 清空 发送 發送 发布 發佈 分享 邀请 执行 執行 运行 部署 购买 购物 下单 授权 撤销 重置 合并",
-    "削除 消去 送信 公開 投稿 共有 招待 実行 購入 注文 デプロイ 権限 取り消 初期化 メール送 返信",
+    "删除 刪除 移除 清空 转让 转移 撤回 拒绝 解散 解绑 解除 停用 禁用 卸载 安装 重启 回滚 回收站 管理员 密码 凭证",
+    "发送 發送 发布 發佈 分享 邀请 执行 執行 运行 部署 购买 购物 下单 授权 撤销 重置",
+    "合并",
+    "パスワード 承認 却下 無効化 再起動 解除 破棄 クリアし 転送 退会 管理者 インストール 提出 取り下げ 削除 消去",
+    "送信 公開 投稿 共有 招待 実行 購入 注文 デプロイ 権限 取り消 初期化 メール送 返信",
 )
 CJK_MEDIUM: Final = (
     "创建 創建 新建 更新 修改 编辑 添加 写入 上传 移动 设置 作成 更新 編集 追加 書き込 アップロード 変更 移動 設定",
 )
-CJK_READ: Final = ("获取 獲取 查询 查詢 搜索 列出 读取 查看 检索 取得 検索 一覧 読み取 表示 参照 閲覧",)
+CJK_READ: Final = ("获取 獲取 查询 查詢 搜索 列出 读取 查看 检索 预览 统计 確認 取得 検索 一覧 読み取 表示 参照 閲覧",)
 CJK_VERTICAL: Final = (
     "支付 付款 转账 轉帳 汇款 退款 交易 买入 卖出 提现 签署 签名 合同 处方 病历 理赔 保险",
     "支払 送金 振込 返金 取引 出金 署名 契約 処方 診療 保険 請求",
@@ -151,9 +266,20 @@ FIELDS_HIGH: Final = vocabulary(
     "to_email to_number phone_number_to permission permissions role_to_grant grant expression javascript",
     "statement statements commands args_exec sudo password",
 )
+FIELDS_RUN: Final = vocabulary(
+    # What runs as it stands, whatever its name says.
+    "sql command commands cmd script shell javascript statement statements args_exec sudo delete overwrite purge",
+)
+FIELDS_OPENING: Final = vocabulary(
+    # What a tool that writes opens to others by them: publishing, forwarding, rights.
+    "public is_public publicly publish forward forward_to forwarding auto_forward external_access anyone_can admin",
+    "is_admin role_id owner_id new_owner transfer_user_id",
+)
+FIELDS_RIGHTS: Final = vocabulary("permission permissions acl privilege privileges recipients recipient")
 FIELDS_VERTICAL: Final = vocabulary(
     "iban bic swift payee beneficiary payout account_number routing_number card_number cvv stop_price limit_price",
     "time_in_force notional slippage payment_method destination_account private_key mnemonic dosage policy_number",
+    "token_address contract_address wallet_address destination_address spender_address receiver_address",
     "claim_amount signer signers signature recipient_wallet from_wallet to_wallet lamports wei",
 )
 FIELDS_MONEY: Final = vocabulary(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
 from typing import Final
 
 from valetkey.directory.model import Tool
 from valetkey.policy.classes import lexicon, words
-from valetkey.policy.tool_class import Reason, ToolClass
+from valetkey.policy.tool_class import Reason, Source, ToolClass
 
 _DOMAINS: Final = {
     "finance": lexicon.FINANCE, "law": lexicon.LEGAL, "medicine": lexicon.MEDICAL, "insurance": lexicon.INSURANCE,
@@ -18,31 +19,61 @@ _CONTEXT: Final = {
         "bank broker brokerage equity equities crypto cryptocurrency currency blockchain merchant customer payment",
         "payments portfolio trading stripe paypal square money invoice invoices account price market limit symbol usd",
         "stock stocks option options contract contracts shares bitcoin solana token tokens wallet billing refund",
-        "refunds",
+        "refunds margin shorting leverage payer upi sepa ach payable paid installment",
     ),
-    "law": lexicon.vocabulary("signature signatures signer signers document documents docusign esign lawyer attorney"),
-    "medicine": lexicon.vocabulary("patient patients clinical fhir ehr doctor clinician medical health hospital"),
-    "insurance": lexicon.vocabulary("insurance insured insurer policyholder underwriting premium claimant damage"),
+    "law": lexicon.vocabulary(
+        "signature signatures signer signers signing document documents docusign esign lawyer attorney counterparty",
+        "clause party parties binding",
+    ),
+    "medicine": lexicon.vocabulary(
+        "patient patients clinical fhir ehr doctor clinician medical health hospital practitioner drug diagnosis",
+    ),
+    "insurance": lexicon.vocabulary(
+        "insurance insured insurer policyholder underwriting premium claimant damage adjuster fnol bordereau indemnity",
+        "reserve reserves deductible underwriter reinsurance referral referrals renewal endorsement binder quote",
+        "quotes",
+        "settlement loss",
+    ),
 }
+_WEAK_AS_FIELDS: Final = lexicon.vocabulary(
+    # As the name of an argument these say nothing: a token opens a session, a document is a file.
+    "token tokens document documents account option options limit market contract contracts symbol party parties",
+    "quote quotes reserve loss health",
+)
+_BANKED: Final = lexicon.vocabulary("margin trading brokerage broker bank leverage shorting iban")
+_OF_ITS_OWN: Final = lexicon.vocabulary(
+    # Everyday words too; but who takes the number of one, and changes it, changes one.
+    "contract claim prescription encounter observation envelope agreement episode mandate",
+)
+_TRADED: Final = frozenset({"order", "orders", "position", "positions"})
+_TRADES: Final = lexicon.vocabulary(
+    "cancel place replace submit close capture execute liquidate buy sell amend delete modify"
+)
+_READ: Final = 20
+"""So many words of a description's first two sentences say what it is about."""
 
 
-def vertical(tool: Tool, name: tuple[str, ...], fields: frozenset[str], *, acts: bool) -> Iterator[Reason]:
+def vertical(tool: Tool, name: Sequence[str], fields: frozenset[str], *, acts: bool) -> Iterator[Reason]:
     """A reason for class V where the tool acts in a vertical; nothing where it only reads there."""
     if not acts:
         return
-    told = set(name)
-    first = next(words.sentences(tool.description), ())
-    about = told | set(words.of_name(tool.title)) | set(first[:12])
+    told = _with_compounds(name)
+    first = [word for sentence in islice(words.sentences(tool.description), 2) for word in sentence][:_READ]
+    about = told | _with_compounds(words.of_name(tool.title)) | frozenset(first)
+    parts = frozenset(part for field in fields for part in field.split("_"))
     for domain, vocabulary in _DOMAINS.items():
-        certain = (vocabulary - lexicon.UNCERTAIN) & about
         maybe = vocabulary & lexicon.UNCERTAIN & about
-        beside = _CONTEXT[domain] & about
-        has_field = bool(fields & lexicon.FIELDS_VERTICAL) or (domain == "finance" and bool(_money(fields)))
+        beside = _CONTEXT[domain] & (about | (parts - _WEAK_AS_FIELDS))
+        has_field = bool(fields & lexicon.FIELDS_VERTICAL) or (domain == "finance" and bool(_money(fields, parts)))
+        certain = (vocabulary - lexicon.UNCERTAIN) & about | _owned(maybe & told, fields) | _traded(told, maybe)
+        if domain == "law":
+            certain |= _to_be_signed(tool, told, parts)
+        if domain == "finance" and _BANKED & (about | parts):
+            certain |= about & {"account", "accounts"}
         if certain or (maybe and (has_field or beside - maybe or len(maybe) > 1)):
             word = min(certain or maybe)
-            yield Reason(
-                "name" if word in told else "description", ToolClass.VERTICAL, f"It acts in {domain}: “{word}”."
-            )
+            where: Source = "name" if word in told else "description"
+            yield Reason(where, ToolClass.VERTICAL, f"It acts in {domain}: “{word}”.")
             return
     if found := sorted(fields & lexicon.FIELDS_VERTICAL):
         yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{found[0]}”, as payments and signatures do.")
@@ -50,8 +81,33 @@ def vertical(tool: Tool, name: tuple[str, ...], fields: frozenset[str], *, acts:
         yield Reason("description", ToolClass.VERTICAL, f"Its text says “{text}”.")
 
 
-def _money(fields: frozenset[str]) -> frozenset[str]:
-    return fields & lexicon.FIELDS_MONEY
+def _with_compounds(name: Sequence[str]) -> frozenset[str]:
+    """The words of a name, and what neighbors make together: `CarePlan`, `EpisodeOfCare`."""
+    pairs = ["".join(two) for two in pairwise(name)]
+    return frozenset([*name, *pairs, *(one + word for one, word in zip(pairs, name[2:], strict=False))])
+
+
+def _to_be_signed(tool: Tool, told: frozenset[str], parts: frozenset[str]) -> frozenset[str]:
+    """The document that an act is about, where its text or its arguments speak of signing."""
+    papers = told & {"document", "documents", "template", "envelope", "form", "pdf"}
+    if not papers:
+        return frozenset()
+    spoken = frozenset(word for sentence in words.sentences(tool.description) for word in sentence)
+    return (
+        papers if (spoken | parts) & {"signature", "signatures", "signer", "signers", "sign", "esign"} else frozenset()
+    )
+
+
+def _owned(nouns: frozenset[str], fields: frozenset[str]) -> frozenset[str]:
+    return frozenset(noun for noun in nouns & _OF_ITS_OWN if f"{noun}_id" in fields)
+
+
+def _traded(told: frozenset[str], maybe: frozenset[str]) -> frozenset[str]:
+    return maybe & _TRADED & told if told & _TRADES else frozenset()
+
+
+def _money(fields: frozenset[str], parts: frozenset[str]) -> frozenset[str]:
+    return fields & lexicon.FIELDS_MONEY | parts & {"amount", "currency"}
 
 
 def _asian(tool: Tool) -> str:

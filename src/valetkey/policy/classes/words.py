@@ -37,7 +37,12 @@ def plain(text: str) -> str:
 
 def of_name(name: str) -> tuple[str, ...]:
     """The words of `camelCase`, `snake_case`, `dotted.names` and kebab ones, each in its ground form."""
-    return tuple(ground(part.lower()) for part in _PART.findall(plain(name)))
+    return tuple(ground(part) for part in raw_of_name(name))
+
+
+def raw_of_name(name: str) -> tuple[str, ...]:
+    """The words of a name as they stand, in lower case."""
+    return tuple(part.lower() for part in _PART.findall(plain(name)))
 
 
 def ground(word: str) -> str:
@@ -62,10 +67,15 @@ def sentences(text: str) -> Iterator[tuple[str, ...]]:
     for part in _SENTENCE.split(plain(text[:_TEXT])):
         words = [ground(word.lower()) for word in _WORD.findall(part)]
         begin = 0
-        while begin < len(words) - 1 and words[begin] in _LEADS_IN:
+        while begin < len(words) - 1 and _leads_in(words, begin):
             begin += 1
         if words:
             yield tuple(words[begin:])
+
+
+def _leads_in(words: list[str], at: int) -> bool:
+    # “Enables you to …” leads in; “Enables backups” says what it does.
+    return words[at] in _LEADS_IN and (words[at] != "enable" or words[at + 1] in ("you", "user", "users", "to", "the"))
 
 
 def fields(raw: bytes) -> frozenset[str]:
@@ -94,14 +104,15 @@ def _collect(schema: Any, found: set[str], depth: int) -> None:
 
 
 def choices(raw: bytes) -> frozenset[str]:
-    """What a tool that does several things lets one choose: the words of enumerated actions, methods and operations."""
+    """What a tool that does several things lets one choose: the values of actions, methods and operations."""
     try:
         properties = json.loads(raw)["inputSchema"]["properties"]
         listed = [properties[name].get("enum") for name in properties if snake(name) in _ACTIONS]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return frozenset()
-    flat = [value for values in listed if isinstance(values, list) for value in values if isinstance(value, str)]
-    return frozenset(word for value in flat for word in of_name(value)[:2])
+    return frozenset(
+        value for values in listed if isinstance(values, list) for value in values if isinstance(value, str)
+    )
 
 
 _ACTIONS: Final = frozenset({"action", "method", "operation", "command", "mode", "op", "type_of_action"})

@@ -1,0 +1,115 @@
+"""What the verb of a name or of a sentence says: which word of it acts, and upon what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from valetkey.policy.classes import lexicon, words
+from valetkey.policy.tool_class import RANK, ToolClass
+
+R, W, M, H = ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDIUM, ToolClass.HIGH
+_JOINING: Final = frozenset({"and", "or", "then"})
+_OF_PURPOSE: Final = frozenset({"to", "by", "for", "before", "after", "last", "can", "is", "was"})
+
+
+def kind_of(word: str) -> ToolClass | None:
+    """The class of one word, if it is a verb we know."""
+    if word in lexicon.HIGH:
+        return H
+    if word in lexicon.READS:
+        return R
+    if word in lexicon.LOW:
+        return W
+    return M if word in lexicon.MEDIUM else None
+
+
+def highest(kinds: Sequence[ToolClass]) -> ToolClass | None:
+    """The weightiest of them."""
+    return max(kinds, key=lambda kind: RANK[kind], default=None)
+
+
+def of_name(name: str) -> ToolClass | None:
+    """What the verb of a name says: `list_refunds` reads, `refund_list` too; `get_and_delete`, `list_delete` do not."""
+    *before, last = name.split(".")
+    if before and of_words(words.of_name(last), words.raw_of_name(last)) is R:
+        return R  # `mail.user.query`: what stands before the dots says where, not what
+    told = f"{before[-1]}_{last}" if before else name
+    return of_words(words.of_name(told), words.raw_of_name(told))
+
+
+def of_words(grounded: Sequence[str], raw: Sequence[str] = ()) -> ToolClass | None:
+    """The same of words in their ground form; `raw` are those words as they stand, where they come from a name."""
+    if issues(grounded):
+        return H
+    at = [number for number, word in enumerate(grounded) if _acts(number, word, raw)]
+    if not at:
+        return None
+    first = at[0]
+    kind = kind_of(grounded[first])
+    if kind is R:
+        return _after_reading(grounded, raw, at)
+    if kind is H and _reads_in_the_end(grounded, first):
+        return R
+    about = _object(grounded, first)
+    if kind is M and about & lexicon.WEIGHTY and grounded[first] not in MILD:
+        return H
+    if kind is W or grounded[first] in _SEEN_IN_THE_REST:
+        return _small(grounded, at, about)
+    return highest([found for number in at if (found := kind_of(grounded[number])) is not None])
+
+
+def issues(grounded: Sequence[str]) -> bool:
+    """Whether something is issued (`issue_refund`, `quotes_issue`), which an issue of a tracker is not."""
+    if len(grounded) < 2 or "issue" not in (grounded[0], grounded[-1]):
+        return False
+    what = grounded[1:4] if grounded[0] == "issue" else grounded[-2:-1]
+    return bool(lexicon.ISSUED.intersection(what))
+
+
+def _acts(number: int, word: str, raw: Sequence[str]) -> bool:
+    if kind_of(word) is None:
+        return False
+    # `conversations_replies`, `users_open`: a word in the plural, or an adjective at the end, is no verb.
+    plural = bool(raw) and word in lexicon.NOUNS and number > 0 and raw[number].endswith("s") and raw[number] != word
+    return not plural and not (raw and number > 0 and number == len(raw) - 1 and word in lexicon.ADJECTIVES)
+
+
+def _after_reading(grounded: Sequence[str], raw: Sequence[str], at: Sequence[int]) -> ToolClass:
+    """What reads first may act all the same: what is joined to it, and any verb that is nothing but one."""
+    found = [kind_of(after) for before, after in pairwise(grounded) if before in _JOINING]
+    for number in at[1:] if raw else ():
+        word = grounded[number]
+        certain = word not in lexicon.NOUNS and raw[number] == word and grounded[number - 1] not in _OF_PURPOSE
+        if certain and (kind_of(word) is H or number == len(raw) - 1):
+            found.append(kind_of(word))
+    if grounded[at[0]] == "resolve" and _object(grounded, at[0]) & lexicon.SETTLED:
+        found.append(M)  # a thread is resolved; a name is looked up
+    return highest([kind for kind in found if kind is not None]) or R
+
+
+def _reads_in_the_end(grounded: Sequence[str], first: int) -> bool:
+    return first == 0 and len(grounded) > 1 and grounded[-1] in _READS_LAST and grounded[0] in lexicon.NOUNS
+
+
+def _small(grounded: Sequence[str], at: Sequence[int], about: frozenset[str]) -> ToolClass:
+    """What is little by itself, unless something weightier is joined to it: a label is removed, a mail is drafted."""
+    first = at[0]
+    joined = [kind for before, word in pairwise(grounded) if before in _JOINING and (kind := kind_of(word)) is not None]
+    if grounded[first] == "remove":
+        return highest([W, *joined]) or W if about & lexicon.SMALL else H
+    others = [kind_of(grounded[number]) for number in at[1:] if grounded[number] not in lexicon.NOUNS]
+    own = kind_of(grounded[first]) or M
+    return highest([own, *joined, *(kind for kind in others if kind is not None)]) or own
+
+
+def _object(grounded: Sequence[str], verb: int) -> frozenset[str]:
+    """What the verb acts upon: what follows it, and what stands right before it, as in `vm_create`."""
+    return frozenset([*grounded[max(0, verb - 2) : verb], *grounded[verb + 1 :]])
+
+
+_READS_LAST: Final = frozenset({"list", "get", "search", "status", "count", "history", "show", "view", "find", "read"})
+MILD: Final = frozenset({"comment", "new", "generate", "process", "format", "index", "request", "log"})
+_SEEN_IN_THE_REST: Final = MILD | {"remove", "modify", "edit", "update", "rename"}
+"""What these do to a mail or a post is seen in what is joined to them, not in the word for it."""

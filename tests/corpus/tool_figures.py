@@ -1,0 +1,102 @@
+"""How the classifier does on the corpus of tools: recall, over-asking, and what was taken for what.
+
+    python -m tests.corpus.tool_figures        prints the figures, and writes them to `tools/figures.txt`
+
+*Recall* of H and V is the share of tools labelled so that count at least as what they are: a V taken for H is a miss.
+*Asked for too much* are tools that count as more than they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from tests.corpus.tool_definitions import FOLDER, Labelled, labelled
+from valetkey.policy.classes.classify import classify
+from valetkey.policy.tool_class import RANK, Classified
+
+FILE = FOLDER / "figures.txt"
+CLASSES = "RWMHV"
+
+
+def class_of(tool: Labelled, annotations: dict[str, bool] | None = None) -> Classified:
+    """What the classifier says of the tool on a connector that nobody checked, with no hints unless some are given."""
+    return classify(
+        tool.tool(annotations or {}), verified=False, reviewed=None, organization=None, raised_by_taint=False
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many tools of each class were taken for which: (label, found) to their number."""
+
+    taken: Counter[tuple[str, str]]
+
+    @classmethod
+    def of(cls, tools: Iterable[Labelled]) -> Figures:
+        return cls(Counter((tool.label.value, class_of(tool).counts_as.value) for tool in tools))
+
+    def labelled(self, classes: str) -> int:
+        return sum(number for (label, _), number in self.taken.items() if label in classes)
+
+    def recall(self, classes: str = "HV") -> float:
+        """The share of those labelled with one of `classes` that count at least as that."""
+        kept = sum(
+            number for (label, found), number in self.taken.items() if label in classes and RANK[found] >= RANK[label]
+        )
+        return kept / self.labelled(classes)
+
+    def precision(self) -> float:
+        """The share of those counted as H or V that are labelled so."""
+        found = {pair: number for pair, number in self.taken.items() if pair[1] in "HV"}
+        return sum(number for (label, _), number in found.items() if label in "HV") / sum(found.values())
+
+    def over(self, label: str) -> float:
+        """The share of the tools labelled so that count as more."""
+        more = sum(number for (was, found), number in self.taken.items() if was == label and RANK[found] > RANK[label])
+        return more / self.labelled(label)
+
+    def __str__(self) -> str:
+        rows = ["      " + "".join(f"{found:>6}" for found in CLASSES) + "   asked for too much"]
+        rows += [
+            f"{label:>6}"
+            + "".join(f"{self.taken[label, found]:>6}" for found in CLASSES)
+            + (f"{self.over(label):>12.1%}" if label != "V" else "")
+            for label in CLASSES
+        ]
+        rows += [
+            f"recall: H and V {self.recall():.4f} of {self.labelled('HV')}, "
+            f"H {self.recall('H'):.4f}, V {self.recall('V'):.4f}",
+            f"precision of H and V: {self.precision():.2f}",
+        ]
+        return "\n".join(rows)
+
+
+@cache
+def figures(*, held_out: bool) -> Figures:
+    """Those of one part of the corpus."""
+    return Figures.of(tool for tool in labelled() if tool.held_out is held_out)
+
+
+def report() -> str:
+    """The figures of both parts, as the file has them."""
+    parts = (
+        ("Servers whose definitions the words were chosen by", False),
+        ("Held out: servers that were not looked at", True),
+    )
+    return "\n".join(
+        f"{title} ({_servers(held_out)} servers, {figures(held_out=held_out).labelled(CLASSES)} tools).\n"
+        f"Rows: as labelled. Columns: as counted.\n\n{figures(held_out=held_out)}\n"
+        for title, held_out in parts
+    )
+
+
+def _servers(held_out: bool) -> int:
+    return len({tool.server for tool in labelled() if tool.held_out is held_out})
+
+
+if __name__ == "__main__":
+    FILE.write_text(report())
+    print(report())
