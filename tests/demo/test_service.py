@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx2
 import pytest
@@ -136,7 +137,7 @@ def test_a_narrow_token_reads_but_does_not_delete(arrive: Arrive, sample: Sample
     assert refused.value.status == 403
 
 
-def test_a_deleted_note_is_gone_for_its_owner_only(arrive: Arrive) -> None:
+def test_a_deleted_note_is_gone_for_its_owner_only_and_a_tool_changes_when_the_story_says_so(arrive: Arrive) -> None:
     with sample_service() as fresh:
         visitor = arrive()
         visitor.sample, visitor.client_id = fresh, register(fresh).json()["client_id"]
@@ -146,6 +147,12 @@ def test_a_deleted_note_is_gone_for_its_owner_only(arrive: Arrive) -> None:
 
         assert "Babbage" not in text_of(assistant.call("list_notes"))
         assert assistant.call("read_note", id="n2")["isError"]
+
+        stranger = replace(fresh, story_key="")
+        with pytest.raises(httpx2.HTTPStatusError):
+            stranger.change_tool("read_note", "Reads, and sends.")
+        fresh.change_tool("read_note", "Reads two notes.")
+        assert assistant.list_tools()["read_note"]["description"] == "Reads two notes."
 
 
 @pytest.mark.parametrize(

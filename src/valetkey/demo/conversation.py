@@ -52,6 +52,12 @@ class Conversation:
         self._eras = eras
         self._notes = Notes()
         self._sessions: dict[str, str] = {}
+        self._described: dict[str, str] = {}
+
+    def change(self, tool: str, description: str) -> bool:
+        """Describes a tool otherwise from now on, as services do. Whether there is such a tool."""
+        self._described[tool] = description
+        return tool in TOOLS
 
     def answer(self, message: Any, headers: Mapping[str, str], asker: Asker) -> Reply:
         """`headers` are lower case. Raises `MissingScope`."""
@@ -95,7 +101,8 @@ class Conversation:
             result: Json = {"supportedVersions": [MODERN], "capabilities": {"tools": {}}, "instructions": INSTRUCTIONS}
             result |= {"ttlMs": 60_000, "cacheScope": "public"}
         elif method == "tools/list":
-            result = {"tools": [tool.description for tool in TOOLS.values()], "ttlMs": 60_000, "cacheScope": "private"}
+            # Not to be kept: in the story a tool changes, and whoever lists after that sees it.
+            result = {"tools": self._listed(), "ttlMs": 0, "cacheScope": "private"}
         elif method == "tools/call":
             called = self._call(params, asker)
             if called is None:
@@ -130,13 +137,19 @@ class Conversation:
         if method == "ping":
             return _ok(request_id, {})
         if method == "tools/list":
-            return _ok(request_id, {"tools": [tool.description for tool in TOOLS.values()]})
+            return _ok(request_id, {"tools": self._listed()})
         if method == "tools/call":
             called = self._call(params, asker)
             return (
                 _error(request_id, -32602, "There is no such tool.", 200) if called is None else _ok(request_id, called)
             )
         return _error(request_id, -32601, f"There is no method {method[:40]!r}.", 200)
+
+    def _listed(self) -> list[Json]:
+        return [
+            {**tool.description, "description": self._described.get(name, tool.description["description"])}
+            for name, tool in TOOLS.items()
+        ]
 
     def _call(self, params: Json, asker: Asker) -> Json | None:
         """The tool's result, or `None` when there is no such tool."""

@@ -43,6 +43,12 @@ class Sample:
         seen: dict[str, list[dict[str, str]]] = self._seen(self.issuer)
         return seen
 
+    def change_tool(self, tool: str, description: str) -> None:
+        """From now on the service describes this tool so."""
+        wanted = {"tool": tool, "description": description}
+        headers = {"story-key": self.story_key}
+        httpx2.post(f"{self.origin}/_change", json=wanted, headers=headers, trust_env=False).raise_for_status()
+
     def _seen(self, origin: str) -> Any:
         answer = httpx2.get(f"{origin}/_seen", headers={"story-key": self.story_key}, trust_env=False)
         return answer.raise_for_status().json()

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from valetkey.demo.conversation import LEGACY, MODERN
+from valetkey.demo.story.hub import expect
 
 Json = dict[str, Any]
 
@@ -105,6 +106,19 @@ def _read(answer: httpx2.Response) -> Json:
     if not isinstance(body, dict):
         raise ValueError("not a JSON object")
     return body
+
+
+def refusal(assistant: Assistant, tool: str) -> str:
+    """The sentence with which a call was not made: a tool error, a JSON-RPC error, or a request to open a page."""
+    try:
+        result = assistant.call(tool)
+    except Failed as failed:
+        return str(failed)
+    if result.get("resultType") == "input_required":
+        asked = next(iter(result["inputRequests"].values()))["params"]
+        return f"{asked['message']} {asked['url']}"
+    expect(result.get("isError") is True, f"{tool} was carried over: {text_of(result)}")
+    return text_of(result)
 
 
 def text_of(result: Json) -> str:

@@ -13,9 +13,10 @@ import httpx2
 from valetkey.demo.ledger import digest
 from valetkey.demo.neighborhood import Sample
 from valetkey.demo.notes import SCOPES
-from valetkey.demo.story.assistant import Assistant, Failed, Json, text_of
+from valetkey.demo.story.assistant import Assistant, Failed, Json, refusal, text_of
 from valetkey.demo.story.authenticator import Authenticator
 from valetkey.demo.story.browser import Browser, NotThere, Page
+from valetkey.demo.story.changing import accepted_and_called, changed_and_held
 from valetkey.demo.story.confirming import add_passkey, approve, asked, forge, page_of, prove, used_once
 from valetkey.demo.story.hub import Hub as Hub
 from valetkey.demo.story.hub import NotSeen as NotSeen
@@ -50,16 +51,15 @@ class Story:
             ("The owner signs in at the service as ada, allows it, and comes back connected", self.connect),
             ("A token for a program without a browser is shown once", self.create_token),
             ("An assistant lists the tools, in both eras of MCP", self.list_tools),
-            (
-                "A call that nobody said yes to is not made, and the page to say it is named",
-                self.call_before,
-            ),
+            ("A call that nobody said yes to is not made, and the page to say it is named", self.call_before),
             ("The owner allows the tools that say they only read", self.switch_on),
             ("Reading works in both eras, deleting has to be asked for", self.call),
             ("A delete is asked for, and a forged “accept” does nothing", self.forge),
             ("The owner adds a passkey", self.add_passkey),
             ("The owner sees what will be sent, and confirms it with the passkey", self.approve),
             ("The call is made once, and a replay is not", self.use_approval),
+            ("The service changes a tool: it is held, and the owner sees what differs", self.change_tool),
+            ("The owner accepts the change, says yes to the tool anew, and the call works", self.accept_change),
             ("The service saw ada's own token and no other", self.own_token_only),
             ("The tokens are nowhere in the data directory or the log in clear", self.nowhere_in_clear),
             ("A second person cannot use or see the connection", self.second_person),
@@ -156,7 +156,7 @@ class Story:
         return f"“{said}”"
 
     def switch_on(self) -> str:
-        self.owner.open(f"{self.hub.url}/connections/{self.connection}")
+        self.owner.open(self._page)
         page = self.owner.press("say they only read")
         expect(page.has("3 of 4 on"), f"“{page.title}” does not say 3 of 4 on")
         return "3 of 4 on"
@@ -187,6 +187,13 @@ class Story:
     def use_approval(self) -> str:
         return used_once(self._assistant("modern", takes_links=True), self.tools["delete_note"], self._deletions)
 
+    def change_tool(self) -> str:
+        assistant, tool = self._assistant("modern"), self.tools["read_note"]
+        return changed_and_held(self.sample, self.owner, self._page, assistant, tool, self._calls_seen)
+
+    def accept_change(self) -> str:
+        return accepted_and_called(self.owner, self._page, self._assistant("modern"), self.tools["read_note"])
+
     def own_token_only(self) -> str:
         issued = self.sample.seen_by_authorization_server()["issued"]
         known = {one["token_sha256"] for one in issued if one["kind"] == "access" and one["person"] == "ada"}
@@ -215,11 +222,11 @@ class Story:
         expect(bool(link), f"“{shown.title}” shows no link")
         self._first_sign_in(self.other, link)
         before = len(self.sample.seen_by_service())
-        page = self.other.open(f"{self.hub.url}/connections/{self.connection}")
+        page = self.other.open(self._page)
         expect(page.status == 404, f"grace sees ada's connection: {page.status} “{page.title}”")
         grace = Assistant(f"{self.hub.url}/mcp", self._new_token(self.other), "modern")
         expect(not grace.list_tools(), "grace is shown tools")
-        said = _refusal(grace, self.tools["list_notes"])
+        said = refusal(grace, self.tools["list_notes"])
         expect(len(self.sample.seen_by_service()) == before, "the service saw grace's attempt")
         return f"her page: {page.status}; her tools: none; her call: “{said}”"
 
@@ -236,7 +243,7 @@ class Story:
         return f"{rows} rows; one opened: “{detail.title}”; the operator sees {len(records)} records"
 
     def disconnect(self) -> str:
-        self.owner.open(f"{self.hub.url}/connections/{self.connection}")
+        self.owner.open(self._page)
         self.owner.click("Disconnect")
         page = self.owner.press("Disconnect")
         expect(page.has("Revoked and destroyed"), f"“{page.title}” does not say that it was revoked")
@@ -253,9 +260,9 @@ class Story:
 
     def connect_first(self) -> str:
         before = len(self.sample.seen_by_service())
-        said = _refusal(self._assistant("legacy"), self.tools["list_notes"])
+        said = refusal(self._assistant("legacy"), self.tools["list_notes"])
         expect("connect" in said.lower(), f"not a word about connecting: {said}")
-        asked = _refusal(self._assistant("modern", takes_links=True), self.tools["list_notes"])
+        asked = refusal(self._assistant("modern", takes_links=True), self.tools["list_notes"])
         expect(len(self.sample.seen_by_service()) == before, "the service saw a call")
         return f"“{said}”; to a client that opens links: “{asked}”"
 
@@ -275,6 +282,10 @@ class Story:
         return edited_and_found(self.hub)
 
     # --- how a step does it ---
+
+    @property
+    def _page(self) -> str:
+        return f"{self.hub.url}/connections/{self.connection}"
 
     def _first_sign_in(self, browser: Browser, link: str) -> Page:
         browser.open(link)
@@ -325,19 +336,6 @@ class Story:
             f"{left} steps were not reached",
             f"the browser is at {page.path} ({page.status}): {page.text[:1500]}",
         )
-
-
-def _refusal(assistant: Assistant, tool: str) -> str:
-    """The sentence with which a call was not made: a tool error, a JSON-RPC error, or a request to open a page."""
-    try:
-        result = assistant.call(tool)
-    except Failed as failed:
-        return str(failed)
-    if result.get("resultType") == "input_required":
-        asked = next(iter(result["inputRequests"].values()))["params"]
-        return f"{asked['message']} {asked['url']}"
-    expect(result.get("isError") is True, f"{tool} was carried over: {text_of(result)}")
-    return text_of(result)
 
 
 @contextmanager
