@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.protocol.test_scan import JSON
@@ -76,6 +77,7 @@ def test_an_error_says_what_it_was_made_to_say(code: int, message: str) -> None:
         (b'{"jsonrpc":"2.0","id":"' + b"x" * 300 + b'","method":"m"}', INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":1,"method":"m","params":[1]}', INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":1,"method":"m","result":{}}', INVALID_REQUEST),
+        (b'{"jsonrpc":"2.0","id":1,"method":"","result":{}}', INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}', INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","id":1}', INVALID_REQUEST),
         (b'{"jsonrpc":"2.0","result":{}}', INVALID_REQUEST),
@@ -93,3 +95,71 @@ def test_a_lone_surrogate_does_not_lose_the_whole_answer() -> None:
 
     assert isinstance(message, Response)
     assert message.result == rb'{"text":"cut \ufffd","n":12345678901234567890}'
+
+
+# --- against a reference ----------------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(
+    ["jsonrpc", "id", "method", "params", "result", "error", "Result", "id ", "x", r"r\u0065sult", r"\u006dethod"]
+)  # fmt: skip
+VALUES = st.sampled_from(
+    ["1", "1.0", '"1"', '"a"', "null", "true", '""', "{}", "[1]", "-7", '"2.0"', '{"id":1,"result":{}}', '{"a":1,"a":2}']
+)  # fmt: skip
+FRAMES = st.builds(
+    lambda head, members: b"{" + b",".join(b'"%b":%b' % (k.encode(), v.encode()) for k, v in [*head, *members]) + b"}",
+    st.sampled_from([[], [("jsonrpc", '"2.0"')], [("jsonrpc", '"2.0"'), ("id", "1")]]),
+    st.lists(st.tuples(NAMES, VALUES), max_size=4),
+)
+
+
+def reference(frame: bytes) -> tuple[str, Any] | None:
+    """What a reader by the letter of JSON-RPC takes the frame for, and its id; nothing for what could be two things."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError
+        return dict(pairs)
+
+    try:
+        found = json.loads(frame, object_pairs_hook=once)
+    except ValueError:
+        return None
+    asks, answers = "method" in found, ("result" in found) + ("error" in found)
+    id, is_id = found.get("id"), isinstance(found.get("id"), str | int | float) and found.get("id") is not True
+    if found.get("jsonrpc") != "2.0" or asks + answers != 1:
+        return None
+    if asks:
+        if not (isinstance(found["method"], str) and found["method"] and isinstance(found.get("params", {}), dict)):
+            return None
+        if "id" not in found:
+            return "notification", None
+        return ("request", id) if is_id else None
+    return ("response", id) if is_id or ("error" in found and id is None) else None
+
+
+def is_taken_for_what_it_is(frame: bytes) -> None:
+    try:
+        message = parse(frame)
+    except Rejected:
+        assert reference(frame) is None
+        return
+    found = reference(frame)
+    assert found is not None
+    assert found[0] == type(message).__name__.lower()
+    if not isinstance(message, Notification):
+        assert json.loads(message.id) == found[1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(FRAMES)
+def test_a_frame_is_what_a_reader_by_the_letter_takes_it_for(frame: bytes) -> None:
+    is_taken_for_what_it_is(frame)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@settings(max_examples=20_000, deadline=None)
+@given(FRAMES)
+def test_twenty_thousand_frames_are_what_a_reader_by_the_letter_takes_them_for(frame: bytes) -> None:
+    """T29: nothing is smuggled in a frame that could be two things."""
+    is_taken_for_what_it_is(frame)

@@ -56,7 +56,7 @@ class ErrorObject(msgspec.Struct, frozen=True, gc=False):
 class _Envelope(msgspec.Struct, gc=False):
     jsonrpc: str = ""
     id: msgspec.Raw = _NOTHING
-    method: str = ""
+    method: str | msgspec.UnsetType = msgspec.UNSET
     params: msgspec.Raw = _NOTHING
     result: msgspec.Raw = _NOTHING
     error: msgspec.Raw = _NOTHING
@@ -93,12 +93,14 @@ def read(body: bytes) -> Message:
         return read(mended)
     if envelope.jsonrpc != "2.0":
         raise Rejected("The message does not say jsonrpc 2.0.", rpc_code=INVALID_REQUEST)
-    if envelope.method and not envelope.result and not envelope.error:
+    if isinstance(envelope.method, str) and not envelope.result and not envelope.error:
         return _asking(bytes(envelope.id), envelope.method, bytes(envelope.params))
     return _answering(envelope)
 
 
 def _asking(id: bytes, method: str, params: bytes) -> Request | Notification:
+    if not method:
+        raise Rejected("The method has no name.", rpc_code=INVALID_REQUEST, id=_safe_id(id))
     if params and params[:1] != b"{":
         raise Rejected("The params are not an object.", rpc_code=INVALID_REQUEST, id=_safe_id(id))
     if not id:
@@ -110,10 +112,10 @@ def _asking(id: bytes, method: str, params: bytes) -> Request | Notification:
 
 def _answering(envelope: _Envelope) -> Response:
     id, result, error = bytes(envelope.id), bytes(envelope.result), bytes(envelope.error)
-    if envelope.method:
+    if envelope.method is not msgspec.UNSET:
         # One reader would take it for a request, another for a response: neither gets it.
         raise Rejected("The message is a request and a response at once.", rpc_code=INVALID_REQUEST)
-    if bool(result) == bool(error) or (not id and result):
+    if bool(result) == bool(error) or (_safe_id(id) is _NULL and (result or id not in (b"", _NULL))):
         raise Rejected("The message is neither a request nor a response.", rpc_code=INVALID_REQUEST, id=_safe_id(id))
     return Response(id or _NULL, result, error)
 
