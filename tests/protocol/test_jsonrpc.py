@@ -103,8 +103,8 @@ NAMES = st.sampled_from(
     ["jsonrpc", "id", "method", "params", "result", "error", "Result", "id ", "x", r"r\u0065sult", r"\u006dethod"]
 )  # fmt: skip
 VALUES = st.sampled_from(
-    ["1", "1.0", '"1"', '"a"', "null", "true", '""', "{}", "[1]", "-7", '"2.0"', '{"id":1,"result":{}}', '{"a":1,"a":2}']
-)  # fmt: skip
+    ["1", "1.0", '"1"', '"a"', "null", "true", '""', "{}", "[1]", "-7", '"2.0"', '{"result":{}}', '{"a":1,"a":2}']
+)
 FRAMES = st.builds(
     lambda head, members: b"{" + b",".join(b'"%b":%b' % (k.encode(), v.encode()) for k, v in [*head, *members]) + b"}",
     st.sampled_from([[], [("jsonrpc", '"2.0"')], [("jsonrpc", '"2.0"'), ("id", "1")]]),
