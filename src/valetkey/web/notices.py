@@ -40,6 +40,10 @@ HAPPENED = {
     "connector.blocked": "A service was switched off for the organization",
     "connector.removed": "A service was taken out of the directory",
     "connector.add_refused": "A service was not added: only owners and admins may",
+    "ceiling.set": "What is permitted at most was set",
+    "ceiling.removed": "A ceiling was removed",
+    "vertical.enabled": "An owner answers for a connector that acts in money, law, health or insurance",
+    "vertical.disabled": "No owner answers for that connector any more",
     "permissions.set": "What may be done without a question was changed",
     "approval.given": "A call was approved",
     "approval.denied": "A call was denied",
@@ -59,6 +63,7 @@ HAPPENED = {
 NOTICES = {
     "connected": Notice("good", "Connected. The credential is sealed in the vault. Now choose what may be used."),
     "tools": Notice("good", "Saved. Assistants see the change at once."),
+    "ceilings": Notice("good", "Saved. It holds for everyone at once."),
     "headers": Notice("good", "The new values are sealed in the vault."),
     "renamed": Notice("good", "The name is changed."),
     "connector-removed": Notice("good", "The service is removed from the directory."),

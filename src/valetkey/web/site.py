@@ -22,6 +22,7 @@ from valetkey.web import (
     approval_show,
     approval_standing,
     assistant_end,
+    ceiling_list,
     components_show,
     connection_add,
     connection_callback,
@@ -165,6 +166,10 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/admin/people/{person}/link", person_invite.submit_link),
         Page("GET", "/admin/people/{person}/disable", person_disable.show),
         Page("POST", "/admin/people/{person}/disable", person_disable.submit),
+        Page("GET", "/admin/ceilings", ceiling_list.show),
+        Page("POST", "/admin/ceilings", ceiling_list.submit),
+        Page("POST", "/admin/ceilings/{ceiling}/remove", ceiling_list.remove),
+        Page("POST", "/admin/verticals", ceiling_list.submit_vertical),
         # for everybody
         Page("GET", "/privacy", privacy_show.show, PUBLIC),
     )
