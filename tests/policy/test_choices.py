@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,9 +42,10 @@ FLAGGED = read_tool(b'{"name":"list_wishes","description":"Lists wishes.","annot
 TOOLS = (READ, EDIT, DELETE)
 
 
-def connector(state: ReviewState = ReviewState.CUSTOM) -> Connector:
+def connector() -> Connector:
     return Connector(
-        "cr_1", "notes", "org_a", "ada", "Notes", "https://notes.example/mcp", "https://notes.example", state, "oauth",
+        "cr_1", "notes", "org_a", "ada", "Notes", "https://notes.example/mcp", "https://notes.example",
+        ReviewState.VERIFIED, "oauth",
         {}, "enabled", 1, FakeClock().now(), listing="notes",
     )  # fmt: skip
 
@@ -147,7 +149,7 @@ async def test_what_is_confirmed_each_time_cannot_be_always_allowed(
 @pytest.mark.parametrize("tool", [ASKS, FLAGGED])
 async def test_a_person_is_asked_each_time_where_the_tool_or_its_listing_says_so(policy: Policy, tool: Tool) -> None:
     """Even of a verified connector, even with an *allow* from before, and by nothing that lasts."""
-    verified = Subject("cn_1", "main", connector(ReviewState.VERIFIED), tool, "", "")
+    verified = replace(PLACE, tool=tool)
     await policy.permissions.set("cn_1", [(tool, Setting.ALLOW, ToolClass.READ)])
 
     decision = await policy.gate.decide(ADA, verified)
@@ -178,7 +180,7 @@ async def test_what_is_taken_back_leaves_the_class_to_decide(policy: Policy) -> 
     await policy.choices.say(ADA, PLACE, [], ["list_notes"], actor="person:ada")
 
     [choice] = await policy.choices.read(ADA, PLACE, [READ])
-    assert (choice.said, choice.decision.rule) == (None, "first_read")
+    assert (choice.said, choice.decision.rule) == (None, "class_r")
 
 
 async def test_a_trail_event_of_many_tools_with_long_names_fits(policy: Policy, told: Told) -> None:
