@@ -20,6 +20,7 @@ from valetkey.api.control_socket import ControlSocket
 from valetkey.api.pages import Pages
 from valetkey.api.services import Answer, CallTool, TrailLog, VerifyTrail
 from valetkey.api.services import Services as ApiServices
+from valetkey.audit.alerts import Alerts
 from valetkey.audit.calls import CallLog
 from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.note import Note, VerifierKey
@@ -190,6 +191,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     call_log = CallLog(database, settings.data / "journal", clock)
     await call_log.start()
     closing.push_async_callback(call_log.stop)
+    alerts = Alerts(database, clock=clock, trail=trail)
+    closing.push_async_callback(alerts.settle)
     calls = CallRecords(database)
     day_keys = kept.day_keys
     times = Times(contents=settings.keep_contents, calls=settings.keep_calls)
@@ -274,6 +277,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         credentials=room.credentials,
         day_keys=day_keys,
         call_log=call_log,
+        alerts=alerts,
         upstreams=upstreams,
         notifications=notifications,
         clock=clock,
@@ -311,6 +315,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             calls=calls,
             uses=Uses(database),
             day_keys=day_keys,
+            alerts=alerts,
             leaving=leaving,
             trail=trail,
         ),
@@ -359,6 +364,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             calls=calls,
             uses=Uses(database),
             day_keys=day_keys,
+            alerts=alerts,
             trail=trail,
             trail_log=TrailLog(
                 checkpoints=checkpoints,

@@ -19,6 +19,7 @@ from valetkey.api.app import create
 from valetkey.api.asking import Scope, as_operator
 from valetkey.api.pages import Pages
 from valetkey.api.services import Answer, Services, TrailLog
+from valetkey.audit.alerts import Alerts
 from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
@@ -171,6 +172,7 @@ class Hub:
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),
             uses=Uses(database),
+            alerts=Alerts(database, clock=clock, trail=trail),
             day_keys=None,  # type: ignore[arg-type]  # only the tests of contents give keys
             trail=trail,
             trail_log=self._log(trail),

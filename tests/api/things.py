@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tests.api.hub import Hub
+from valetkey.audit.alerts import AlertKind, Noticed
 from valetkey.audit.model import CallEnding, CallIntent, Outcome
 from valetkey.audit.repository import insert_calls
 from valetkey.connections.model import Connection
@@ -30,6 +31,7 @@ class Things:
     token_id: str
     ceiling_id: str
     standing_id: str
+    alert_id: str
 
     def path(self, template: str) -> str:
         return template.format(
@@ -40,6 +42,7 @@ class Things:
             token_id=self.token_id,
             ceiling_id=self.ceiling_id,
             standing_id=self.standing_id,
+            alert_id=self.alert_id,
             person="bob",
             name="work",
             event_seq=1,
@@ -59,7 +62,18 @@ async def give_things(hub: Hub, login: str = "ada") -> Things:
     ceiling = await hub.services.policy.ceilings.set(
         person.organization_id, Setting.ASK, actor=f"person:{person.id}", connector="another"
     )
-    return Things(connector, connection, snapshot.tools, "call_1", info.id, ceiling.id, await _stands(hub, connection))
+    standing_id, alert_id = await _stands(hub, connection), await _noticed(hub, connection)
+    return Things(connector, connection, snapshot.tools, "call_1", info.id, ceiling.id, standing_id, alert_id)
+
+
+async def _noticed(hub: Hub, connection: Connection) -> str:
+    alerts = hub.services.alerts
+    noticed = Noticed(
+        connection.organization_id, connection.person_id, connection.id, "github", AlertKind.ERRORS, "",
+        "10 of 12 calls failed.",
+    )  # fmt: skip
+    alerts.notice(noticed)
+    return (await alerts.list(connection.person_id))[0].id
 
 
 async def _stands(hub: Hub, connection: Connection) -> str:

@@ -18,6 +18,7 @@ from tests.conftest import FakeClock
 from tests.databases import migrated_sqlite
 from tests.gateway.client import Client
 from tests.gateway.service import Service
+from valetkey.audit.alerts import Alerts
 from valetkey.audit.calls import CallLog
 from valetkey.audit.model import CallRecord, OfPerson
 from valetkey.audit.repository import CallRecords
@@ -108,6 +109,7 @@ class Hub:
     room: Room
     day_keys: DayKeys
     call_log: CallLog
+    alerts: Alerts
     upstreams: Upstreams
     gateway: Gateway
     port: int = 0
@@ -265,12 +267,13 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     credentials = RenewableCredentials(room.credentials)
     sockets = [uvicorn.Config(_nowhere, host="127.0.0.1", port=0, log_level="warning").bind_socket()]
     port = sockets[0].getsockname()[1]
+    alerts = Alerts(database, clock=clock, trail=trail)
     gateway = Gateway(
         tokens=tokens, connections=room.connections, connectors=connectors, snapshots=snapshots,
         profiles=profiles, policy=policy.gate, credentials=credentials, day_keys=day_keys,
-        call_log=call_log, upstreams=upstreams, notifications=notifications, clock=clock, parse_url=read_url,
-        public_url=f"http://localhost:{port}", hosts=[f"localhost:{port}", f"127.0.0.1:{port}"], patience=0.3,
-        database=database,
+        call_log=call_log, alerts=alerts, upstreams=upstreams, notifications=notifications, clock=clock,
+        parse_url=read_url, public_url=f"http://localhost:{port}", hosts=[f"localhost:{port}", f"127.0.0.1:{port}"],
+        patience=0.3, database=database,
     )  # fmt: skip
     config = uvicorn.Config(
         Starlette(routes=gateway.routes()), lifespan="off",
@@ -286,11 +289,12 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         people=People(database, clock=clock, notifications=notifications, trail=trail),
         organization_id=organization.id, tokens=tokens, connections=room.connections, connectors=connectors,
         snapshots=snapshots, profiles=profiles, policy=policy, vault=vault, credentials=credentials,
-        room=room, day_keys=day_keys, call_log=call_log, upstreams=upstreams, gateway=gateway, port=port,
+        room=room, day_keys=day_keys, call_log=call_log, alerts=alerts, upstreams=upstreams, gateway=gateway, port=port,
         stop=lambda: server.shutdown(sockets=sockets),
     )  # fmt: skip
     await server.shutdown(sockets=sockets)
     await gateway.stop()
+    await alerts.settle()
     await room.stop()
     await call_log.stop()
     await outbound.close()

@@ -18,6 +18,7 @@ from starlette.routing import Mount
 from tests.conftest import FakeClock
 from tests.vault.anything import open_handed
 from tests.web.service import MCP_URL, TOOLS, Service
+from valetkey.audit.alerts import Alerts
 from valetkey.audit.calls import CallLog
 from valetkey.audit.model import CallIntent, Outcome
 from valetkey.audit.repository import CallRecords
@@ -311,6 +312,7 @@ async def build_world(
         calls=CallRecords(database),
         uses=Uses(database),
         day_keys=day_keys,
+        alerts=Alerts(database, clock=clock, trail=trail),
         leaving=Leaving(people, organizations, room.connections, day_keys, trail),
         trail=trail,
     )

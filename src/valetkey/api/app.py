@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from valetkey import __version__
 from valetkey.api import (
+    alerts,
     calls,
     connections,
     connectors,
@@ -47,6 +48,7 @@ from valetkey.api.services import Services
 from valetkey.kernel.errors import ValetkeyError, printable
 
 ROUTERS = (
+    alerts,
     health,
     people,
     organizations,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from valetkey.api.pages import Pages
+from valetkey.audit.alerts import Alerts
 from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
@@ -136,6 +137,7 @@ class Services:
     calls: CallRecords
     uses: Uses
     day_keys: FindsDayKeys
+    alerts: Alerts
     rotation: TurnsKeys
     recovery: AdoptsKits
     seal_vault: SealVault

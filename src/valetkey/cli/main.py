@@ -34,6 +34,7 @@ COMMANDS = {
         "valetkey.cli.approval:approval",
         "Approvals: list, standing, revoke. Given in the person's browser only.",
     ),
+    "alert": Later("valetkey.cli.alert:alert", "Alerts: list, show, dismiss."),
     "call": Later("valetkey.cli.call:call", "Tool calls: list, show, tail, run."),
     "trail": Later("valetkey.cli.trail:trail", "The trail: list, status, verify, checkpoint, export, prove, …"),
     "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap, recover."),

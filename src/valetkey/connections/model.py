@@ -47,6 +47,8 @@ class Connection:
     created_at: datetime
     connected_at: datetime | None
     last_used_at: datetime | None
+    quarantined_at: datetime | None = None
+    """Since when its person lets no call through, whatever its state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from valetkey.protocol.messages import object_of, text_result, url_request, url_
 from valetkey.upstream.model import Forbidden403, HttpFailed
 
 MASKED: Final = "valetkey/masked"
+ORDERS: Final = "valetkey/reads_like_orders"
 """Key in the `_meta` of a result out of which a credential was taken."""
 MAX_RESULT: Final = 150_000
 """Characters of a result, as its JSON is long (CON-20)."""
@@ -93,9 +94,11 @@ def outbound(error: OutboundFailed, *, service: str) -> str:
     return f"The call to {service} failed."
 
 
-def flagged(result: bytes) -> bytes:
-    """A tool result with the mark that something was taken out of it: the credential, said back by the service."""
+def flagged(result: bytes, mark: str) -> bytes:
+    """A tool result with a mark: `MASKED`, the credential was taken out of it, which the service had said back;
+    `ORDERS`, it reads like orders to a model, or hides something, and is data all the same (S-08).
+    """
     found = members(result)
     meta = members(bytes(found["_meta"])) if bytes(found.get("_meta", b""))[:1] == b"{" else {}
-    found["_meta"] = msgspec.Raw(object_of({**meta, MASKED: msgspec.Raw(b"true")}.items()))
+    found["_meta"] = msgspec.Raw(object_of({**meta, mark: msgspec.Raw(b"true")}.items()))
     return object_of(found.items())

@@ -256,7 +256,9 @@ class Calls:
         record.end(Outcome.TOOL_ERROR if facts.is_tool_error else Outcome.OK, response=result)
         said = translate.tool_result(result, facts, version=client.version)
         if record.echoed:
-            said = answers.flagged(said)
+            said = answers.flagged(said, answers.MASKED)
+        if record.orders:
+            said = answers.flagged(said, answers.ORDERS)
         return Said(result=said if door.connector else addresses.result_outward(meant.account, said, is_task=is_task))
 
     def _not_mcp(self, client: Client, meant: Meant, record: Record, why: str, result: bytes) -> Said:

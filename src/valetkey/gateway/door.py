@@ -35,6 +35,7 @@ from valetkey.gateway.single import Ran, run_once
 from valetkey.gateway.spent import Spent
 from valetkey.gateway.subscriptions import Subscriptions
 from valetkey.gateway.tickets import Tickets
+from valetkey.gateway.unusual import Notices, Unusual
 from valetkey.gateway.watches import Watches
 from valetkey.gateway.welcome import Welcome
 from valetkey.identity.model import Principal, Role
@@ -62,6 +63,7 @@ class Gateway:
         credentials: Credentials,
         day_keys: FindsDayKeys,
         call_log: CallLog,
+        alerts: Notices,
         upstreams: Upstreams,
         notifications: Notifications,
         clock: Clock,
@@ -76,7 +78,8 @@ class Gateway:
         accounts = Accounts(
             connections, connectors, snapshots, profiles, policy, notifications, clock=clock, parse_url=parse_url
         )
-        records = Records(call_log, day_keys, clock=clock)
+        self.unusual = unusual = Unusual(alerts, clock=clock)
+        records = Records(call_log, day_keys, unusual, clock=clock)
         tickets = Tickets(credentials, connections)
         self._upstreams = upstreams
         self._notifications = notifications
@@ -85,6 +88,7 @@ class Gateway:
             upstreams,
             tickets,
             records,
+            unusual,
             notifications=notifications,
             clock=clock,
             public_url=public_url,
@@ -174,6 +178,7 @@ class Gateway:
         """Ends what is still under way, before the rooms below are closed."""
         await self.endpoint.stop()
         await self.listings.stop()
+        await self.unusual.stop()
         await self.continuations.stop()
         await self._catalog.stop()
         await self.watches.stop()

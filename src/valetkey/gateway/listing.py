@@ -16,6 +16,7 @@ from valetkey.gateway.catalog import TOPIC as LISTS
 from valetkey.gateway.model import Account, Client, Door
 from valetkey.gateway.recording import Record, Records, outcome_of
 from valetkey.gateway.tickets import CallTickets, Tickets
+from valetkey.gateway.unusual import Unusual
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, TooMany, ValetkeyError, VaultFailed
@@ -61,6 +62,7 @@ class Listings:
         upstreams: Upstreams,
         tickets: Tickets,
         records: Records,
+        unusual: Unusual,
         *,
         notifications: Notifications,
         clock: Clock,
@@ -72,6 +74,7 @@ class Listings:
         self._upstreams = upstreams
         self._tickets = tickets
         self._records = records
+        self._unusual = unusual
         self._clock = clock
         self._patience = patience
         self._public_url = public_url
@@ -166,7 +169,9 @@ class Listings:
                 record.end(outcome_of(error), detail=error.message)
                 raise
             record.end(Outcome.OK, response_bytes=sum(map(len, listing.tools)))
-        return await self._snapshots.put(account.connection.id, listing.tools, listing.server, listing.fresh_seconds)
+        seen = await self._snapshots.put(account.connection.id, listing.tools, listing.server, listing.fresh_seconds)
+        self._unusual.listed(account, seen)
+        return seen
 
     async def _list(self, who: Principal, account: Account, record: Record) -> Listing:
         tickets = self._tickets.of(account, who.person_id, record)

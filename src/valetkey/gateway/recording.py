@@ -29,6 +29,7 @@ from valetkey.upstream.model import HttpFailed, Unauthorized
 from valetkey.vault.day_keys import DayKey
 
 ECHOED: Final = "The service said the credential back; it was taken out."
+ORDERS: Final = "The answer reads like orders to a model, or hides something."
 _DETAIL: Final = 300
 _TOOL: Final = 255
 _CLIENT: Final = 200
@@ -42,17 +43,26 @@ class FindsDayKeys(Protocol):
     async def key(self, person_id: str, tenant: str, day: str) -> DayKey: ...
 
 
+class Watches(Protocol):
+    """What we need of `gateway.unusual`."""
+
+    def ended(self, intent: CallIntent, outcome: Outcome, response: bytes, size: int, *, echoed: bool) -> bool: ...
+
+
 class Record:
     """The open record of one call. Say how it ended with `end`; leaving the context without that is a failure."""
 
-    __slots__ = ("_key", "_open", "_rule", "_tickets", "approval", "continues", "id", "origin")
+    __slots__ = ("_key", "_open", "_rule", "_tickets", "_unusual", "approval", "continues", "id", "orders", "origin")
 
-    def __init__(self, open_call: OpenCall, key: DayKey) -> None:
+    def __init__(self, open_call: OpenCall, key: DayKey, unusual: Watches) -> None:
         self._open = open_call
         self._key = key
+        self._unusual = unusual
         self.id = open_call.intent.id
         self.origin = ""
         """Where a credential went with this call; empty while it went nowhere."""
+        self.orders = False
+        """Whether the answer reads like orders to a model (S-08); known from `end` on."""
         self._tickets: list[Ticket] = []
         self._rule = self.approval = ""
         self.continues = ""
@@ -82,6 +92,10 @@ class Record:
             detail = f"continues {self.continues}{': ' if detail else ''}{detail}"
         if self.echoed:
             detail = f"{ECHOED}{' ' if detail else ''}{detail}"
+        size = response_bytes or len(response)
+        self.orders = self._unusual.ended(self._open.intent, outcome, response, size, echoed=self.echoed)
+        if self.orders:
+            detail = f"{ORDERS}{' ' if detail else ''}{detail}"
         sealed = self._key.seal(redact(response), about=f"{self.id}:response") if response else None
         self._open.finish(
             outcome,
@@ -89,7 +103,7 @@ class Record:
             detail=printable(redact_text(detail), limit=_DETAIL - 1) if detail else "",
             origin=self.origin,
             response=sealed,
-            response_bytes=response_bytes or len(response),
+            response_bytes=size,
         )
 
     def passed(self, rule: str, approval: str) -> None:
@@ -134,8 +148,9 @@ def is_uncertain(error: OutboundFailed) -> bool:
 class Records:
     """Opens records in the call log."""
 
-    def __init__(self, log: CallLog, keys: FindsDayKeys, *, clock: Clock) -> None:
+    def __init__(self, log: CallLog, keys: FindsDayKeys, unusual: Watches, *, clock: Clock) -> None:
         self._log = log
+        self._unusual = unusual
         self._keys = keys
         self._clock = clock
 
@@ -214,4 +229,4 @@ class Records:
             request=key.seal(redact(request), about=f"{call_id}:request") if request else None,
             own_tool=own_tool,
         )
-        return Record(self._log.begin(intent), key)
+        return Record(self._log.begin(intent), key, self._unusual)

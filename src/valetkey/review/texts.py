@@ -133,12 +133,12 @@ def definition_texts(listing: Listing | None, lists: Lists | None) -> tuple[Text
         found += [Text("listing: name", listing.name), Text("listing: one-liner", listing.one_liner)]
         found += [Text("listing: about", listing.about)]
     if lists is not None:
-        found += _walk("server", lists.server, "")
+        found += walk("server", lists.server, "")
         for tool in lists.tools:
-            found += _walk(f"tool {named(tool.name)}", tool.definition, tool.name)
+            found += walk(f"tool {named(tool.name)}", tool.definition, tool.name)
         for kind, things in (("prompt", lists.prompts), ("resource", lists.resources)):
             for thing in things:
-                found += _walk(f"{kind} {named(str(thing.get('name', '')))}", thing, "")
+                found += walk(f"{kind} {named(str(thing.get('name', '')))}", thing, "")
     return tuple(found[:MAX_TEXTS])
 
 
@@ -150,7 +150,8 @@ def result_texts(trials: Trials | None) -> tuple[Text, ...]:
     return tuple(Text(f"result of tool {named(trial.tool)}", trial.text, trial.tool) for trial in said)
 
 
-def _walk(whose: str, thing: Mapping[str, Any], tool: str) -> Iterator[Text]:
+def walk(whose: str, thing: Mapping[str, Any], tool: str) -> Iterator[Text]:
+    """Every string of one thing; `whose` it is stands before where."""
     for path, text in _strings(thing, "", 0):
         yield Text(f"{whose}: {printable(path, limit=120)}", text, tool)
 

@@ -256,6 +256,7 @@ connector = Table(
     Column("auth_kind", String(12), nullable=False),  # oauth | header | none
     Column("auth", Json, nullable=False),  # facts for the method: header names, scope pin, client id; never a secret
     Column("state", String(12), nullable=False),  # enabled | blocked | delisted
+    Column("quarantined_at", Instant),  # by an owner, whatever the state
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
 )
@@ -323,8 +324,10 @@ alert = Table(
     Column("person_id", String(40), nullable=False, index=True),
     Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), nullable=False),
     Column("kind", String(30), nullable=False),
+    Column("connector", String(40), nullable=False, server_default=""),  # its slug
     Column("subject", String(255), nullable=False),  # a tool, a host, a scope: what an alert is about, once each
     Column("words", Text, nullable=False),
+    Column("call_id", String(40), nullable=False, server_default=""),  # the last call it was noticed in
     Column("first_at", Instant, nullable=False),
     Column("last_at", Instant, nullable=False),
     Column("times", Integer, nullable=False),
@@ -535,6 +538,7 @@ connection = Table(
     Column("created_at", Instant, nullable=False),
     Column("connected_at", Instant),
     Column("last_used_at", Instant),
+    Column("quarantined_at", Instant),  # by its person, whatever the state
     UniqueConstraint("person_id", "connector_id", "label"),
     # One default account for a person and connector; NULLs do not exist here, so a partial index says it.
     Index(

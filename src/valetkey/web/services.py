@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from valetkey.audit.alerts import Alerts
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
@@ -52,5 +53,6 @@ class Services:
     calls: CallRecords
     uses: Uses
     day_keys: FindsDayKeys
+    alerts: Alerts
     leaving: Leaving
     trail: Trail

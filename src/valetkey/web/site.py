@@ -18,6 +18,7 @@ from valetkey.kernel.errors import ValetkeyError
 from valetkey.web import (
     activity_list,
     activity_show,
+    alert_list,
     approval_list,
     approval_show,
     approval_standing,
@@ -142,6 +143,8 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/approvals/{approval}/options", approval_show.options, script=True),
         Page("POST", "/approvals/{approval}/confirm", approval_show.confirm, script=True),
         # what happened
+        Page("GET", "/alerts", alert_list.show),
+        Page("POST", "/alerts/{alert}/dismiss", alert_list.dismiss),
         Page("GET", "/activity", activity_list.show),
         Page("GET", "/activity/{call}", activity_show.show),
         # who gets in

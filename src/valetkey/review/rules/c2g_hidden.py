@@ -31,7 +31,7 @@ _WORD: Final = re.compile(r"\w{3,}")
 
 def _hidden(crawl: Crawl) -> Iterator[Finding]:
     for text in crawl.texts:
-        for says, quote in _finds(text):
+        for says, quote in hidden_in(text):
             yield Finding(Severity.BLOCK, text.where, says, "Write it in plain letters, or leave it out.", quote)
     for text in crawl.results:
         if match := _ESCAPE.search(text.raw[:MAX_READ]):
@@ -44,7 +44,8 @@ def _hidden(crawl: Crawl) -> Iterator[Finding]:
             )
 
 
-def _finds(text: Text) -> Iterator[tuple[str, str]]:
+def hidden_in(text: Text) -> Iterator[tuple[str, str]]:
+    """What a text hides from people: a sentence, and the place."""
     raw = text.raw[:MAX_READ]
     if not raw.isascii():
         if invisible := _invisible(raw):

@@ -1,0 +1,50 @@
+"""The page of alerts: one's own with words, the organization's without."""
+
+from __future__ import annotations
+
+from tests.web.world import World
+from valetkey.audit.alerts import AlertKind, Noticed
+from valetkey.identity.model import Role
+
+HOSTILE = "<b>echo</b> \u202enow"
+
+
+async def test_a_person_sees_what_was_noticed_and_dismisses_it(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada)
+    connection = await world.connection(ada, connector)
+    alerts = world.services.alerts
+    for kind in AlertKind:
+        alerts.notice(
+            Noticed(ada.organization_id, ada.id, connection.id, connector.slug, kind, "x", f"{kind.label}: {HOSTILE}")
+        )
+
+    page = (await browser.open("/alerts")).text
+    for kind in AlertKind:
+        assert f"{kind.label}: " in page
+    assert "<b>echo</b>" not in page
+    assert "In the organization" not in page
+
+    [one] = [each for each in await alerts.list(ada.id) if each.kind is AlertKind.ECHO]
+    done = (await browser.submit(f"/alerts/{one.id}/dismiss")).text
+
+    assert "Dismissed. It is told again" in done
+    assert len(await alerts.list(ada.id)) == len(AlertKind) - 1
+
+
+async def test_an_owner_sees_how_many_people_and_nothing_of_whose_or_what(world: World) -> None:
+    _, ada = await world.signed_in("ada")
+    owner, _ = await world.signed_in("olga", role=Role.OWNER)
+    connector = await world.connector(ada)
+    connection = await world.connection(ada, connector)
+    noticed = Noticed(ada.organization_id, ada.id, connection.id, connector.slug, AlertKind.ORDERS, "x", "Her words.")
+    world.services.alerts.notice(noticed)
+
+    page = (await owner.open("/alerts")).text
+    [alert] = await world.services.alerts.list(ada.id)
+
+    assert "In the organization" in page
+    assert "Reads like orders" in page
+    assert "Her words." not in page
+    assert "Ada" not in page.replace("data-", "")
+    assert (await owner.post(f"/alerts/{alert.id}/dismiss", [("csrf", owner.csrf())])).status_code == 404
