@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
+import resource
 import signal
 import socket
 import stat
@@ -75,6 +77,23 @@ def test_with_the_vault_in_a_process_of_its_own_it_starts_and_stops_in_the_same_
     assert (process.returncode, out, err) == (0, "", "")
     assert not any(Path(f"/proc/{pid}").exists() for pid in beside)
     assert list((home / "data" / "run").iterdir()) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks the Linux kernel")
+def test_a_hub_that_aborts_leaves_no_core_dump(home: Path) -> None:
+    """T10 for the hub that has its vault inside."""
+    hub = start(home)
+    key = Path(first_words(hub)["root key"]).read_bytes()
+    assert resource.prlimit(hub.pid, resource.RLIMIT_CORE) == (0, 0)
+
+    hub.send_signal(signal.SIGABRT)
+    _pid, status = os.waitpid(hub.pid, 0)
+    out, err = hub.communicate(timeout=60)
+
+    assert (os.WTERMSIG(status), os.WCOREDUMP(status)) == (signal.SIGABRT, False)
+    assert [path.name for path in home.rglob("core*")] == []
+    for spelling in (key, key.hex().encode(), base64.b64encode(key)):
+        assert spelling.decode("latin-1") not in out + err
 
 
 def test_a_vault_that_refuses_to_open_refuses_the_start_from_its_own_process_too(home: Path, serve: Serve) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+from collections.abc import Awaitable
 
 import pytest
+from sqlalchemy import select
 
 from tests.identity.rooms import Rooms
 from valetkey.identity.model import Client, GrantRefused, Issued, Person, Role
 from valetkey.kernel.errors import NotFound, NotSignedIn
 from valetkey.kernel.secret import Secret
+from valetkey.store.schema import oauth_consent, person
 
 REDIRECT = "http://127.0.0.1:33418/callback"
 VERIFIER = "v" * 43
@@ -244,3 +247,141 @@ async def test_codes_nobody_redeemed_are_swept_out(rooms: Rooms) -> None:
     async with rooms.database.read() as tx:
         assert (await tx.exec_driver_sql("select count(*) from token_family")).scalar_one() == 1
     await rooms.families.refresh(kept.refresh, client=client, resource=None)
+
+
+# --- what is refused, and in which words ------------------------------------------------------------------------------
+
+
+async def refused(rooms: Rooms, work: Awaitable[object]) -> tuple[str, str]:
+    with pytest.raises(GrantRefused) as no:
+        await work
+    return no.value.message, no.value.error
+
+
+async def test_a_code_or_token_that_nobody_gave_out_is_not_known(rooms: Rooms) -> None:
+    client = await a_client(rooms)
+    unknown = Secret("vkr_unknown")
+
+    redeemed = rooms.families.redeem(
+        unknown, client=client, redirect_uri=REDIRECT, code_verifier=VERIFIER, resource=None
+    )  # fmt: skip
+    assert await refused(rooms, redeemed) == ("The authorization code is not known.", "invalid_grant")
+    refreshed = rooms.families.refresh(unknown, client=client, resource=None)
+    assert await refused(rooms, refreshed) == ("The refresh token is not known.", "invalid_grant")
+    await rooms.families.revoke(unknown, client=client)  # RFC 7009 2.2
+
+
+async def test_for_another_resource_nothing_is_given_and_that_is_what_is_said(quick_rooms: Rooms) -> None:
+    ada, client = await quick_rooms.person(), await a_client(quick_rooms)
+    issued = await let_in(quick_rooms, ada, client)
+    code = await a_code(quick_rooms, ada, client)
+
+    redeemed = quick_rooms.families.redeem(
+        code, client=client, redirect_uri=REDIRECT, code_verifier=VERIFIER, resource="/c/notes/mcp"
+    )
+    assert (await refused(quick_rooms, redeemed))[1] == "invalid_target"
+    refreshed = quick_rooms.families.refresh(issued.refresh, client=client, resource="/c/notes/mcp")
+    assert (await refused(quick_rooms, refreshed))[1] == "invalid_target"
+    assert await quick_rooms.families.refresh(issued.refresh, client=client, resource="/mcp")
+    assert await why_ended(quick_rooms) == ["wrong_resource"]
+
+
+@pytest.mark.parametrize("verifier", ["v" * 42, "v" * 129, "w" * 43, "v" * 42 + "!"])
+async def test_a_verifier_that_does_not_fit_is_refused_as_the_grant_is(quick_rooms: Rooms, verifier: str) -> None:
+    client = await a_client(quick_rooms)
+    code = await a_code(quick_rooms, await quick_rooms.person(), client)
+
+    redeemed = quick_rooms.families.redeem(
+        code, client=client, redirect_uri=REDIRECT, code_verifier=verifier, resource=None
+    )
+    assert (await refused(quick_rooms, redeemed))[1] == "invalid_grant"
+    assert await why_ended(quick_rooms) == ["wrong_verifier"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "fits"),
+    [(True, REDIRECT, True), (True, None, False), (False, REDIRECT, True), (False, None, True), (False, "x:/", False)],
+)
+async def test_the_redirect_is_said_again_if_it_was_said_and_is_the_same(
+    quick_rooms: Rooms, given: bool, said: str | None, fits: bool
+) -> None:
+    """RFC 6749 4.1.3."""
+    client = await a_client(quick_rooms)
+    code = await quick_rooms.families.begin(
+        person=await quick_rooms.person(), client=client, resource="/mcp", scope="mcp", redirect_uri=REDIRECT,
+        redirect_uri_given=given, code_challenge=CHALLENGE,
+    )  # fmt: skip
+
+    redeemed = quick_rooms.families.redeem(
+        code, client=client, redirect_uri=said, code_verifier=VERIFIER, resource=None
+    )
+    if fits:
+        assert await redeemed
+    else:
+        assert "redirect_uri" in (await refused(quick_rooms, redeemed))[0]
+
+
+async def test_at_the_instant_it_ends_a_code_or_token_is_over(quick_rooms: Rooms) -> None:
+    ada, client = await quick_rooms.person(), await a_client(quick_rooms)
+    issued, code = await let_in(quick_rooms, ada, client), await a_code(quick_rooms, ada, client)
+
+    quick_rooms.clock.advance(60)
+    assert "expired" in (await refused(quick_rooms, redeem(quick_rooms, code, client)))[0]
+    quick_rooms.clock.advance(30 * DAY - 60)
+    refreshed = quick_rooms.families.refresh(issued.refresh, client=client, resource=None)
+
+    assert "expired" in (await refused(quick_rooms, refreshed))[0]
+
+
+async def test_who_gives_a_token_back_ends_what_hangs_on_it_and_nobody_elses(quick_rooms: Rooms) -> None:
+    """RFC 7009: a refresh token takes the grant along, an access token goes alone."""
+    ada, client, other = await quick_rooms.person(), await a_client(quick_rooms), await a_client(quick_rooms, "Zed")
+    one, two = await let_in(quick_rooms, ada, client), await let_in(quick_rooms, ada, client)
+
+    for token in (one.access, one.refresh):
+        assert "another client" in (await refused(quick_rooms, quick_rooms.families.revoke(token, client=other)))[0]
+    await quick_rooms.families.revoke(one.access, client=client)
+    assert not await works(quick_rooms, one)
+    assert await why_ended(quick_rooms) == []
+    again = await quick_rooms.families.refresh(one.refresh, client=client, resource=None)
+    for _ in range(2):  # given back twice, ended once
+        await quick_rooms.families.revoke(again.refresh, client=client)
+
+    assert await why_ended(quick_rooms) == ["revoked"]
+    assert (await works(quick_rooms, again), await works(quick_rooms, two)) == (False, True)
+    (event,) = await quick_rooms.happened("grant.ended")
+    assert (event.actor, event.person_id) == (f"client:{client.id}", ada.id)
+    ended = quick_rooms.families.refresh(again.refresh, client=client, resource=None)
+    assert (await refused(quick_rooms, ended))[0] == "The grant has ended."
+
+
+async def test_who_puts_an_assistant_out_is_asked_about_it_anew(quick_rooms: Rooms) -> None:
+    ada, client = await quick_rooms.person(), await a_client(quick_rooms)
+    await let_in(quick_rooms, ada, client)
+    other = await a_client(quick_rooms, "Zed")
+    async with quick_rooms.database.write() as tx:
+        for agreed in (client, other):
+            await tx.execute(
+                oauth_consent.insert().values(
+                    person_id=ada.id, client_id=agreed.id, resource="/mcp", scope="mcp", redirect_host="x",
+                    document_hash="x", created_at=quick_rooms.clock.now(),
+                )
+            )  # fmt: skip
+    (grant,) = await quick_rooms.families.list(ada.id)
+
+    await quick_rooms.families.end(ada.id, grant.id)
+
+    async with quick_rooms.database.read() as tx:
+        assert list(await tx.scalars(select(oauth_consent.c.client_id))) == [other.id]
+    assert await quick_rooms.families.list(ada.id) == []
+
+
+async def test_nobody_whose_account_is_gone_goes_on(quick_rooms: Rooms) -> None:
+    ada, client = await quick_rooms.person(), await a_client(quick_rooms)
+    issued = await let_in(quick_rooms, ada, client)
+    async with quick_rooms.database.write() as tx:
+        await tx.execute(person.update().values(state="disabled"))
+
+    refreshed = quick_rooms.families.refresh(issued.refresh, client=client, resource=None)
+
+    assert "expired" in (await refused(quick_rooms, refreshed))[0]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterable
@@ -107,6 +109,20 @@ async def test_no_token_is_left_in_worker_or_dialer(
             assert "NoNewPrivs:\t1" in status
             assert [line.split()[4:6] for line in limits.splitlines() if "core file" in line] == [["0", "0"]]
             assert Path(f"/proc/{pid}/environ").stat().st_uid == 0  # not dumpable: what is below is root's
+
+
+async def test_a_process_that_aborts_leaves_no_core_dump(service: Service, server: AuthServer) -> None:
+    """T10: what is in their memory goes with them, and a new one takes over."""
+    before = set(Path.cwd().glob("core*"))
+    async with worker(service, server, calls=1, refreshes=1) as (process, dialer, vault):
+        for pid in (dialer, vault):
+            assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
+            os.kill(pid, signal.SIGABRT)
+        async with asyncio.timeout(20):
+            while any(_is_alive(pid) for pid in (dialer, vault)):
+                await asyncio.sleep(0.02)  # processes that end are waited for
+        assert process.returncode is None
+    assert set(Path.cwd().glob("core*")) == before
 
 
 async def test_nothing_is_left_running_when_the_worker_is_killed(service: Service, server: AuthServer) -> None:

@@ -116,6 +116,14 @@ def test_an_escaped_backslash_is_not_misread() -> None:
     assert echo_of(bytearray(TOKEN)).masked(answer) is answer
 
 
+def test_what_stands_around_a_value_that_is_written_by_number_stays_as_it_is() -> None:
+    answer = b'{"a":"one\\ntwo\\\\ \\"three\\"","b":"' + WAYS["JSON by number"](TOKEN) + b'"}'
+
+    masked = echo_of(bytearray(TOKEN)).masked(answer)
+
+    assert masked == b'{"a":"one\\ntwo\\\\ \\"three\\"","b":"[removed]"}'
+
+
 BASIC = b"Basic " + base64.b64encode(b"ada:correct-horse-battery")
 
 
@@ -184,6 +192,8 @@ def test_what_is_kept_of_a_value_is_six_bytes_of_it_and_the_value_is_wiped() -> 
             if not begin - 3 <= at <= begin + 6:
                 assert TOKEN[at : at + 4] not in form.needle
     assert TOKEN[10:20] not in repr(echo).encode()
+    in_base64 = [form.needle for form in echo_of(bytearray(b"~~~abc???~~~def???~~~")).forms if form.instead[:1] == b"A"]
+    assert sorted(map(len, in_base64)) == [6] * 6  # of five bytes
 
 
 def test_short_values_are_not_looked_for_and_of_longer_ones_a_quarter_is_kept() -> None:

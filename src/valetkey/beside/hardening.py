@@ -17,9 +17,9 @@ _PR_SET_NO_NEW_PRIVS: Final = 38
 _READABLE: Final = "Another program of the same user may read this process's memory:"
 
 
-def harden() -> list[str]:
-    """No core dump, not readable by other processes of the same user (Linux), and no new privileges through a program
-    that has some. What could not be done, in sentences."""
+def leave_no_dump() -> list[str]:
+    """No core dump, and not readable by other processes of the same user (Linux): for whoever holds keys, and so for a
+    hub with its vault inside, too. What could not be done, in sentences."""
     missing = []
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -29,7 +29,13 @@ def harden() -> list[str]:
         return [*missing, f"{_READABLE} only Linux prevents that."]
     if not _prctl(_PR_SET_DUMPABLE, 0):
         missing.append(f"{_READABLE} the kernel did not prevent it.")
-    if not _prctl(_PR_SET_NO_NEW_PRIVS, 1):
+    return missing
+
+
+def harden() -> list[str]:
+    """`leave_no_dump`, and no new privileges through a program that has some: for who starts no other programs."""
+    missing = leave_no_dump()
+    if sys.platform.startswith("linux") and not _prctl(_PR_SET_NO_NEW_PRIVS, 1):
         missing.append("This process could gain privileges by starting a program: the kernel did not prevent it.")
     return missing
 

@@ -96,9 +96,11 @@ def serve(**flags: object) -> None:
     Each option can also be set in the environment (VALETKEY_PORT=…) or in DIR/valetkey.toml. The first start creates
     the root key, says where it is, and prints a one-time sign-in link for the owner.
     """
+    from valetkey.beside.hardening import leave_no_dump
     from valetkey.settings import load_settings
 
     settings = load_settings(flags)
+    leave_no_dump()  # before the first key; where it cannot be done, `doctor` says so
     with holding_data_directory(settings.data):
         listening, settings = listen(settings)
         from valetkey.app import serve as serve_hub
