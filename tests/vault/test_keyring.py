@@ -18,7 +18,7 @@ from valetkey.vault import keyring as module
 from valetkey.vault import repository
 from valetkey.vault.envelope import key_name, new_key
 from valetkey.vault.keyring import Keyring, TenantKey, deployment_of, holds_keys, opens_something
-from valetkey.vault.model import NothingSealed, Tampered, WrongKey
+from valetkey.vault.model import NothingSealed, Tampered, WrongKey, with_lengths
 from valetkey.vault.repository import DataKeyRow, TenantKeyRow
 
 PLACE = {"subject": "con_1", "purpose": "access_token", "generation": 3}
@@ -102,9 +102,7 @@ async def test_the_first_start_writes_the_proof_and_each_later_one_holds_the_key
     assert await deployment_of(small_house.keyring) == "dep_1"
     assert "another deployment" in await refused(small_house, deployment="dep_2")
     async with small_house.keyring.write() as tx:
-        sealed = await keyring_of(small_house).roots.wrap(
-            b"not the canary", context=module.with_lengths("canary", "dep_1")
-        )
+        sealed = await keyring_of(small_house).roots.wrap(b"not the canary", context=with_lengths("canary", "dep_1"))
         await tx.execute(update(canary).values(sealed=sealed.content))
     assert "opens to something else" in await refused(small_house)
 
