@@ -101,8 +101,8 @@ async def test_the_first_start_writes_the_proof_and_each_later_one_holds_the_key
     assert await holds_keys(small_house.keyring)
     assert await deployment_of(small_house.keyring) == "dep_1"
     assert "another deployment" in await refused(small_house, deployment="dep_2")
+    sealed = await keyring_of(small_house).roots.wrap(b"no canary", context=with_lengths("canary", "dep_1"))
     async with small_house.keyring.write() as tx:
-        sealed = await keyring_of(small_house).roots.wrap(b"not the canary", context=with_lengths("canary", "dep_1"))
         await tx.execute(update(canary).values(sealed=sealed.content))
     assert "opens to something else" in await refused(small_house)
 
