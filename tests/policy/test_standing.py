@@ -121,6 +121,18 @@ async def test_of_many_on_two_replicas_who_use_it_at_once_as_many_get_it_as_it_h
     assert sorted(one.uses_left for one in got if one) == list(range(7))
 
 
+@pytest.mark.long
+async def test_of_a_thousand_on_two_replicas_as_many_get_it_as_it_has_uses(room: Room, other: Room) -> None:
+    """T36, for what stands."""
+    await room.given(Terms(37, 7))
+
+    got = await asyncio.gather(
+        *(replica.take(f"call_{name}{n}") for n in range(500) for name, replica in (("a", room), ("b", other)))
+    )
+
+    assert sum(one is not None for one in got) == 37
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -351,9 +351,10 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(arguments=st.dictionaries(TEXT.map(lambda key: f"k{key}"), VALUES, max_size=4))
-def test_what_the_page_shows_reads_back_as_what_is_sent(pages: Pages, arguments: dict[str, Any]) -> None:
+ARGUMENTS = st.dictionaries(TEXT.map(lambda key: f"k{key}"), VALUES, max_size=4)
+
+
+def reads_back(pages: Pages, arguments: dict[str, Any]) -> None:
     shown = pages.macro("components.html", "exact_tree", read_whole(json.dumps(arguments).encode()))
 
     read = _Reads().read(shown)
@@ -361,6 +362,32 @@ def test_what_the_page_shows_reads_back_as_what_is_sent(pages: Pages, arguments:
     assert as_value(read) == arguments
     visible = html.unescape(re.sub(r"<[^>]*>", "", shown))
     assert not set(visible) & set("\u202e\u200b\u2066\u0000\U000e0041")
+
+
+@settings(max_examples=60, deadline=None)
+@given(arguments=ARGUMENTS)
+def test_what_the_page_shows_reads_back_as_what_is_sent(pages: Pages, arguments: dict[str, Any]) -> None:
+    reads_back(pages, arguments)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+@settings(max_examples=5000, deadline=None)
+@given(arguments=ARGUMENTS)
+def test_five_thousand_calls_read_back_as_what_is_sent(pages: Pages, arguments: dict[str, Any]) -> None:
+    """T37."""
+    reads_back(pages, arguments)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_megabyte_and_what_lies_sixty_deep_read_back_as_what_is_sent(pages: Pages) -> None:
+    """T37."""
+    deep: Any = "\u202ebottom"
+    for level in range(60):
+        deep = {f"k{level}": [deep, level]} if level % 2 else [deep]
+
+    reads_back(pages, {"deep": deep, "wide": [f"k{n}\u200b" for n in range(5_000)], "long": "x\u202e<b>" * 120_000})
 
 
 @pytest.fixture(scope="module")

@@ -129,9 +129,10 @@ class Approvals:
             waiting, lately = await repository.count(tx, asked.connection_id, since=now - timedelta(hours=1), now=now)
             if waiting < MOST_PENDING and lately < MOST_AN_HOUR:
                 new = self._new(asked, digest, key)
-                if not await repository.add(tx, new):
+                if not await repository.add(tx, new):  # somebody else was first, a moment ago
                     known = await repository.find_newest(tx, asked.person_id, digest, now)
                     new = known or new
+                    await repository.count_again(tx, new.id)
                 await repository.purge(tx, asked.person_id, now - _KEPT)
         if waiting >= MOST_PENDING:
             raise Refused(
