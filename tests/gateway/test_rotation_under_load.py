@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from statistics import median
 
 import pytest
 from sqlalchemy import select
@@ -14,8 +15,8 @@ from valetkey.store.schema import data_key, tenant_key
 from valetkey.vault.model import EveryTenant
 from valetkey.vault.rotation import Rotation
 
-RATES = [(2.0, 0.4, 40), pytest.param(300.0, 10.0, 200, marks=[pytest.mark.long, pytest.mark.timeout(900)])]
-"""Seconds of calls, seconds between rotations, calls a second."""
+RATES = [(2, 1.0, 0.4, 40), pytest.param(30, 10.0, 10.0, 200, marks=[pytest.mark.long, pytest.mark.timeout(1200)])]
+"""Rounds; seconds of calls in each, first half as long without rotation; seconds between rotations; calls a second."""
 
 
 @pytest.fixture
@@ -23,17 +24,17 @@ def front() -> Front:
     return "fast"
 
 
-@pytest.mark.parametrize(("seconds", "every", "rate"), RATES, ids=["short", "five minutes"])
+@pytest.mark.parametrize(("rounds", "seconds", "every", "rate"), RATES, ids=["short", "five minutes"])
 async def test_no_call_fails_while_keys_are_rotated_and_nothing_stays_on_an_older_one(
-    hub: Hub, modern: Service, seconds: float, every: float, rate: int
+    hub: Hub, modern: Service, rounds: int, seconds: float, every: float, rate: int, request: pytest.FixtureRequest
 ) -> None:
-    """A tenth of the time before is the measure of how long a call takes without rotation."""
+    """How long a call takes is held against the time without rotation just before: a machine is not always as busy."""
     ada = await hub.person("ada")
     await hub.connect(ada, modern, "adas-token")
     clients = [await hub.client(ada, modern) for _ in range(8)]
     keyring = hub.vault.keyring
     rotation = Rotation(keyring, clock=hub.clock, notifications=hub.notifications)
-    took: dict[str, list[float]] = {"alone": [], "rotating": []}
+    took: dict[str, list[list[float]]] = {"alone": [], "rotating": []}
     failed: list[object] = []
     under_way: set[asyncio.Task[None]] = set()
 
@@ -42,11 +43,12 @@ async def test_no_call_fails_while_keys_are_rotated_and_nothing_stays_on_an_olde
         got = await clients[turn % len(clients)].call("echo", {"text": str(turn)})
         if got.status != 200 or "result" not in got.messages[-1] or got.text != str(turn):
             failed.append(got.raw)
-        took[when].append(time.perf_counter() - began)
+        took[when][-1].append(time.perf_counter() - began)
 
     async def calls(lasting: float, when: str) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
+        took[when].append([])
         for turn in range(int(lasting * rate)):
             await asyncio.sleep(max(0.0, began + turn / rate - loop.time()))
             if turn % rate == 0:  # what is warm is forgotten, as it is by the clock: keys are read again and again
@@ -67,18 +69,24 @@ async def test_no_call_fails_while_keys_are_rotated_and_nothing_stays_on_an_olde
             await asyncio.sleep(every)
         return made
 
-    await calls(seconds / 10, "alone")
-    _, rotated = await asyncio.gather(calls(seconds, "rotating"), rotate(time.monotonic() + seconds))
+    rotated = 0
+    for _ in range(rounds):
+        await calls(seconds / 2, "alone")
+        _, made = await asyncio.gather(calls(seconds, "rotating"), rotate(time.monotonic() + seconds))
+        rotated += made
     await rotation.rewrap(EveryTenant(), seconds=60, on_progress=lambda _: None)
 
-    ends = {when: sorted(each)[int(len(each) * 0.99)] * 1000 for when, each in took.items()}
+    alone, rotating = (median(sorted(one)[int(len(one) * 0.99)] for one in took[when]) * 1000 for when in took)
+    made_calls = sum(map(len, took["alone"])), sum(map(len, took["rotating"]))
     print(
-        f"{rotated} rotations of both keys, {len(took['rotating'])} calls, {len(failed)} failed; "
-        f"p99 {ends['alone']:.1f} ms alone, {ends['rotating']:.1f} ms rotating"
+        f"{rotated} rotations of both keys, {made_calls[1]} calls, {len(failed)} failed; "
+        f"p99 {alone:.1f} ms alone, {rotating:.1f} ms rotating"
     )
     assert failed == []
-    assert rotated >= max(3, int(seconds / every / 2))
-    assert len(modern.tokens) == len(took["alone"]) + len(took["rotating"])
+    assert rotated >= max(3, int(rounds * seconds / every / 2))
+    assert len(modern.tokens) == sum(made_calls)
+    if request.node.get_closest_marker("long"):  # a short run has too few calls for a p99 that means something
+        assert rotating <= 1.1 * alone
     assert set(modern.tokens) == {"adas-token"}
     async with keyring.database.read() as tx:
         versions = set(

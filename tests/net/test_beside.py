@@ -147,6 +147,20 @@ async def test_a_ticket_is_good_once(split: Split, start: Start) -> None:
     assert len(upstream.requests) == 1
 
 
+async def test_a_ticket_with_any_byte_changed_or_cut_off_is_none(split: Split, start: Start) -> None:
+    """Nothing in it is read before it is known to be the vault's: text that is no text, for one, does no harm."""
+    upstream = await start(says(response(b"{}")))
+    ticket = split.ticket(upstream.url().origin)
+    changed = [ticket[:at] + bytes([ticket[at] ^ 0xFF]) + ticket[at + 1 :] for at in range(0, len(ticket), 3)]
+
+    for forged in [*changed, *(ticket[:length] for length in (1, 3, 4, 6, 20, len(ticket) - 1)), ticket + b"x"]:
+        with pytest.raises(Unreachable, match=r"not made for this dialer|no ticket"):
+            await call(split, upstream, forged)
+
+    assert upstream.requests == []
+    assert await call(split, upstream, ticket)
+
+
 async def test_a_ticket_goes_to_its_own_origin_only(split: Split, start: Start) -> None:
     upstream, other = await start(says(response(b"{}"))), await start(says(response(b"{}")))
 
@@ -210,13 +224,14 @@ def dial(upstream: Upstream) -> bytearray:
         frame(WORD, WORKER) + frame(TICKET, b"early"),
         frame(WORD, WORKER) + frame(99),
         frame(WORD, WORKER) + frame(DIAL, b"\xc1"),
+        frame(WORD, WORKER) + frame(DIAL, encode(Dial("http", "~~~~~", 80, 5.0, False)).replace(b"~", b"\xbd")),
         frame(WORD, WORKER) + frame(DIAL, encode(Dial("http", "127.0.0.1", 80, 1e9, False))),
         frame(WORD, WORKER) + HEAD.pack(64 * 1024 + 1, DATA),
         frame(WORD, WORKER) + HEAD.pack(0xFFFFFFFF, DIAL),
     ],
     ids=[
         "no frames", "another word", "no word", "a key from a worker", "a cancellation from a worker", "data too early",
-        "a ticket too early", "an unknown kind", "no dial", "a dial for ever", "too long", "far too long",
+        "a ticket too early", "an unknown kind", "no dial", "no text", "a dial for ever", "too long", "far too long",
     ],
 )  # fmt: skip
 async def test_who_says_something_else_than_we_would_is_hung_up_on(split: Split, said: bytes) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -12,7 +14,7 @@ from sqlalchemy import delete, update
 from tests.conftest import FakeClock
 from tests.vault.conftest import House, binding, secret
 from tests.vault.test_rotation import again
-from valetkey.kernel.errors import StartRefused, VaultFailed
+from valetkey.kernel.errors import RootKeyUnavailable, StartRefused, VaultFailed
 from valetkey.store.schema import canary, data_key
 from valetkey.vault import keyring as module
 from valetkey.vault import repository
@@ -20,6 +22,7 @@ from valetkey.vault.envelope import key_name, new_key
 from valetkey.vault.keyring import Keyring, TenantKey, deployment_of, holds_keys, opens_something
 from valetkey.vault.model import NothingSealed, Tampered, WrongKey, with_lengths
 from valetkey.vault.repository import DataKeyRow, TenantKeyRow
+from valetkey.vault.root_keys.file import FileRootKey, open_or_create
 
 PLACE = {"subject": "con_1", "purpose": "access_token", "generation": 3}
 
@@ -118,6 +121,51 @@ async def test_a_keyring_with_keys_and_no_proof_was_restored_in_part(small_house
     assert await holds_keys(small_house.keyring)
 
 
+class Silent(FileRootKey):
+    """A provider that does not answer."""
+
+    async def unwrap(self, wrapped: bytes, *, context: bytes) -> bytearray:
+        raise RootKeyUnavailable("Nobody answers.", hint="Wait.")
+
+
+class Typed(FileRootKey):
+    scheme = "passphrase"
+
+
+def of_kind(root: FileRootKey, kind: type[FileRootKey]) -> FileRootKey:
+    other = copy.copy(root)
+    other.__class__ = kind
+    return other
+
+
+async def test_a_key_that_does_not_answer_or_is_another_refuses_the_start_in_its_own_words(
+    small_house: House, tmp_path: Path
+) -> None:
+    await keyring_of(small_house).check("dep_1", secrets_exist=False)
+    ours = small_house.root
+
+    small_house.root = of_kind(ours, Silent)
+    assert await refused(small_house) == "Nobody answers."
+    small_house.root = open_or_create(tmp_path / "other" / "root.key", forbidden_below=[], may_create=True)
+    said = await refused(small_house)
+    assert small_house.root.key_id in said
+    assert f"under another one (file: {ours.path}, id {ours.key_id})" in said
+    small_house.root = of_kind(small_house.root, Typed)
+    assert await refused(small_house) == "The passphrase does not open this keyring."
+
+
+async def test_an_older_key_that_something_hangs_on_is_asked_for(small_house: House) -> None:
+    keyring = keyring_of(small_house)
+    await keyring.check("dep_1", secrets_exist=False)
+    await keyring.newest("org_1")
+    await keyring.roots.rotate()
+    await keyring.rewrap_canary()
+    small_house.root.path.unlink()
+    small_house.root = again(small_house.root)
+
+    assert "hang on root key 1" in await refused(small_house)
+
+
 # --- which keys are at hand -------------------------------------------------------------------------------------------
 
 
@@ -158,6 +206,7 @@ async def test_what_is_forgotten_is_read_again_and_nobody_elses(small_house: Hou
 
     keyring.forget("org_1")
 
+    assert (list(keyring._newest), list(keyring._by_version)) == (["org_2"], [("org_2", 1)])
     assert await keyring.newest("org_1") is not one
     assert (await keyring.newest("org_2"), await keyring.version("org_2", 1)) == (two, two)
     keyring.forget("org_3")

@@ -47,7 +47,7 @@ class _File:
             for frame in frames:
                 try:
                     found.append(_decoder.decode(frame))
-                except msgspec.MsgspecError:  # of another version: not ours to judge, and no ground to give anything
+                except (msgspec.MsgspecError, UnicodeDecodeError):  # of another version: no ground to give anything
                     continue
             if not frames or is_blank(content, taken):
                 return found

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, get_type_hints
 import msgspec
 import structlog
 
-from valetkey.beside.frames import BadFrame, Framed, frame
+from valetkey.beside.frames import UNREADABLE, BadFrame, Framed, frame
 from valetkey.kernel.errors import RootKeyUnavailable, ValetkeyError
 from valetkey.kernel.secret import Secret
 
@@ -93,7 +93,7 @@ class Verbs:
             raise BadFrame
         try:
             taken = decoder.decode(arguments)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise BadFrame from error
         return self._verbs[verb](**{name: getattr(taken, name) for name in taken.__struct_fields__})
 
@@ -176,7 +176,7 @@ class Channel(Framed):
                 self._answer(asked, wants_answer=kind == _ASK)
             else:
                 raise BadFrame
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise BadFrame from error
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -10,10 +10,14 @@ import struct
 from abc import abstractmethod
 from typing import Final, cast
 
+import msgspec
+
 HEAD: Final = struct.Struct(">IB")
 LONGEST: Final = 1024 * 1024
 _FIRST: Final = 16 * 1024
 _ZEROS: Final = bytes(64 * 1024)
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError)
+"""What decoding raises for bytes that are no message: text that is not UTF-8 has an error of its own."""
 
 
 class BadFrame(Exception):

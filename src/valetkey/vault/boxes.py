@@ -99,22 +99,21 @@ class TicketOpener:
         if self._cipher is None:
             raise TicketSpent("The ticket was cancelled, or the vault is being started again.")
         head_at = len(_MAGIC) + _LENGTH.size
-        try:
-            (length,) = _LENGTH.unpack_from(ticket, len(_MAGIC))
-            head = ticket[head_at : head_at + length]
-            said = _decode(head)
-        except (struct.error, msgspec.MsgspecError) as error:
-            raise Tampered("This is no ticket.") from error
+        if not ticket.startswith(_MAGIC) or len(ticket) < head_at:
+            raise Tampered("This is no ticket.")
+        (length,) = _LENGTH.unpack_from(ticket, len(_MAGIC))
+        head = ticket[head_at : head_at + length]
         nonce_at = head_at + length
         body = ticket[nonce_at + NONCE_SIZE :]
-        if not ticket.startswith(_MAGIC) or len(body) <= TAG_SIZE:
+        if len(body) <= TAG_SIZE:
             raise Tampered("This is no ticket.")
         lines = bytearray(len(body) - TAG_SIZE)
         try:
-            # First of all: nothing that the head says counts before it is known to be the vault's.
+            # First of all: nothing that the head says is even read before it is known to be the vault's.
             self._cipher.decrypt_into(ticket[nonce_at : nonce_at + NONCE_SIZE], body, head, lines)
         except InvalidTag as error:
             raise Tampered("The ticket was not made for this dialer, or was changed.") from error
+        said = _decode(head)
         try:
             self._check(said, origin, request)
         except TicketSpent:

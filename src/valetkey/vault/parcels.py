@@ -63,17 +63,16 @@ class Parcels:
         if not content.startswith(_MAGIC):
             return None
         head_at = len(_MAGIC) + _LENGTH.size
-        try:
-            (length,) = _LENGTH.unpack_from(content, len(_MAGIC))
-            head = content[head_at : head_at + length]
-            label = _decode(head)
-        except (struct.error, msgspec.MsgspecError) as error:
-            raise Tampered("This was not sealed here.") from error
+        if len(content) < head_at:
+            raise Tampered("This was not sealed here.")
+        (length,) = _LENGTH.unpack_from(content, len(_MAGIC))
+        head = content[head_at : head_at + length]
         nonce_at = head_at + length
         body = content[nonce_at + NONCE_SIZE :]
         opened = bytearray(max(0, len(body) - TAG_SIZE))
         try:
             self._cipher.decrypt_into(content[nonce_at : nonce_at + NONCE_SIZE], body, head, opened)
+            label = _decode(head)  # not read before it is known to be ours
             if self._clock.monotonic() >= label.until:
                 raise TicketSpent("This was sealed too long ago.")
             return label, Secret(opened)

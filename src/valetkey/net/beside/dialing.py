@@ -10,9 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-import msgspec
-
-from valetkey.beside.frames import HEAD, BadFrame, Framed, frame
+from valetkey.beside.frames import HEAD, UNREADABLE, BadFrame, Framed, frame
 from valetkey.kernel.clock import Clock
 from valetkey.net.beside.said import (
     CLOSED,
@@ -312,5 +310,5 @@ def _data(out: bytearray, data: bytes | bytearray | memoryview, at: int, end: in
 def _failed(payload: memoryview) -> Any:
     try:
         return read_failed(payload)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise BadFrame from error

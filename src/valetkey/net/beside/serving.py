@@ -11,9 +11,7 @@ import asyncio
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import msgspec
-
-from valetkey.beside.frames import HEAD, BadFrame, Framed, frame, zero
+from valetkey.beside.frames import HEAD, UNREADABLE, BadFrame, Framed, frame, zero
 from valetkey.beside.peers import check_word, is_ours, listen
 from valetkey.kernel.errors import OutboundFailed, ValetkeyError
 from valetkey.net.beside.said import (
@@ -199,7 +197,7 @@ class Line(Framed):
     def _dial(self, payload: memoryview) -> None:
         try:
             dial = read_dial(payload)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise BadFrame from error
         if not 0 < dial.seconds <= _LONGEST_CONNECT:
             raise BadFrame
