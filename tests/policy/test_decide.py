@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Tool
-from valetkey.policy.decide import Facts, decide, decide_reading
+from valetkey.policy.decide import Facts, decide, decide_reading, is_hidden
 from valetkey.policy.model import STRICTER, Ceiling, Decision, Effect, How, Limits, Permission, Setting
 from valetkey.policy.tool_class import Classified, ToolClass
 
@@ -116,6 +116,21 @@ def test_a_ceiling_holds_only_where_it_says() -> None:
         assert decide(facts(R, is_verified=True, limits=limits)).effect is Effect.DENY, where
 
 
+@pytest.mark.parametrize("where", [{"tool_class": "H"}, {"tool_class": "H", "role": "member"}])
+def test_a_ceiling_of_a_class_holds_for_what_is_raised_to_it(where: dict[str, str]) -> None:
+    limits = Limits((ceiling(Setting.BLOCK, **where),))
+    tainted = facts(M, permission=said(Setting.ALLOW), limits=limits, tainted=of_class(H), tainted_by="Mail")
+
+    assert decide(tainted).effect is Effect.DENY
+    assert decide(replace(tainted, tainted=None)).effect is Effect.ALLOW
+
+
+def test_what_is_raised_is_never_lowered_by_that() -> None:
+    tainted = decide(facts(H, is_verified=True, tainted=of_class(W), tainted_by="Mail"))
+
+    assert (tainted.rule, tainted.how, tainted.may_remember) == ("class_h", How.PASSKEY, False)
+
+
 def test_several_roles_are_joined_and_then_meet_the_organization() -> None:
     of_roles = (ceiling(Setting.BLOCK, role="member"), ceiling(Setting.ASK, role="admin"))
     both = replace(facts(R, is_verified=True), roles=frozenset({"member", "admin"}))
@@ -173,6 +188,74 @@ def test_the_order_of_rules_does_not_matter(what: Facts, random: Any) -> None:
 
     other = decide(replace(what, limits=replace(what.limits, ceilings=tuple(shuffled))))
     assert (other.effect, other.rule, other.how) == (decide(what).effect, decide(what).rule, decide(what).how)
+
+
+def widens(with_it: Decision, without: Decision) -> bool:
+    """Whether a decision lets more happen than another: at once, with less proof, or for longer."""
+    if STRICTER[with_it.effect] != STRICTER[without.effect]:
+        return STRICTER[with_it.effect] < STRICTER[without.effect]
+    if with_it.effect is not Effect.ASK:
+        return False
+    return (
+        (with_it.how is How.CLICK and without.how is How.PASSKEY)
+        or (with_it.may_remember and not without.may_remember)
+        or (with_it.may_stand and not without.may_stand)
+        or (with_it.for_tool and not without.for_tool)
+    )
+
+
+def stricter(what: Facts, setting: Setting) -> Facts:
+    """The person says so too, where they have not said more."""
+    said_more = what.permission is not None and what.permission.setting is Setting.BLOCK
+    return what if said_more else replace(what, permission=said(setting))
+
+
+FURTHER = st.one_of(
+    CEILINGS.map(lambda one: lambda what: replace(what, limits=replace(
+        what.limits, ceilings=(*what.limits.ceilings, one)))),
+    st.sampled_from([Setting.ASK, Setting.BLOCK]).map(lambda one: lambda what: stricter(what, one)),
+    st.just(lambda what: replace(what, each_time="The service says that this takes a person each time.")),
+    st.just(lambda what: replace(what, limits=replace(what.limits, enabled=frozenset()))),
+    st.just(lambda what: replace(what, held="It changed.")),
+    st.just(lambda what: replace(what, connector_state="blocked")),
+    st.sampled_from([W, M, H, V]).map(lambda one: lambda what: replace(what, tainted=of_class(one))),
+)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(FACTS, FURTHER)
+def test_no_further_rule_of_any_level_widens(what: Facts, further: Any) -> None:
+    """ORG-04: a ceiling for all or a role, the person's own ask or block, the tool, an owner who no longer answers for
+    the connector, a change, a blocked connector, what was read before.
+    """
+    assert not widens(decide(further(what)), decide(what))
+
+
+@settings(max_examples=100)
+@given(FACTS, CEILINGS, CEILINGS)
+def test_several_further_rules_do_not_widen_either(what: Facts, one: Ceiling, other: Ceiling) -> None:
+    both = replace(what, limits=replace(what.limits, ceilings=(*what.limits.ceilings, one, other)))
+
+    for alone in (one, other):
+        with_it = replace(what, limits=replace(what.limits, ceilings=(*what.limits.ceilings, alone)))
+        assert not widens(decide(both), decide(with_it))
+
+
+@given(FACTS)
+def test_no_allow_of_a_person_goes_beyond_what_holds_above_them(what: Facts) -> None:
+    """Whatever they said, what the organization and their role say is at least as strict in the outcome."""
+    decision = decide(replace(what, permission=said(Setting.ALLOW)))
+
+    above = [step.effect for step in decision.chain if step.level in ("organization", "role", "tool")]
+    assert all(STRICTER[decision.effect] >= STRICTER[effect] for effect in above)
+
+
+@given(FACTS)
+def test_what_is_hidden_would_be_refused_too(what: Facts) -> None:
+    """Hiding is no gate of its own, and nothing that could be called is hidden."""
+    if is_hidden(what):
+        assert decide(what).effect is Effect.DENY
+        assert decide(what).rule in ("person_block", "ceiling_block", "role_block")
 
 
 @given(FACTS, st.sampled_from([W, M, H, V]))

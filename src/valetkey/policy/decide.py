@@ -72,7 +72,8 @@ def decide(facts: Facts) -> Decision:
     if (stopped := _platform(facts)) is not None:
         return _decision(facts, [stopped], ToolClass.UNKNOWN)
     assert facts.tool is not None and facts.classified is not None  # noqa: PT018  what `_platform` has seen to
-    raised = facts.tainted or facts.classified
+    raised = _raised(facts)
+    assert raised is not None
     chain = [
         *_organization(facts, facts.classified),
         *_roles(facts, facts.classified),
@@ -80,7 +81,9 @@ def decide(facts: Facts) -> Decision:
         *_class(facts, facts.classified),
         *_person(facts, facts.classified),
     ]
-    if raised is not facts.classified and RANK[raised.counts_as] > RANK[facts.classified.counts_as]:
+    if raised is not facts.classified:  # what is said about the class it is raised to holds as well
+        above = (*_organization(facts, raised), *_roles(facts, raised))
+        chain += [step for step in above if step.effect is not Effect.ALLOW and step not in chain]
         chain.append(_taint(facts))
     return _decision(facts, chain, raised.counts_as)
 
@@ -259,6 +262,14 @@ def _person(facts: Facts, classified: Classified) -> list[Step]:
     return [Step("person", "person_lapsed", Effect.ASK, words)]
 
 
+def _raised(facts: Facts) -> Classified | None:
+    """The class with what was read before: it only raises, whatever is handed in."""
+    plain, tainted = facts.classified, facts.tainted
+    if plain is None or tainted is None or RANK[tainted.counts_as] <= RANK[plain.counts_as]:
+        return plain
+    return tainted
+
+
 def _taint(facts: Facts) -> Step:
     words = f"Content that nobody vouches for was read from {facts.tainted_by or 'another connection'} a while ago."
     return Step("taint", "taint", Effect.ASK, words)
@@ -280,7 +291,7 @@ def _decision(facts: Facts, chain: list[Step], kind: ToolClass) -> Decision:
         rule=deciding.rule,
         reason=deciding.words,
         how=How.PASSKEY if asks and by_passkey else How.CLICK,
-        classified=facts.tainted or facts.classified,
+        classified=_raised(facts),
         may_remember=lasting and (not by_passkey or is_x),
         may_stand=asks and not from_above and kind is not ToolClass.VERTICAL and not rules & {"taint", EACH_TIME},
         for_tool=asks and rules == {"first_read"},
