@@ -35,6 +35,7 @@ from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Against, verify
 from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
+from valetkey.connections.quarantine import TOPIC as QUARANTINE
 from valetkey.connections.room import Room, open_room
 from valetkey.connections.whose import ConnectorOf
 from valetkey.directory.connectors import Connectors
@@ -46,6 +47,7 @@ from valetkey.directory.registry_page import BadRegistry
 from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
 from valetkey.gateway.accounts import ReadsUrls
+from valetkey.gateway.cutting import Cutting
 from valetkey.gateway.door import Gateway
 from valetkey.identity.client_documents import load_pinned
 from valetkey.identity.clients import Clients
@@ -289,6 +291,9 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )
     introductions.gateway = gateway
     introductions.calls = outbound.calls
+    cutting = Cutting(room.quarantine, gateway, outbound.calls)
+    notifications.subscribe(QUARANTINE, cutting.heard)
+    closing.push_async_callback(cutting.stop)
     leaving = Leaving(people, organizations, room.connections, day_keys, trail)
     await room.start()
     closing.push_async_callback(room.stop)
@@ -311,6 +316,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             connections=room.connections,
             connecting=room.connecting,
             disconnecting=room.disconnecting,
+            quarantine=room.quarantine,
             trace=room.trace,
             calls=calls,
             uses=Uses(database),
@@ -358,6 +364,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             connecting=room.connecting,
             disconnecting=room.disconnecting,
             revoking=room.revoking,
+            quarantine=room.quarantine,
             offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
             leaving=leaving,
             trace=room.trace,

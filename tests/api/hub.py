@@ -30,6 +30,7 @@ from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Against, verify
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt, State
+from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
@@ -90,6 +91,9 @@ class Elsewhere:
             async with self.database.write() as tx:
                 await tx.execute(connection_table.update().values(state="not_connected", connected_at=None))
         return self._receipt(connection.person_id, connection.label)
+
+    async def cancel(self, subject: str) -> None:
+        self.asked.append(("cancel", subject))
 
     async def seal_vault(self) -> None:
         self.asked.append(("seal_vault",))
@@ -169,6 +173,14 @@ class Hub:
             connecting=self.elsewhere,
             disconnecting=self.elsewhere,
             revoking=RevokingAll(database, self.elsewhere, clock=clock),  # type: ignore[arg-type]  # as far as it is used
+            quarantine=Quarantine(
+                database,
+                vault=self.elsewhere,
+                notifications=notifications,
+                clock=clock,
+                trail=trail,
+                connectors=connectors,
+            ),
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),
             uses=Uses(database),

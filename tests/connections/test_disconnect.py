@@ -10,9 +10,11 @@ from sqlalchemy import select, text
 from tests.connections.conftest import Hub, OpenHub
 from tests.connections.outside import Answer, AuthServer, Service
 from valetkey.connections.model import Connection, State
+from valetkey.connections.quarantine import TOPIC as QUARANTINE
 from valetkey.connections.repository import Seen
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import NotConnected, NotFound, ValetkeyError
+from valetkey.store.notify import EVERYTHING
 from valetkey.store.schema import data_key, secret
 from valetkey.vault.model import TicketSpent
 from valetkey.vault.tickets import Ticket as OpenTicket
@@ -366,6 +368,44 @@ async def test_on_every_replica_what_was_warm_is_cold_within_a_second(
         while not _is_dead(out):
             await asyncio.sleep(0.01)
 
+    for hub in (one, other):
+        await hub.notifications.stop()
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("whose", ["person", "organization"])
+async def test_a_quarantine_holds_on_every_replica_within_five_seconds(
+    open_hub: OpenHub, service: Service, server: AuthServer, whose: str
+) -> None:
+    """Two hubs on one database: what is warm at the other is cold, what is out is dead, and it hears whom to cut."""
+    one, other = open_hub(), open_hub()
+    await one.vault.start("dep_test")
+    heard: list[str] = []
+    other.notifications.subscribe(QUARANTINE, heard.append)
+    for hub in (one, other):
+        await hub.notifications.start()
+    ada = one.browser(await one.person("ada"))
+    connection = await one.connect(ada, await one.connector(ada.person, service.url), server)
+    await other.bearer(connection)
+    mine = {"person_id": ada.person.id, "call_id": "call_1"}
+    out = other.room.credentials.ticket_now(connection.id, **mine)
+    assert out is not None
+
+    if whose == "person":
+        await one.room.quarantine.of_connection(ada.person.id, connection.id, on=True, by="person:ada")
+    else:
+        connector = await one.connectors.by_id(connection.connector_id)
+        await one.room.quarantine.of_connector(connector, on=True, by="person:olga", person_id="")
+    async with asyncio.timeout(5):
+        while other.room.credentials.ticket_now(connection.id, **mine) is not None or not _is_dead(out):
+            await asyncio.sleep(0.01)
+        while not {connection.id, connection.connector_id} & set(heard):
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(NotConnected, match="in quarantine"):
+        await other.room.credentials.ticket(connection.id, **mine)
+    assert await other.room.quarantine.affected(heard[-1]) == [connection.id]
+    assert await other.room.quarantine.affected(EVERYTHING) == [connection.id]
     for hub in (one, other):
         await hub.notifications.stop()
 

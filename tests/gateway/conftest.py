@@ -29,12 +29,14 @@ from valetkey.connections.credentials import Credentials
 from valetkey.connections.desk import DirectDesk
 from valetkey.connections.methods.oauth import access_binding
 from valetkey.connections.model import Connection, State
+from valetkey.connections.quarantine import TOPIC as QUARANTINE
 from valetkey.connections.room import Room, open_room
 from valetkey.connections.whose import ConnectorOf
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
+from valetkey.gateway.cutting import Cutting
 from valetkey.gateway.door import Gateway
 from valetkey.identity.model import Person, Role
 from valetkey.identity.organizations import Organizations
@@ -275,6 +277,8 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         parse_url=read_url, public_url=f"http://localhost:{port}", hosts=[f"localhost:{port}", f"127.0.0.1:{port}"],
         patience=0.3, database=database,
     )  # fmt: skip
+    cutting = Cutting(room.quarantine, gateway, outbound.calls)
+    notifications.subscribe(QUARANTINE, cutting.heard)
     config = uvicorn.Config(
         Starlette(routes=gateway.routes()), lifespan="off",
         http=gateway.front() if front == "fast" else "httptools", log_config=None, ws="none",
@@ -293,6 +297,7 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         stop=lambda: server.shutdown(sockets=sockets),
     )  # fmt: skip
     await server.shutdown(sockets=sockets)
+    await cutting.stop()
     await gateway.stop()
     await alerts.settle()
     await room.stop()

@@ -32,6 +32,41 @@ async def test_a_person_sees_what_was_noticed_and_dismisses_it(world: World) -> 
     assert len(await alerts.list(ada.id)) == len(AlertKind) - 1
 
 
+async def test_a_person_puts_a_connection_into_quarantine_and_lifts_it(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada)
+    path = await world.connect(browser, connector.slug)
+    await browser.open(path)
+
+    page = (await browser.submit(f"{path}/quarantine")).text
+    held = await world.services.connections.get(ada.id, path.rpartition("/")[2])
+    lifted = (await browser.submit(f"{path}/quarantine", {"lift": "yes"})).text
+
+    assert "In quarantine. No call goes there" in page
+    assert "its tools are shown to no assistant" in page
+    assert held.quarantined_at is not None
+    assert "Lifted. Everything is as it was before." in lifted
+    assert "In quarantine" not in lifted
+
+
+async def test_an_owner_puts_a_service_into_quarantine_for_everybody_and_a_member_cannot(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    owner, _ = await world.signed_in("olga", role=Role.OWNER)
+    connector = await world.connector(ada)
+    await owner.open("/alerts")
+    await browser.open("/alerts")
+    fields = [("connector", connector.slug)]
+
+    refused = await browser.post("/alerts/quarantine", [("csrf", browser.csrf()), *fields])
+    page = (await owner.submit("/alerts/quarantine", dict(fields))).text
+
+    assert refused.status_code == 404
+    assert "In quarantine. No call goes there" in page
+    assert (await world.services.connectors.get(connector.slug, ada)).state == "quarantined"
+    await owner.submit("/alerts/quarantine", {**dict(fields), "lift": "yes"})
+    assert (await world.services.connectors.get(connector.slug, ada)).state == "enabled"
+
+
 async def test_an_owner_sees_how_many_people_and_nothing_of_whose_or_what(world: World) -> None:
     _, ada = await world.signed_in("ada")
     owner, _ = await world.signed_in("olga", role=Role.OWNER)

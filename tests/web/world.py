@@ -308,6 +308,7 @@ async def build_world(
         connections=room.connections,
         connecting=room.connecting,
         disconnecting=room.disconnecting,
+        quarantine=room.quarantine,
         trace=room.trace,
         calls=CallRecords(database),
         uses=Uses(database),

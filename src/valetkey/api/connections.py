@@ -30,7 +30,10 @@ Writer = Annotated[Principal, Depends(Needs(Scope.CONNECTIONS_WRITE))]
 
 
 class ConnectionShown(BaseModel):
-    """`state` is one of not_connected, connected, reconnect, disconnecting and blocked (by the organization)."""
+    """`state` is one of not_connected, connected, reconnect, disconnecting, quarantined and blocked (by the
+
+    organization). `quarantined_at` is since when its own person has it in quarantine.
+    """
 
     id: str
     connector: str
@@ -52,6 +55,7 @@ class ConnectionShown(BaseModel):
     created_at: datetime
     connected_at: datetime | None
     last_used_at: datetime | None
+    quarantined_at: datetime | None
     page: str
 
     @classmethod
@@ -66,7 +70,7 @@ class ConnectionShown(BaseModel):
             label=connection.label,
             display_name=connection.display_name,
             is_default=connection.is_default,
-            state="blocked" if connector.state == "blocked" else connection.state.value,
+            state=_state(connection, connector),
             state_reason=connection.state_reason,
             method=connection.method,
             issuer=connection.issuer,
@@ -77,6 +81,7 @@ class ConnectionShown(BaseModel):
             created_at=connection.created_at,
             connected_at=connection.connected_at,
             last_used_at=connection.last_used_at,
+            quarantined_at=connection.quarantined_at,
             page=page,
         )
 
@@ -237,6 +242,20 @@ async def disconnect(connection_id: str, who: Ender, whose: Whose, rooms: Rooms)
     return ReceiptShown.of(await rooms.disconnecting.disconnect(whose.id, connection_id, by=actor_of(who)))
 
 
+@router.post("/{connection_id}/quarantine", operation_id="quarantine_connection")
+async def quarantine_connection(connection_id: str, who: Ender, whose: Whose, rooms: Rooms) -> ConnectionShown:
+    """No call goes there any more, and what is under way ends. The credential stays sealed; it can be lifted."""
+    done = await rooms.quarantine.of_connection(whose.id, connection_id, on=True, by=actor_of(who))
+    return await _shown(rooms, done)
+
+
+@router.delete("/{connection_id}/quarantine", operation_id="lift_connection_quarantine")
+async def lift_connection_quarantine(connection_id: str, who: Writer, whose: Whose, rooms: Rooms) -> ConnectionShown:
+    """Everything is as it was before; what the organization put into quarantine stays there."""
+    done = await rooms.quarantine.of_connection(whose.id, connection_id, on=False, by=actor_of(who))
+    return await _shown(rooms, done)
+
+
 @router.get("/{connection_id}/trace", operation_id="trace_connection")
 async def trace_connection(connection_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> Listed[StepShown]:
     """Each step of signing in and refreshing, with its status and reason; secrets removed."""
@@ -258,6 +277,12 @@ async def _meant(rooms: Services, slug: str, person: Person) -> Connector:
     """The connector that is to be connected; one that is only listed so far is added for who may add."""
     whole = await rooms.organizations.may_add_connectors(person)
     return await Catalog(rooms.connectors).open(slug, person, whole=whole)
+
+
+def _state(connection: Connection, connector: Connector) -> str:
+    if connector.state != "enabled":
+        return connector.state
+    return "quarantined" if connection.quarantined_at is not None else connection.state.value
 
 
 async def _shown(rooms: Services, connection: Connection) -> ConnectionShown:

@@ -36,7 +36,7 @@ class ConnectorShown(BaseModel):
     review_label: str
     auth_kind: AuthKind
     auth: dict[str, Any]
-    state: Literal["enabled", "blocked", "delisted"]
+    state: Literal["enabled", "blocked", "quarantined", "delisted"]
     listing: str
     organization_id: str
     added_by: str
@@ -123,6 +123,29 @@ async def change_connector(
     if change.state is not None:
         await rooms.connectors.set_state(connector.id, change.state)
         await tell(rooms, f"connector.{change.state}", who, whose, connector)
+    return ConnectorShown.of(await rooms.connectors.get(slug, whose))
+
+
+@router.post("/{slug}/quarantine", operation_id="quarantine_connector")
+async def quarantine_connector(slug: str, who: Writer, whose: Whose, rooms: Rooms) -> ConnectorShown:
+    """No call of anybody in the organization goes there any more, and what is under way ends: within five seconds, on
+
+    every replica. Credentials stay sealed. For owners and admins, who can lift it.
+    """
+    return await _quarantine(slug, who, whose, rooms, on=True)
+
+
+@router.delete("/{slug}/quarantine", operation_id="lift_connector_quarantine")
+async def lift_connector_quarantine(slug: str, who: Writer, whose: Whose, rooms: Rooms) -> ConnectorShown:
+    """Everything is as it was before; what a person put into quarantine themselves stays there."""
+    return await _quarantine(slug, who, whose, rooms, on=False)
+
+
+async def _quarantine(slug: str, who: Principal, whose: Person, rooms: Services, *, on: bool) -> ConnectorShown:
+    if who.kind != "operator":
+        await demand_may_add(rooms, whose)
+    connector = await rooms.connectors.get(slug, whose)
+    await rooms.quarantine.of_connector(connector, on=on, by=actor_of(who), person_id=whose.id)
     return ConnectorShown.of(await rooms.connectors.get(slug, whose))
 
 

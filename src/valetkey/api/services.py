@@ -17,6 +17,7 @@ from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt
+from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
@@ -131,6 +132,7 @@ class Services:
     connecting: Connecting
     disconnecting: Disconnecting
     revoking: RevokingAll
+    quarantine: Quarantine
     offboarding: Offboarding
     leaving: Leaving
     trace: Trace

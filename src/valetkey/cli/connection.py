@@ -133,6 +133,22 @@ def disconnect(hub: Hub, account: str, everything: bool, user: str, as_json: boo
         print("Nothing was connected.")
 
 
+@connection.command("quarantine")
+@click.argument("account", metavar="CONNECTOR[/LABEL]|ID")
+@click.option("--lift", is_flag=True, help="Let calls through again, as before.")
+@for_user
+@as_json
+@hub_options
+def quarantine(hub: Hub, account: str, lift: bool, user: str, as_json: bool) -> None:
+    """Let no call through to an account any more, at once, and end those under way; its credential stays sealed."""
+    path = f"/connections/{part(account_named(hub, account, user))}/quarantine"
+    found = hub.delete(path, person=user) if lift else hub.post(path, person=user)
+    if as_json:
+        print_json(found)
+    else:
+        print(f"{'lifted' if lift else 'in quarantine'}: {found['connector']} ({found['label']})")
+
+
 @connection.command("trace")
 @click.argument("account", metavar="CONNECTOR[/LABEL]|ID")
 @for_user

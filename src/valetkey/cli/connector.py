@@ -173,6 +173,22 @@ def enable_connector(hub: Hub, slug: str, user: str) -> None:
     print(f"enabled: {slug}")
 
 
+@connector.command("quarantine")
+@click.argument("slug", metavar="CONNECTOR")
+@click.option("--lift", is_flag=True, help="Let calls through again, as before.")
+@for_user
+@as_json
+@hub_options
+def quarantine_connector(hub: Hub, slug: str, lift: bool, user: str, as_json: bool) -> None:
+    """Let no call of the organization through to a connector any more, at once, and end those under way."""
+    path = f"/connectors/{part(slug)}/quarantine"
+    found = hub.delete(path, person=user) if lift else hub.post(path, person=user)
+    if as_json:
+        print_json(found)
+    else:
+        print(f"{'lifted' if lift else 'in quarantine'}: {slug}")
+
+
 @connector.command("remove")
 @click.argument("slug", metavar="CONNECTOR")
 @click.option("--everybody", is_flag=True, help="Everybody's accounts at it; for owners and admins.")

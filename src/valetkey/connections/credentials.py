@@ -79,7 +79,7 @@ class Credentials:
         """A ticket for one request of this person's to the connection's service, renewed first if it must be.
 
         `None` when the service wants no credential. Raises `NotConnected`, whose `reason` is `not_connected`,
-        `reconnect`, `disconnecting`, `blocked` or `changed`; for another person's connection too.
+        `reconnect`, `disconnecting`, `blocked`, `quarantined` or `changed`; for another person's connection too.
         `TemporarilyUnavailable` when the root key's provider says no; `NotReleased` when the vault's rule does.
         """
         try:
@@ -206,7 +206,7 @@ class Credentials:
 def _check(connection: Connection, connector: Connector) -> None:
     _check_state(connection)
     if connector.state != "enabled":
-        raise _not_connected(connection, "blocked")
+        raise _not_connected(connection, "quarantined" if connector.state == "quarantined" else "blocked")
     if connector.version != connection.connector_version:
         # U07, CUS-05: the person consented to the connector as it was; its address may be another one now.
         raise _not_connected(connection, "changed")
@@ -215,6 +215,8 @@ def _check(connection: Connection, connector: Connector) -> None:
 def _check_state(connection: Connection) -> None:
     if connection.state is not State.CONNECTED:
         raise _not_connected(connection, connection.state.value)
+    if connection.quarantined_at is not None:
+        raise _not_connected(connection, "quarantined")
 
 
 def _not_connected(connection: Connection, reason: str) -> NotConnected:
@@ -223,6 +225,7 @@ def _not_connected(connection: Connection, reason: str) -> NotConnected:
         "reconnect": f"You have to reconnect this service. {connection.state_reason}".strip(),
         "disconnecting": "This connection is being ended.",
         "blocked": "This service is blocked here.",
+        "quarantined": "This service is in quarantine: no call goes to it until that is lifted.",
         "changed": "This service was changed since you connected it; look at it again and reconnect.",
     }
     return NotConnected(sentences[reason], path=f"/connections/{connection.id}", reason=reason)

@@ -294,4 +294,5 @@ _BLANK = {
     "expires_at": None,
     "generation": 0,
     "connected_at": None,
+    "quarantined_at": None,
 }

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +30,7 @@ from valetkey.store.schema import (
     client_identity,
     connect_attempt,
     connection,
+    connector,
     oauth_trace,
     receipt,
 )
@@ -117,6 +118,16 @@ async def list_among(tx: AsyncConnection, among: Everyones) -> list[Connection]:
         case OfHub():
             pass
     return [_connection(row) for row in await tx.execute(query)]
+
+
+async def list_quarantined(tx: AsyncConnection) -> list[str]:
+    """The ids of connections that are in quarantine, by their person's or their organization's word."""
+    query = (
+        select(connection.c.id)
+        .join(connector, connector.c.id == connection.c.connector_id)
+        .where(or_(connection.c.quarantined_at.is_not(None), connector.c.quarantined_at.is_not(None)))
+    )
+    return [str(row[0]) for row in await tx.execute(query)]
 
 
 async def update_connection(tx: AsyncConnection, seen: Seen, **values: Any) -> bool:

@@ -18,6 +18,7 @@ from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.echoes import Echoes
 from valetkey.connections.model import Connection
+from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.refresh import Refreshing
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.servers import Servers
@@ -49,6 +50,7 @@ class Room:
     servers: Servers
     refreshing: Refreshing
     revoking: RevokingAll
+    quarantine: Quarantine
     trace: Trace
     echoes: Echoes
 
@@ -203,6 +205,9 @@ def open_room(
         servers=servers,
         refreshing=refreshing,
         revoking=RevokingAll(database, disconnecting, clock=clock),
+        quarantine=Quarantine(
+            database, vault=vault, notifications=notifications, clock=clock, trail=trail, connectors=connectors
+        ),
         trace=trace,
         echoes=echoes,
     )

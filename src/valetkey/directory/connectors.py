@@ -220,6 +220,12 @@ class Connectors:
             changed = await repository.set_connector_state(tx, connector_id, state)
         await self._announce(changed)
 
+    async def set_quarantine(self, connector_id: str, on: bool) -> None:
+        """Whatever its state: that is the same again when the quarantine is lifted. Raises `NotFound`."""
+        async with self._database.write() as tx:
+            changed = await repository.set_quarantine(tx, connector_id, self._clock.now() if on else None)
+        await self._announce(changed)
+
     async def set_client(self, connector_id: str, told: Mapping[str, str]) -> None:
         """Our `client_id` there and a pin, `scope`, as far as they are told; an empty text for none.
 

@@ -52,7 +52,7 @@ class Connector:
     review_state: ReviewState
     auth_kind: AuthKind
     auth: Mapping[str, Any]
-    state: Literal["enabled", "blocked", "delisted"]
+    state: Literal["enabled", "blocked", "quarantined", "delisted"]
     version: int
     created_at: datetime
     listing: str = ""

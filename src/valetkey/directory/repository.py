@@ -68,6 +68,14 @@ async def set_connector_state(tx: AsyncConnection, connector_id: str, state: str
     return _connector(done.first())
 
 
+async def set_quarantine(tx: AsyncConnection, connector_id: str, at: datetime | None) -> Connector | None:
+    """The connector that is in quarantine since then, or with none no more; `None` if it is gone."""
+    done = await tx.execute(
+        update(connector).where(connector.c.id == connector_id).values(quarantined_at=at).returning(connector)
+    )
+    return _connector(done.first())
+
+
 async def set_local(tx: AsyncConnection, connector_id: str, *, auth: Mapping[str, object], state: str) -> None:
     """What the operator says of a local connector now."""
     values = {"auth": dict(auth), "state": state, "version": connector.c.version + 1}
@@ -104,7 +112,7 @@ def _connector(row: Row[Any] | None) -> Connector | None:
         review_state=ReviewState(row.review_state),
         auth_kind=row.auth_kind,
         auth=row.auth,
-        state=row.state,
+        state="quarantined" if row.quarantined_at is not None and row.state != "delisted" else row.state,
         version=row.version,
         created_at=row.created_at,
     )

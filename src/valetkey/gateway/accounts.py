@@ -160,6 +160,8 @@ class Accounts:
     async def hidden(self, account: Account, who: Principal) -> frozenset[str]:
         """Those of the account's tools, by their own names, that are not listed."""
         tools = (await self.tools(account)).values()
+        if not account.is_open:  # what it says of itself reaches no model either
+            return frozenset(tool.name for tool in tools)
         return await self._policy.hidden(who, account.connection.id, account.connector, tools)
 
     async def at(self, door: Door, who: Principal) -> Account | None:

@@ -44,6 +44,7 @@ from valetkey.upstream.model import NOBODY, Asker, Carried, Forbidden403, Relay,
 from valetkey.upstream.streamable_http import Headers
 from valetkey.vault.release import NotReleased
 
+QUARANTINED: Final = "This connection is in quarantine: no call goes to the service until its person lifts that."
 _LOOK_AGAIN: Final = timedelta(seconds=10)
 """A list as young as this is believed when it does not have a tool."""
 _NOTHING_PASSED: Final = Passed(Decision(Effect.DENY, UNKNOWN_TOOL), "")
@@ -164,9 +165,12 @@ class Calls:
 
     async def _decide(self, turn: Turn, meant: Meant) -> Passed:
         """Raises `Refused`, which names the page where the person can change it, or `ToConfirm`."""
-        if meant.tool is None and not meant.was_listed and meant.account.connector.state != "blocked":
+        if meant.account.connection.quarantined_at is not None:
+            page = meant.account.page
+            raise Refused(f"{QUARANTINED} It is lifted on {self._public_url}{page}", rule="quarantined", path=page)
+        if meant.tool is None and not meant.was_listed and meant.account.is_open:
             return _NOTHING_PASSED  # nothing is known of its tools: the credential will be missing: that is the answer
-        if meant.held and meant.account.connector.state != "blocked":
+        if meant.held and meant.account.is_open:
             page = meant.account.page
             raise Refused(held_words(meant.held, self._public_url + page), rule=HELD[meant.held], path=page)
         return await self._passing.through(turn, meant)

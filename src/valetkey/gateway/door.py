@@ -168,6 +168,12 @@ class Gateway:
                 door = Door("", account.connector.slug, connection.label)
                 await self.listings.refresh(who, door, account)
 
+    async def cut(self, connection_id: str) -> None:
+        """No call goes there any more: gives up, in this process, what waits there and what was listed."""
+        self.continuations.parked.release(connection_id)
+        await self._upstreams.close(connection_id)
+        self._notifications.hear(LISTS, connection_id)
+
     async def connection_ended(self, connection_id: str) -> None:
         """A connection was disconnected: forget the session that was held with its service, and what it listed."""
         self.continuations.parked.release(connection_id)

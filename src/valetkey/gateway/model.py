@@ -91,6 +91,11 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     target: Target
     page: str
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything may be asked of it: it is blocked, quarantined and delisted by nobody."""
+        return self.connector.state == "enabled" and self.connection.quarantined_at is None
+
 
 class Meant(msgspec.Struct, frozen=True, gc=False):
     """What a call is about. `tool` is missing when the account has no such tool, or none were ever seen.

@@ -156,7 +156,7 @@ class Choices:
         """What would be decided about a call of this tool now, held back or not."""
         tool = snapshot.tool(name) if snapshot is not None else None
         held = snapshot.held_tool(name) if snapshot is not None and tool is None else None
-        if held is not None and place.connector.state != "blocked":
+        if held is not None and place.connector.state == "enabled":
             words = held_words(held.kind, place.public_url + place.page)
             step = Step("platform", HELD[held.kind], Effect.DENY, words)
             return Decision(Effect.DENY, step.rule, words, chain=(step,))

@@ -55,7 +55,7 @@ class Facts:
     tool: Tool | None
     classified: Classified | None
     connector: str
-    connector_state: Literal["enabled", "blocked", "delisted"] = "enabled"
+    connector_state: Literal["enabled", "blocked", "quarantined", "delisted"] = "enabled"
     is_verified: bool = False
     permission: Permission | None = None
     limits: Limits = NO_LIMITS
@@ -114,8 +114,8 @@ def decide_reading(facts: Facts) -> Decision:
     Ceilings hold as for a tool of class R. A ceiling that wants a person asked each time refuses: what is no tool call
     cannot be asked for.
     """
-    if facts.connector_state == "blocked":
-        return _decision(facts, [_blocked()], ToolClass.READ)
+    if facts.connector_state != "enabled":
+        return _decision(facts, [_blocked(facts)], ToolClass.READ)
     read = Classified(ToolClass.READ, ToolClass.READ, "It reads.")
     chain = [*_organization(facts, read), *_roles(facts, read)]
     if any(step.effect is Effect.ASK for step in chain):
@@ -124,19 +124,22 @@ def decide_reading(facts: Facts) -> Decision:
     return _decision(facts, [*chain, Step("person", "connected", Effect.ALLOW, "You connected it.")], ToolClass.READ)
 
 
+_SHUT: Final = {
+    "blocked": "Your organization has blocked this connector; an owner or admin can unblock it.",
+    "quarantined": "This connector is in quarantine: no call goes to it until an owner or admin lifts that.",
+    "delisted": "This connector was taken off the directory; no call goes to it any more.",
+}
+
 # --- the levels -------------------------------------------------------------------------------------------------------
 
 
-def _blocked() -> Step:
-    return Step(
-        "platform", CONNECTOR_BLOCKED, Effect.DENY,
-        "Your organization has blocked this connector; an owner or admin can unblock it.",
-    )  # fmt: skip
+def _blocked(facts: Facts) -> Step:
+    return Step("platform", CONNECTOR_BLOCKED, Effect.DENY, _SHUT[facts.connector_state])
 
 
 def _platform(facts: Facts) -> Step | None:
-    if facts.connector_state == "blocked":
-        return _blocked()
+    if facts.connector_state != "enabled":
+        return _blocked(facts)
     if facts.tool is None or facts.classified is None:
         return Step(
             "platform", UNKNOWN_TOOL, Effect.DENY,

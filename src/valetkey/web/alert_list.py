@@ -26,6 +26,8 @@ async def show(visit: Visit) -> Response:
         of=of,
         summed=await visit.services.alerts.summed(organization_id) if answers_for_it else (),
         answers_for_it=answers_for_it,
+        quarantined=[one for one in connectors if one.state == "quarantined"],
+        others=[(one.slug, f"{one.name} – {one.review_state.label}") for one in connectors if one.state == "enabled"],
         may_act=may(visit.person.role, Act.MANAGE_CONNECTORS),
     )
 

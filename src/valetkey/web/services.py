@@ -11,6 +11,7 @@ from valetkey.audit.uses import Uses
 from valetkey.connections.accounts import Connections
 from valetkey.connections.connect import Connecting
 from valetkey.connections.disconnect import Disconnecting
+from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.profiles import Profiles
@@ -49,6 +50,7 @@ class Services:
     connections: Connections
     connecting: Connecting
     disconnecting: Disconnecting
+    quarantine: Quarantine
     trace: Trace
     calls: CallRecords
     uses: Uses

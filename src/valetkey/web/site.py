@@ -56,6 +56,7 @@ from valetkey.web import (
     profile_create,
     profile_list,
     profile_show,
+    quarantine,
     receipt_list,
     receipt_show,
     session_end,
@@ -123,6 +124,7 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/connections/{connection}/reconnect", connection_reconnect.submit),
         Page("GET", "/connections/{connection}/headers", connection_headers.show),
         Page("POST", "/connections/{connection}/headers", connection_headers.submit),
+        Page("POST", "/connections/{connection}/quarantine", quarantine.submit),
         Page("GET", "/connections/{connection}/disconnect", connection_disconnect.show),
         Page("POST", "/connections/{connection}/disconnect", connection_disconnect.submit),
         Page("POST", "/connections/{connection}/remove", connection_remove.submit),
@@ -145,6 +147,7 @@ def site_map() -> tuple[Page, ...]:
         # what happened
         Page("GET", "/alerts", alert_list.show),
         Page("POST", "/alerts/{alert}/dismiss", alert_list.dismiss),
+        Page("POST", "/alerts/quarantine", quarantine.submit_connector),
         Page("GET", "/activity", activity_list.show),
         Page("GET", "/activity/{call}", activity_show.show),
         # who gets in
