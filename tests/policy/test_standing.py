@@ -325,6 +325,18 @@ async def test_a_connection_that_ends_takes_it_along(room: Room) -> None:
     assert (await room.standings.list("ada"))[0].ended_because == "disconnected"
 
 
+async def test_an_assistant_that_was_put_out_asks_when_it_is_let_in_again(room: Room) -> None:
+    await room.given()
+    await room.standings.put_out("ada", "https://other.example")
+    await room.standings.put_out("grace", "https://claude.ai/client")
+    assert await room.take("call_1") is not None
+
+    await room.standings.put_out("ada", "https://claude.ai/client")
+
+    assert await room.take("call_2") is None
+    assert (await room.standings.list("ada"))[0].ended_because == "assistant_put_out"
+
+
 # --- what nobody knows ------------------------------------------------------------------------------------------------
 
 

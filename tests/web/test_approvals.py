@@ -219,6 +219,25 @@ async def test_another_site_cannot_press_the_button(world: World) -> None:
     assert await state(world, approval) is State.PENDING
 
 
+@pytest.mark.parametrize(
+    "link", ["", "/approve", "/confirm", "?keep=always&opened=yes", "?stand=yes&calls=1000&days=30&free_0=yes", "/deny"]
+)
+async def test_a_link_that_an_assistant_made_does_nothing_and_fills_nothing_in(world: World, link: str) -> None:
+    """T39: opened by the person, in their own browser."""
+    browser, ada, connection, connector = await at_home(world)
+    approval = await ask(
+        world, ada, connection, connector, kind=ToolClass.LOW_WRITE, may_remember=True, may_stand=True
+    )  # fmt: skip
+
+    page = await browser.open(f"{approval.path}{link}")
+
+    assert page.status_code in (200, 405)
+    assert " checked" not in page.text
+    assert 'value="1000"' not in page.text
+    assert await state(world, approval) is State.PENDING
+    assert await world.services.policy.standing.list(ada.id) == []
+
+
 async def test_a_token_of_the_api_is_no_browser(world: World) -> None:
     _, ada, connection, connector = await at_home(world)
     approval = await ask(world, ada, connection, connector, kind=ToolClass.LOW_WRITE)

@@ -14,6 +14,7 @@ from tests.web.world import Browser, World
 from valetkey.policy.approval_model import Approval, State
 from valetkey.policy.standing_model import Standing
 from valetkey.policy.tool_class import ToolClass
+from valetkey.store.schema import oauth_client, refresh_token, token_family
 
 ON = {"stand": "yes", "calls": "5", "days": "7"}
 
@@ -165,3 +166,24 @@ async def test_it_is_listed_with_what_it_is_for_and_revoked_there_by_its_person_
 
     assert "Revoked" in page
     assert (await world.services.policy.standing.list(ada.id))[0].state_at(world.clock.now()) is Standing.ENDED
+
+
+async def test_putting_the_assistant_out_ends_what_stood_for_it(world: World) -> None:
+    browser, ada, connection, connector = await at_home(world)
+    approval = await ask_standing(world, ada, connection, connector)
+    await browser.open(approval.path)
+    await browser.submit(f"{approval.path}/approve", ON)
+    now, client_id = world.clock.now(), approval.client_id
+    client = {"id": client_id, "kind": "cimd", "name": "Claude", "redirect_uris": [], "auth_method": "none"}
+    family = {"id": "fam_1", "person_id": ada.id, "client_id": client_id, "resource": "/mcp", "scope": "mcp"}
+    token = {"hash": "x", "family_id": "fam_1", "expires_at": now + timedelta(days=30), "retries": 0}
+    async with world.database.write() as tx:
+        await tx.execute(oauth_client.insert().values(**client, document_hash="x", created_at=now))
+        await tx.execute(token_family.insert().values(**family, created_at=now, last_used_at=now))
+        await tx.execute(refresh_token.insert().values(**token, created_at=now))
+
+    await browser.open("/settings")
+    await browser.submit("/settings/assistants/fam_1/end")
+
+    [given] = await world.services.policy.standing.list(ada.id)
+    assert given.ended_because == "assistant_put_out"

@@ -120,6 +120,12 @@ class Standings:
         await self._write("standing.ended", ended, actor, because=Ended.REVOKED)
         return ended
 
+    async def put_out(self, person_id: str, client_id: str) -> None:
+        """The person put the assistant out: when they let it in again, it has to ask again."""
+        async with self._database.read() as tx:
+            found = await repository.live_of_client(tx, person_id, client_id)
+        await self._end(found, Ended.PUT_OUT)
+
     # --- what the gate does -------------------------------------------------------------------------------------------
 
     async def take(
@@ -157,15 +163,17 @@ class Standings:
     async def drifted(self, connection_id: str, held: Sequence[Drift]) -> None:
         """The service changed these tools, or what it says of itself: what was said about them is void for good."""
         tools = {drift.tool for drift in held} | {drift.old.name for drift in held if drift.old is not None}
-        await self._end(connection_id, None if "" in tools else sorted(tools), Ended.CHANGED)
+        async with self._database.read() as tx:
+            found = await repository.find_live(tx, connection_id, None if "" in tools else sorted(tools))
+        await self._end(found, Ended.CHANGED)
 
     async def forget(self, connection_id: str) -> None:
         """The connection has ended."""
-        await self._end(connection_id, None, Ended.DISCONNECTED)
-
-    async def _end(self, connection_id: str, tools: Sequence[str] | None, because: Ended) -> None:
         async with self._database.read() as tx:
-            found = await repository.find_live(tx, connection_id, tools)
+            found = await repository.find_live(tx, connection_id, None)
+        await self._end(found, Ended.DISCONNECTED)
+
+    async def _end(self, found: Sequence[StandingApproval], because: Ended) -> None:
         if not found:
             return
         async with self._database.write() as tx:

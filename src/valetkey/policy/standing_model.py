@@ -25,6 +25,7 @@ class Ended(StrEnum):
     REVOKED = "revoked"
     CHANGED = "tool_changed"
     DISCONNECTED = "disconnected"
+    PUT_OUT = "assistant_put_out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,6 +94,13 @@ async def find_live(tx: AsyncConnection, connection_id: str, tools: Sequence[str
     return [_read(row) for row in await tx.execute(query)]
 
 
+async def live_of_client(tx: AsyncConnection, person_id: str, client_id: str) -> list[StandingApproval]:
+    query = select(_table).where(
+        _table.c.person_id == person_id, _table.c.client_id == client_id, _table.c.ended_at.is_(None)
+    )
+    return [_read(row) for row in await tx.execute(query)]
+
+
 async def end(tx: AsyncConnection, ids: Sequence[str], because: Ended, now: datetime) -> None:
     await tx.execute(
         update(_table)
