@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valetkey.protocol.scan import MAX_CONTAINERS, BadJson, mend_surrogates, scan
+from valetkey.protocol.scan import MAX_COMMAS, MAX_CONTAINERS, MAX_MEMBERS, BadJson, mend_surrogates, scan
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -86,6 +86,16 @@ def test_a_million_tiny_objects_are_refused_without_reading_them() -> None:
         scan(b"[" + b"{}," * 1_000_000 + b"{}]")
     assert time.perf_counter() - began < 0.5
     scan(b"[" + b"{}," * (MAX_CONTAINERS - 2) + b"{}]")
+
+
+def test_more_members_or_values_than_anybody_reads_are_refused_without_reading_them() -> None:
+    names = [b'"k%d" : 1' % number for number in range(MAX_MEMBERS + 1)]
+    for body in (b"{%b}" % b",".join(names), b"[%b1]" % (b"1," * (MAX_COMMAS + 1))):
+        with pytest.raises(BadJson, match="too many"):
+            scan(body)
+    scan(b"{%b}" % b",".join(names[:-2]))
+    scan(b"[%b1]" % (b"1," * MAX_COMMAS))
+    scan(b'["%b"]' % (b"12:34:56 it says: nothing\\n" * 100_000))
 
 
 def test_numbers_are_not_converted() -> None:

@@ -1,9 +1,9 @@
 """One bounded look over JSON from outside, before slices of it travel on untouched.
 
 After `scan` the text is known to be strict UTF-8 and strict JSON (no `NaN`, nothing after the value), without duplicate
-keys, at most 64 levels deep and with a bounded number of objects and arrays. Two readers of such text cannot be made to
-see two different things, and none of them runs out of stack. Nothing is kept: numbers are not even converted, so that
-big integers and `-0` stay what they were.
+keys, at most 64 levels deep and with a bounded number of objects, arrays, members and values. Two readers of such text
+cannot be made to see two different things, and none of them runs out of stack. Nothing is kept: numbers are not even
+converted, so that big integers and `-0` stay what they were.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from valetkey.kernel.errors import BadInput
 MAX_DEPTH: Final = 64
 MAX_CONTAINERS: Final = 100_000
 """Objects and arrays in one text. Each costs a call below; a million of them would stop the loop for a second."""
+MAX_MEMBERS: Final = 100_000
+"""Members of objects. To see that no name is there twice is most of the time that a scan takes."""
+MAX_COMMAS: Final = 500_000
+"""There are no more values than this and containers; prose of 10 MiB has fewer commas."""
 
 _SMALL: Final = 4096
 """Bytes up to which reading it all costs less than looking at each object."""
@@ -51,6 +55,8 @@ def scan(body: bytes, *, max_depth: int = MAX_DEPTH) -> None:
         return
     if containers > MAX_CONTAINERS:
         raise BadJson("The JSON has too many objects and arrays.")
+    if len(body) > _SMALL and _has_too_much(body, containers):
+        raise BadJson("The JSON has too many members or values.")
     try:
         text = body.decode()
         end = _scan_once(text, 0 if body[:1] in (b"{", b"[") else len(text) - len(text.lstrip(_WHITESPACE)))[1]
@@ -64,6 +70,12 @@ def scan(body: bytes, *, max_depth: int = MAX_DEPTH) -> None:
         raise BadJson("There is something after the JSON value.")
     if containers > max_depth and not _is_within(body, max_depth):
         raise BadJson("The JSON is nested too deeply.")
+
+
+def _has_too_much(body: bytes, containers: int) -> bool:
+    """Counts without reading, so texts count too: a member has a colon, and a comma or a bracket before it."""
+    commas = body.count(b",")
+    return commas > MAX_COMMAS or min(body.count(b":"), commas + containers) > MAX_MEMBERS
 
 
 def _is_plain(body: bytes) -> bool:

@@ -18,7 +18,7 @@ from valetkey.protocol.jsonrpc import Notification, Request
 from valetkey.protocol.sse import SseReader, StreamLimits
 from valetkey.upstream.legacy import LegacySessions, Session
 from valetkey.upstream.model import Target, TicketFor
-from valetkey.upstream.streamable_http import from_event
+from valetkey.upstream.streamable_http import PIECE, from_event
 
 MAX_STANDING: Final = 1000
 """Streams of all sessions together; a session beyond that goes without."""
@@ -140,9 +140,12 @@ class Standing:
         assert answer.stream is not None
         try:
             async for chunk in answer.stream:
-                for data in reader.feed(chunk):
-                    message = from_event(data)
-                    if isinstance(message, (Notification, Request)):
-                        await self._hear(line.target, line.session, message, line.tickets)
+                for start in range(0, len(chunk), PIECE):
+                    if start:
+                        await asyncio.sleep(0)
+                    for data in reader.feed(chunk[start : start + PIECE]):
+                        message = from_event(data)
+                        if isinstance(message, (Notification, Request)):
+                            await self._hear(line.target, line.session, message, line.tickets)
         except Unreachable:
             return

@@ -39,6 +39,8 @@ _RETRY_MS: Final = 1000
 _MAX_ERROR_BODY: Final = 64 * KIB
 _PATIENCE: Final = 0.25
 """Seconds that a stream is given to end by itself after the answer came. Ending twice does no harm."""
+PIECE: Final = 4 * KIB
+"""Bytes of a stream that are read in one go: a service that floods one call must not hold up the others (T28)."""
 _closing: Final[set[asyncio.Task[None]]] = set()
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -203,14 +205,17 @@ async def _from_stream(
     wanted = b"%d" % request_id
     try:
         async for chunk in stream:
-            for data in _feed(reader, chunk):
-                message = from_event(data)
-                if isinstance(message, Response):
-                    if message.id == wanted:
-                        return message
-                    continue  # a frame about another request has no business here
-                if message is not None and heed is not None:
-                    await heed(message)
+            for start in range(0, len(chunk), PIECE):
+                if start:
+                    await asyncio.sleep(0)
+                for data in _feed(reader, chunk[start : start + PIECE]):
+                    message = from_event(data)
+                    if isinstance(message, Response):
+                        if message.id == wanted:
+                            return message
+                        continue  # a frame about another request has no business here
+                    if message is not None and heed is not None:
+                        await heed(message)
     except Unreachable:
         if not cut or not reader.last_id:
             raise
