@@ -144,11 +144,11 @@ class Drifts(BaseModel):
 
 
 class LookedAt(BaseModel):
-    """A tool that is held, as it was looked at."""
+    """A tool that is held, as it was looked at; or a prompt or template, as `tool` of the change names it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    tool: str = Field(max_length=255)
+    tool: str = Field(max_length=2100)
     seen: str = Field(max_length=64)
 
 
@@ -161,8 +161,8 @@ class Accepting(BaseModel):
 @router.get("/changes", operation_id="list_changes")
 async def list_changes(connection_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> Drifts:
     """What the service changed since it was accepted, and is held until somebody accepts it."""
-    snapshot = await _seen(rooms, whose, connection_id)
-    return Drifts(items=[DriftShown.of(one) for one in snapshot.held])
+    await _seen(rooms, whose, connection_id)
+    return Drifts(items=[DriftShown.of(one) for one in await rooms.snapshots.held(connection_id)])
 
 
 @router.post("/changes", operation_id="accept_changes")
@@ -179,7 +179,7 @@ async def accept_changes(connection_id: str, accepting: Accepting, who: Switcher
         object=connection_id,
         detail={"tools": _names([one.tool or "(the service itself)" for one in accepted])},
     )
-    return Drifts(items=[DriftShown.of(one) for one in (await _seen(rooms, whose, connection_id)).held])
+    return Drifts(items=[DriftShown.of(one) for one in await rooms.snapshots.held(connection_id)])
 
 
 def _names(tools: Sequence[str]) -> list[str]:

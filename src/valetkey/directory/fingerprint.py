@@ -18,6 +18,7 @@ from valetkey.kernel.errors import BadInput, printable
 
 _NOT_SEEN_BY_MODELS = frozenset({"icons"})
 _NAME_LIMIT = 255  # what a permission can hold
+_URI_LIMIT = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,23 @@ def read_tool(raw: bytes) -> Tool:
         fingerprint=_fingerprint(definition),
         says_read_only=says_read_only,
         says_destructive=not says_read_only and destructive_hint is not False,
+    )
+
+
+def read_listed(raw: bytes, member: str) -> Tool:
+    """A prompt or a template as a definition, by the `member` that names it. Raises `BadInput`."""
+    definition = read_definition(raw)
+    name = definition.get(member)
+    if not isinstance(name, str) or not 1 <= len(name) <= _URI_LIMIT:
+        raise BadInput(f"The {member} is not a text of 1 to {_URI_LIMIT} characters.", field=member)
+    return Tool(
+        name=name,
+        title=_text(definition.get("title")),
+        description=_text(definition.get("description")),
+        raw=raw,
+        fingerprint=_fingerprint(definition),
+        says_read_only=True,
+        says_destructive=False,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 
 class ReviewState(StrEnum):
@@ -122,6 +122,25 @@ class Pin:
     connection_id: str
     tools: Mapping[str, Tool]
     server: bytes = field(repr=False)
+
+
+PINNED: Final[Mapping[str, str]] = {"prompts/list": "name", "resources/templates/list": "uriTemplate"}
+"""The lists that are pinned besides the tools, and the member that names what stands in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One such list of one connection: what was accepted, and what was seen and is held, both by name.
+
+    `is_whole` says that the first listing came to its end: from then on what is new is held.
+    """
+
+    connection_id: str
+    method: str
+    accepted: Mapping[str, Tool] = field(default_factory=dict)
+    held: Mapping[str, Tool] = field(default_factory=dict)
+    is_whole: bool = False
+    began_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ what differs is held back, before anybody is shown it (CUS-11): a snapshot's `to
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from valetkey.directory import repository
 from valetkey.directory.drift import judged
 from valetkey.directory.fingerprint import read_tool
+from valetkey.directory.listed import Listed, OnDrift
+from valetkey.directory.listed_repository import Transaction
 from valetkey.directory.model import Drift, Pin, Snapshot, Tool
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound
@@ -23,9 +25,8 @@ from valetkey.store.remembered import Remembered
 
 TOPIC = "snapshots"
 """Announced with the connection's id whenever its snapshot was written or forgotten."""
-
-OnDrift = Callable[[str, Sequence[Drift]], Awaitable[None]]
-"""Told of a connection and what of it is held, before anybody is shown its tools."""
+LISTS = "lists"
+"""The same of its prompts and templates: accepted, or told by the service to have changed."""
 
 
 class Snapshots:
@@ -39,6 +40,12 @@ class Snapshots:
         self._notifications = notifications
         self._clock = clock
         self._memory: Remembered[str, Snapshot] = Remembered(notifications, TOPIC, clock=clock)
+        self._listed = Listed(database, clock=clock, on_drift=on_drift)
+
+    @property
+    def listed(self) -> Listed:
+        """What was accepted of prompts and templates."""
+        return self._listed
 
     def get_now(self, connection_id: str) -> Snapshot | None:
         """The snapshot if it is in memory; `None` says nothing but "ask `get`"."""
@@ -78,8 +85,14 @@ class Snapshots:
                 await tell(connection_id, snapshot.held)
         return snapshot
 
+    async def held(self, connection_id: str) -> tuple[Drift, ...]:
+        """All that is held of the connection: tools, what the service says of itself, prompts and templates."""
+        snapshot = await self.get(connection_id)
+        return (*(snapshot.held if snapshot is not None else ()), *await self._listed.held(connection_id))
+
     async def accept(self, connection_id: str, looked_at: Mapping[str, str]) -> Sequence[Drift]:
-        """Accepts the named tools (no name: what the service says of itself), each exactly as its `Drift.seen` says.
+        """Accepts the named tools (no name: what the service says of itself), each exactly as its `Drift.seen` says,
+        and prompts and templates likewise.
 
         Returns what was accepted, for the trail. It gives no permission: what was said about another definition lapses.
         Raises `NotFound` for what is not held, `Conflict` for what is another by now than was looked at.
@@ -87,19 +100,26 @@ class Snapshots:
         if not looked_at:
             raise BadInput("It is not said what to accept.", field="accept")
         async with self._database.write() as tx:
-            seen = await repository.find_snapshot(tx, connection_id)
-            pin = await repository.find_pin(tx, connection_id)
-            if seen is None or pin is None:
-                raise NotFound("The tools of this connection have not been listed yet.")
-            held = {one.tool: one for one in judged(seen, pin).held}
-            accepted = [_exactly(held, name, looked_at[name]) for name in looked_at]
-            tools = {**pin.tools, **{one.tool: one.new for one in accepted if one.new is not None}}
-            for one in accepted:
-                if one.kind == "renamed" and one.old is not None:
-                    tools.pop(one.old.name, None)
-            server = seen.server if "" in looked_at else pin.server
-            await repository.set_pin(tx, Pin(connection_id, tools, server), self._clock.now())
-        await self._notifications.publish(TOPIC, connection_id)
+            others = await self._listed.accept(tx, connection_id, looked_at)
+            tools = {name: seen for name, seen in looked_at.items() if name not in {one.tool for one in others}}
+            accepted = [*others, *(await self._accept_tools(tx, connection_id, tools) if tools else ())]
+        for topic in (TOPIC, LISTS):
+            await self._notifications.publish(topic, connection_id)
+        return accepted
+
+    async def _accept_tools(self, tx: Transaction, connection_id: str, looked_at: Mapping[str, str]) -> Sequence[Drift]:
+        seen = await repository.find_snapshot(tx, connection_id)
+        pin = await repository.find_pin(tx, connection_id)
+        if seen is None or pin is None:
+            raise NotFound("The tools of this connection have not been listed yet.")
+        held = {one.tool: one for one in judged(seen, pin).held}
+        accepted = [_exactly(held, name, looked_at[name]) for name in looked_at]
+        tools = {**pin.tools, **{one.tool: one.new for one in accepted if one.new is not None}}
+        for one in accepted:
+            if one.kind == "renamed" and one.old is not None:
+                tools.pop(one.old.name, None)
+        server = seen.server if "" in looked_at else pin.server
+        await repository.set_pin(tx, Pin(connection_id, tools, server), self._clock.now())
         return accepted
 
     async def forget(self, connection_id: str) -> None:

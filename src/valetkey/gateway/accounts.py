@@ -14,6 +14,7 @@ import msgspec
 
 from valetkey.connections.model import Connection
 from valetkey.directory import naming
+from valetkey.directory.listed import Listed
 from valetkey.directory.model import Connector, Profile, Snapshot, Tool, ToolAccess
 from valetkey.gateway.model import Account, Connections, Door, Meant
 from valetkey.identity.model import Principal
@@ -37,6 +38,9 @@ class Connectors(Protocol):
 
 class Snapshots(Protocol):
     """What we need of `directory.snapshots`."""
+
+    @property
+    def listed(self) -> Listed: ...
 
     def get_now(self, connection_id: str) -> Snapshot | None: ...
 

@@ -16,6 +16,8 @@ import msgspec
 
 from valetkey.audit.model import Outcome
 from valetkey.directory import naming
+from valetkey.directory.model import PINNED
+from valetkey.directory.snapshots import LISTS
 from valetkey.gateway import addresses
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.capabilities import Offers
@@ -33,8 +35,9 @@ from valetkey.protocol.onward import page_onward
 from valetkey.protocol.translate import REQUESTS, items
 from valetkey.store.notify import EVERYTHING, Notifications
 
-TOPIC: Final = "lists"
-"""Announced with the connection's id when a service says that its lists changed, or the connection is gone."""
+TOPIC: Final = LISTS
+"""Announced with the connection's id when a service says that its lists changed, what was held of them is accepted, or
+the connection is gone."""
 
 MAX_PAGES: Final = 50
 MAX_ITEMS: Final = 2000
@@ -170,6 +173,9 @@ class Catalog:
             if cursor in (b"", b"null") or len(listed) >= MAX_ITEMS or size >= MAX_BYTES:
                 break
         until = self._clock.monotonic() + fresh
+        if method in PINNED:
+            pins, last = self._accounts.snapshots.listed, cursor in (b"", b"null")
+            listed = await pins.sift(account.connection.id, method, listed, first=True, last=last)
         return Seen(account, tuple(listed[:MAX_ITEMS]), until, "more" if cursor not in (b"", b"null") else "")
 
     def _ended(self, key: _Key, task: asyncio.Task[Seen]) -> None:

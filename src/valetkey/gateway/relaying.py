@@ -8,6 +8,7 @@ import msgspec
 
 from valetkey.audit.model import Outcome
 from valetkey.connections.step_up import MoreNeeded
+from valetkey.directory.model import PINNED
 from valetkey.gateway import addresses, answers
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.capabilities import Offers
@@ -78,7 +79,9 @@ class Relays:
             try:
                 if account is None:
                     raise self._nothing_meant(door, asked)
+                await self._check_accepted(door, account, onward)
                 carried = await self._ask(who, client, account, onward, record, notify)  # 2. ask
+                carried = await self._accepted_of(door, account, onward, carried)
                 if carried.result and asked.method in _CONTENT:
                     await self._carrier.has_read(who, account)
                 return self._render(client, door, account, onward, carried, record)  # 3. in their words
@@ -140,6 +143,33 @@ class Relays:
         if not translate.REQUESTS[onward.method].may_ask:
             return await self._carrier.carry(who, account, onward, record, notify, limits=CALL_LIMITS)
         return await self._carrier.carry_asking(who, client, account, onward, record, notify, limits=CALL_LIMITS)
+
+    async def _check_accepted(self, door: Door, account: Account, asked: Onward) -> None:
+        """A prompt that nobody accepted is not got by its name either. On `/mcp` it has none (CUS-11)."""
+        if not door.connector or asked.method != "prompts/get":
+            return
+        if await self._accounts.snapshots.listed.holds(account.connection.id, "prompts/list", asked.named):
+            page = f"{self._public_url}/connections/{account.connection.id}/changes"
+            raise Rejected(
+                f"The service changed or added this prompt, and nobody has accepted that yet. The person can look at it"
+                f" on {page}.",
+                rpc_code=INVALID_PARAMS,
+            )
+
+    async def _accepted_of(self, door: Door, account: Account, asked: Onward, carried: Carried) -> Carried:
+        """Of a page of a list that is passed on as it is, only what was accepted. `/mcp` has it from the catalog."""
+        if not door.connector or asked.method not in PINNED or not carried.result:
+            return carried
+        row = translate.REQUESTS[asked.method]
+        found, given = members(carried.result), members(asked.params)
+        last = bytes(found.get("nextCursor", b"null")) == b"null"
+        first = bytes(given.get("cursor", b"null")) == b"null"
+        page = translate.items(carried.result, row)
+        shown = await self._accounts.snapshots.listed.sift(
+            account.connection.id, asked.method, page, first=first, last=last
+        )
+        found[row.items] = msgspec.Raw(b"[%b]" % b",".join(shown))
+        return msgspec.structs.replace(carried, result=object_of(found.items()))
 
     # --- 3. in their words --------------------------------------------------------------------------------------------
 

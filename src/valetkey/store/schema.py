@@ -316,6 +316,17 @@ tool_pin = Table(
     Column("pinned_at", Instant, nullable=False),
 )
 
+listed_pin = Table(
+    "listed_pin",
+    main,
+    Column("connection_id", ForeignKey("connection.id", ondelete="cascade"), primary_key=True),
+    Column("method", String(40), primary_key=True),
+    Column("accepted", LargeBinary, nullable=False),  # JSON array of prompts or templates as they were accepted
+    Column("held", LargeBinary, nullable=False),  # the same as they were seen, of those that nobody accepted
+    Column("is_whole", Boolean, nullable=False),  # whether the first listing has come to its end
+    Column("began_at", Instant, nullable=False),
+)
+
 alert = Table(
     "alert",
     main,

@@ -50,8 +50,7 @@ async def submit(visit: Visit) -> Response:
 
 
 async def _held(visit: Visit, connection_id: str) -> tuple[Drift, ...]:
-    snapshot = await visit.services.snapshots.get(connection_id)
-    return snapshot.held if snapshot is not None else ()
+    return await visit.services.snapshots.held(connection_id)
 
 
 def _classes(drift: Drift) -> tuple[str, str]:

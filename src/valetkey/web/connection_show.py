@@ -87,8 +87,7 @@ async def show(visit: Visit) -> Response:
 
 
 async def _held_count(visit: Visit, connection_id: str) -> int:
-    snapshot = await visit.services.snapshots.get(connection_id)
-    return len(snapshot.held) if snapshot is not None else 0
+    return len(await visit.services.snapshots.held(connection_id))
 
 
 def _number(text: str) -> int:
