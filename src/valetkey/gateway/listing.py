@@ -17,6 +17,7 @@ from valetkey.gateway.model import Account, Client, Door
 from valetkey.gateway.recording import Record, Records, outcome_of
 from valetkey.gateway.tickets import CallTickets, Tickets
 from valetkey.gateway.unusual import Unusual
+from valetkey.gateway.visible import is_visible, visible
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, TooMany, ValetkeyError, VaultFailed
@@ -87,7 +88,7 @@ class Listings:
         seen = await self._look(who, door, account)
         hidden = await self._accounts.hidden(account, who)
         shown = [
-            translate.tool(tool.raw, version=client.version)
+            translate.tool(visible(tool.raw), version=client.version)
             for tool in (seen.snapshot.tools if seen.snapshot is not None else ())
             if tool.name not in hidden and is_callable(tool, client)
         ]
@@ -100,7 +101,7 @@ class Listings:
         for name, (account, tool_name) in names.items():
             tools = await self._accounts.tools(account)
             if (tool := tools.get(tool_name)) is not None and is_callable(tool, client):
-                raw = translate.tool(tool.raw, version=client.version, name=name)
+                raw = translate.tool(visible(tool.raw), version=client.version, name=name)
                 shown.append(uris.in_tool(raw, addresses.outward(account)))
         return self.instead(client, seen, shown)
 
@@ -222,5 +223,7 @@ class Listings:
 
 
 def is_callable(tool: Tool, client: Client) -> bool:
-    """Whether a client may be shown the tool: one with invalid header annotations must be dropped (SEP-2243)."""
-    return not client.is_modern or headers.declared_params(tool.raw) is not None
+    """Whether a client may be shown the tool: one with invalid header annotations must be dropped (SEP-2243), and one
+    whose name hides something could be taken for another.
+    """
+    return is_visible(tool.name) and (not client.is_modern or headers.declared_params(tool.raw) is not None)

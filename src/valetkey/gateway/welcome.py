@@ -12,6 +12,7 @@ from valetkey.connections.model import State
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.capabilities import Offers, Server
 from valetkey.gateway.model import Account, Door
+from valetkey.gateway.visible import shown
 from valetkey.identity.model import Principal
 from valetkey.protocol.messages import server_result
 from valetkey.protocol.versions import MODERN
@@ -42,7 +43,7 @@ class Welcome:
             accounts = (account,) if account is not None else ()
             server = await self._offers.server(account) if account is not None else Server()
             info = bytes(server.info) or _INFO
-            instructions = self._before(door, account) or server.instructions
+            instructions = self._before(door, account) or shown(server.instructions)
         capabilities = await self._offers.of(accounts, is_modern=version == MODERN)
         return server_result(version=version, instructions=instructions, info=info, capabilities=capabilities)
 
@@ -51,6 +52,8 @@ class Welcome:
         if account is None:
             where = f"{self._public_url}/connections"
             return f"{door.connector} is not connected yet. The person can connect it on {where}"
+        if not account.is_open:
+            return f"{account.connector.name} is closed at the moment; {self._public_url}{account.page} says why."
         if account.connection.state is not State.CONNECTED:
             where = self._public_url + account.page
             return (
@@ -76,7 +79,9 @@ class Welcome:
             "not allowed, not confirmed or not connected, show the person the address it names."
         ]
         for account in accounts:
-            said = (await self._offers.server(account)).instructions
+            if not account.is_open:  # what it says of itself reaches no model
+                continue
+            said = shown((await self._offers.server(account)).instructions)
             if said and sum(map(len, parts)) < _MOST:
                 parts.append(f"{account.connector.slug}: {said[:_MOST_OF_ONE]}")
         return "\n\n".join(parts)

@@ -87,6 +87,11 @@ def is_invisible(char: str) -> bool:
     )
 
 
+def may_join(before: str) -> bool:
+    """After a picture the joiner and the variation selector are part of it; after a letter of Indic or Arabic, too."""
+    return unicodedata.category(before) in ("So", "Sk", "Lo", "Mn", "Mc") or before in "\ufe0f#*0123456789©®™↔"
+
+
 def word_set(words: str) -> frozenset[str]:
     """The words in a line of them."""
     return frozenset(words.split())

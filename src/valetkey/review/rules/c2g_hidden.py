@@ -17,7 +17,7 @@ from valetkey.review.phrases import (
     ORDERS,
     around,
 )
-from valetkey.review.texts import MAX_READ, Text, folded, is_invisible
+from valetkey.review.texts import MAX_READ, Text, folded, is_invisible, may_join
 
 _COMMENT: Final = re.compile(r"<!--|/\*[^/]{0,4000}?(?:ignore|instruction|system|secret|must)")
 _STYLE: Final = re.compile(
@@ -75,15 +75,10 @@ def _invisible(raw: str) -> tuple[int, int] | None:
     for at, char in enumerate(raw):
         if not is_invisible(char) or (char in "\u00ad" and len(raw) > 1):
             continue
-        if char in "\u200d\ufe0f\ufe0e" and at and _may_join(raw[at - 1]):
+        if char in "\u200d\ufe0f\ufe0e" and at and may_join(raw[at - 1]):
             continue
         return at, at + 1
     return None
-
-
-def _may_join(before: str) -> bool:
-    """After a picture the joiner and the variation selector are part of it; after a letter of Indic or Arabic, too."""
-    return unicodedata.category(before) in ("So", "Sk", "Lo", "Mn", "Mc") or before in "\ufe0f#*0123456789©®™↔"
 
 
 def _mixed(raw: str) -> str:
