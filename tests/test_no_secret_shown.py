@@ -198,7 +198,6 @@ NOBODY, OPERATOR = "nobody", "operator"
 LEFT_OUT = {
     "valetkey serve": "it is the hub",
     "valetkey demo": "a hub of its own",
-    "valetkey call tail": "it ends when it is stopped; it prints what `call list` prints",
     "valetkey key recover": "for a hub that is not running",
 }
 _ENDS = re.compile(r"remove|disable|disconnect|revoke|seal|rotate|rewrap")

@@ -74,6 +74,7 @@ from valetkey.policy.room import Policy, open_policy
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.retention import Retention, Times
+from valetkey.privacy.room import open_privacy
 from valetkey.settings import Settings
 from valetkey.split.model import Kept, RootKeyShown, TrailKeys
 from valetkey.split.opened import Ground as SplitGround
@@ -268,6 +269,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )
     introductions.profiles, introductions.policy = profiles, policy
 
+    privacy = open_privacy(database, notifications, clock=clock, trail=trail)
+
     # the doors
     gateway = Gateway(
         tokens=tokens,
@@ -280,6 +283,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         day_keys=day_keys,
         call_log=call_log,
         alerts=alerts,
+        levels=privacy.levels,
         upstreams=upstreams,
         notifications=notifications,
         clock=clock,
@@ -323,6 +327,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             day_keys=day_keys,
             alerts=alerts,
             leaving=leaving,
+            privacy=privacy,
             trail=trail,
         ),
         clock=clock,
@@ -367,6 +372,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             quarantine=room.quarantine,
             offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
             leaving=leaving,
+            privacy=privacy,
             trace=room.trace,
             calls=calls,
             uses=Uses(database),

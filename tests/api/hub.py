@@ -50,6 +50,7 @@ from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
+from valetkey.privacy.room import open_privacy
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -183,6 +184,7 @@ class Hub:
             ),
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),
+            privacy=open_privacy(database, notifications, clock=clock, trail=trail),
             uses=Uses(database),
             alerts=Alerts(database, clock=clock, trail=trail),
             day_keys=None,  # type: ignore[arg-type]  # only the tests of contents give keys

@@ -120,6 +120,11 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/calls"): Row(Scope.CALLS_READ, 200, 200, 200, 200, ada_in="items"),
     ("GET", "/calls/{call_id}"): Row(Scope.CALLS_READ, 200, 200, 404, 404, whose=False),
     ("POST", "/calls"): Row(Scope.CALLS_RUN, 403, 200, 200, 200, {"connector": "{slug}", "tool": "list"}, whose=False),
+    ("GET", "/data/level"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200),
+    ("POST", "/data/level"): Row(Scope.PERMISSIONS_WRITE, 403, 200, 200, 200, {"level": "metadata"}, whose=False),
+    ("POST", "/data/bounds"): Row(
+        Scope.PERMISSIONS_WRITE, 403, 200, 403, 200, {"kind": "floor", "level": "metadata"}, whose=False
+    ),
     ("GET", "/trail"): Row(Scope.TRAIL_READ, 200, 200, 200, 200),
     ("GET", "/trail/status"): Row(Scope.TRAIL_READ, 200, 200, 403, 200, whose=False),
     ("GET", "/trail/checkpoints"): Row(Scope.TRAIL_READ, 200, 200, 200, 200, whose=False),

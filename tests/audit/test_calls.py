@@ -27,7 +27,7 @@ from valetkey.audit import calls as calls_module
 from valetkey.audit import repository
 from valetkey.audit.calls import CallLog
 from valetkey.audit.journal import MAGIC, Journal, write_zeros
-from valetkey.audit.model import CallEnding, CallRecord, Everyone, OfOrganization, OfPerson, Outcome
+from valetkey.audit.model import CallEnding, CallRecord, Everyone, OfOrganization, OfPerson, Outcome, Wanted
 from valetkey.audit.repository import CallRecords
 from valetkey.kernel.errors import Conflict, NotFound, NotRecorded
 from valetkey.store.database import Database
@@ -62,6 +62,7 @@ async def test_a_finished_call_is_kept_with_everything_known_of_it(
         origin="https://mcp.example.com",
         response=b"sealed response",
         response_bytes=9,
+        tool_class="W",
     )
     await log.flush()
 
@@ -88,6 +89,7 @@ async def test_a_finished_call_is_kept_with_everything_known_of_it(
         day="2026-11-22",
         request=b"sealed request",
         response=b"sealed response",
+        tool_class="W",
     )
 
 
@@ -703,9 +705,12 @@ async def some_calls(log: CallLog, clock: FakeClock) -> list[str]:
             connector="notion" if number % 2 else "github",
             connection_id=f"con_{number % 2}",
             tool="search" if number % 3 else "get_issue",
+            client="Claude Code" if number % 5 else "50%_Cursor",
             started_at=clock.now() + timedelta(days=number),
         )
-        log.begin(begun).finish(Outcome.OK if number % 5 else Outcome.REFUSED, response=b"r")
+        log.begin(begun).finish(
+            Outcome.OK if number % 5 else Outcome.REFUSED, response=b"r", tool_class="R" if number % 2 else "H"
+        )
         made.append(begun.id)
     await log.flush()
     return made
@@ -722,16 +727,22 @@ async def test_a_person_sees_their_own_calls_newest_first_in_pages(database: Dat
     assert {record.person_id for record in [*first, *second]} == {"per_ada"}
 
 
-async def test_filters_leave_what_fits(database: Database, some_calls: list[str]) -> None:
+async def test_filters_leave_what_fits(database: Database, clock: FakeClock, some_calls: list[str]) -> None:
     records = CallRecords(database)
 
     async def numbers(**filters: Any) -> list[int]:
-        return [int(record.id[-3:]) for record in await records.list(ADA, **filters)]
+        return [int(record.id[-3:]) for record in await records.list(ADA, wanted=Wanted(**filters))]
 
     assert await numbers(connector="notion") == [9, 5, 1]
     assert await numbers(tool="get_issue") == [9, 6, 0]
     assert await numbers(outcome=Outcome.REFUSED) == [10, 5, 0]
     assert await numbers(connector="github", tool="search", outcome=Outcome.OK) == [8, 4, 2]
+    assert await numbers(tool_class="R") == [9, 5, 1]
+    assert await numbers(client="claude", tool_class="R") == [9, 1]
+    assert await numbers(client="%_c") == [10, 5, 0]
+    assert await numbers(client="%%") == []
+    began = (await records.list(ADA, limit=100))[-1].started_at
+    assert await numbers(since=began + timedelta(days=2), until=began + timedelta(days=5)) == [4, 2]
 
 
 async def test_payloads_come_out_for_their_own_person_only_and_not_in_listings(

@@ -77,10 +77,21 @@ def test_tail_prints_each_call_once_when_it_ends_a_long_one_too(
     monkeypatch.setattr(hub_client, "open_hub", lambda **_where: Hub(send))
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)
 
-    assert run(["call", "tail"]) == 1
+    assert run(["call", "tail", "-f"]) == 1
 
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[3] for line in lines] == ["short", "long�[2J"]
+    assert [line.split("  ")[3] for line in lines] == ["before", "short", "long�[2J"]
+
+
+def test_tail_ends_with_the_last_calls_oldest_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = json.dumps({"items": [call(3, "third"), call(2, "second"), call(1, "first")]}).encode()
+    monkeypatch.setattr(hub_client, "open_hub", lambda **_where: Hub(lambda *_asked: (200, said)))
+
+    assert run(["call", "tail", "-n", "2", "--json"]) == 0
+
+    assert [json.loads(line)["tool"] for line in capsys.readouterr().out.splitlines()] == ["second", "third"]
 
 
 @pytest.mark.parametrize("token", ["CANARY\n", "CANARY x", "CANARY\u00e4", "x" * 201])

@@ -48,6 +48,7 @@ from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.outbound import open_outbound
 from valetkey.net.url import parse_url
 from valetkey.policy.room import Policy, open_policy
+from valetkey.privacy.levels import Levels
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -112,6 +113,7 @@ class Hub:
     day_keys: DayKeys
     call_log: CallLog
     alerts: Alerts
+    levels: Levels
     upstreams: Upstreams
     gateway: Gateway
     port: int = 0
@@ -267,13 +269,14 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
     )
     credentials = RenewableCredentials(room.credentials)
+    levels = Levels(database, notifications, clock=clock, trail=trail)
     sockets = [uvicorn.Config(_nowhere, host="127.0.0.1", port=0, log_level="warning").bind_socket()]
     port = sockets[0].getsockname()[1]
     alerts = Alerts(database, clock=clock, trail=trail)
     gateway = Gateway(
         tokens=tokens, connections=room.connections, connectors=connectors, snapshots=snapshots,
         profiles=profiles, policy=policy.gate, credentials=credentials, day_keys=day_keys,
-        call_log=call_log, alerts=alerts, upstreams=upstreams, notifications=notifications, clock=clock,
+        call_log=call_log, alerts=alerts, levels=levels, upstreams=upstreams, notifications=notifications, clock=clock,
         parse_url=read_url, public_url=f"http://localhost:{port}", hosts=[f"localhost:{port}", f"127.0.0.1:{port}"],
         patience=0.3, database=database,
     )  # fmt: skip
@@ -293,7 +296,8 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         people=People(database, clock=clock, notifications=notifications, trail=trail),
         organization_id=organization.id, tokens=tokens, connections=room.connections, connectors=connectors,
         snapshots=snapshots, profiles=profiles, policy=policy, vault=vault, credentials=credentials,
-        room=room, day_keys=day_keys, call_log=call_log, alerts=alerts, upstreams=upstreams, gateway=gateway, port=port,
+        room=room, day_keys=day_keys, call_log=call_log, alerts=alerts, levels=levels, upstreams=upstreams,
+        gateway=gateway, port=port,
         stop=lambda: server.shutdown(sockets=sockets),
     )  # fmt: skip
     await server.shutdown(sockets=sockets)

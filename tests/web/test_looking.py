@@ -13,6 +13,7 @@ from tests.web.world import PASSWORD, World
 from valetkey.audit.model import OfPerson, Outcome
 from valetkey.identity.model import Role
 from valetkey.kernel.secret import Secret
+from valetkey.privacy.levels import Level
 from valetkey.store.schema import oauth_client, organization, refresh_token, token_family
 from valetkey.web.headers import content_security_policy
 from valetkey.web.site import Site
@@ -121,6 +122,39 @@ async def test_activity_is_filtered_and_paged(world: World) -> None:
 
     assert re.findall(r"tool_\d\d", refused.text) == ["tool_03"]
     assert "tool_07" in (await browser.open("/activity?tool=tool_07&outcome=bogus")).text
+    today = world.clock.now().date()
+    assert "tool_07" in (await browser.open(f"/activity?tool=tool_07&client=claude&since={today}&until={today}")).text
+    for nothing in ("client=cursor", "class=R", f"since={today + timedelta(days=1)}", f"until={today - timedelta(1)}"):
+        assert "No call fits" in (await browser.open(f"/activity?{nothing}")).text
+    assert "tool_07" in (await browser.open("/activity?tool=tool_07&class=Z&since=9999-99-99&until=9999-12-31")).text
+
+
+async def test_a_person_chooses_what_is_kept_of_their_calls_and_takes_it_back(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada)
+    levels = world.services.privacy.levels
+    assert "You have chosen nothing" in (await browser.open("/settings/data")).text
+
+    chosen = await browser.submit("/settings/data", {"connector": connector.slug, "level": "metadata"})
+
+    assert "It holds for calls from now on" in chosen.text
+    assert await levels.level(ada.organization_id, ada.id, connector.slug) is Level.METADATA
+    assert "no contents" in (await browser.open("/settings/data")).text
+    await browser.submit("/settings/data", {"connector": connector.slug, "level": "unset"})
+    assert await levels.level(ada.organization_id, ada.id, connector.slug) is Level.FULL
+
+
+async def test_a_level_beyond_the_organizations_bounds_is_not_offered_and_not_taken(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    await world.services.privacy.levels.bound(ada.organization_id, "ceiling", Level.METADATA, actor="operator")
+
+    page = await browser.open("/settings/data")
+    assert 'value="full"' not in page.text
+    assert "at most metadata for" in page.text
+    refused = await browser.submit("/settings/data", {"connector": "*", "level": "full"})
+
+    assert refused.status_code == 422
+    assert "does not allow" in refused.text
 
 
 async def test_the_privacy_page_is_there_for_everybody_and_says_that_nobody_set_it(world: World) -> None:

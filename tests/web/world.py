@@ -46,6 +46,7 @@ from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
 from valetkey.privacy.leave import Leaving
+from valetkey.privacy.room import open_privacy
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -315,6 +316,7 @@ async def build_world(
         day_keys=day_keys,
         alerts=Alerts(database, clock=clock, trail=trail),
         leaving=Leaving(people, organizations, room.connections, day_keys, trail),
+        privacy=open_privacy(database, notifications, clock=clock, trail=trail),
         trail=trail,
     )
     site = Site(services=services, clock=clock, public_url=public_url, development=True)

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, whose
 from valetkey.api.paging import Before, Limit, Page
 from valetkey.api.services import Services
-from valetkey.audit.model import CallRecord, Everyone, OfPerson, Outcome
+from valetkey.audit.model import CallRecord, Everyone, OfPerson, Outcome, Wanted
 from valetkey.audit.model import Scope as AuditScope
 from valetkey.identity.model import Principal
 from valetkey.kernel.errors import VaultFailed
@@ -23,6 +23,7 @@ router = APIRouter(prefix="/calls", tags=["calls"])
 Reader = Annotated[Principal, Depends(Needs(Scope.CALLS_READ, operator=True))]
 Runner = Annotated[Principal, Depends(Needs(Scope.CALLS_RUN))]
 Filter = Annotated[str, Query(max_length=255)]
+ToolClass = Annotated[str, Query(max_length=1, pattern="^[RWMHVX]?$", description="R, W, M, H, V, or X.")]
 
 
 class CallShown(BaseModel):
@@ -44,6 +45,7 @@ class CallShown(BaseModel):
     duration_us: int
     request_bytes: int
     response_bytes: int
+    tool_class: str
 
     @classmethod
     def of(cls, call: CallRecord) -> CallShown:
@@ -64,6 +66,7 @@ class CallShown(BaseModel):
             duration_us=call.duration_us,
             request_bytes=call.request_bytes,
             response_bytes=call.response_bytes,
+            tool_class=call.tool_class,
         )
 
 
@@ -107,11 +110,21 @@ async def list_calls(
     connector: Filter = "",
     tool: Filter = "",
     outcome: Outcome | None = None,
+    tool_class: ToolClass = "",
+    client: Filter = "",
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
     before: Before = "",
     limit: Limit = 50,
 ) -> Page[CallShown]:
-    """The person's calls, newest first; the operator sees everybody's, or one person's."""
-    found = await rooms.calls.list(scope, before=before, limit=limit, connector=connector, tool=tool, outcome=outcome)
+    """The person's calls, newest first; the operator sees everybody's, or one person's.
+
+    `client` is any part of its name; `since` and `until` are times with a zone, and `until` itself is left out.
+    """
+    wanted = Wanted(
+        connector=connector, tool=tool, outcome=outcome, tool_class=tool_class, client=client, since=since, until=until
+    )
+    found = await rooms.calls.list(scope, wanted=wanted, before=before, limit=limit)
     return Page(items=[CallShown.of(call) for call in found], next_before=found[-1].id if len(found) == limit else None)
 
 

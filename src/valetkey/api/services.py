@@ -35,6 +35,7 @@ from valetkey.kernel.secret import Secret
 from valetkey.policy.room import Policy
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
+from valetkey.privacy.room import Privacy
 from valetkey.vault.day_keys import FindsDayKeys
 from valetkey.vault.verbs import AdoptsKits, TurnsKeys
 
@@ -135,6 +136,7 @@ class Services:
     quarantine: Quarantine
     offboarding: Offboarding
     leaving: Leaving
+    privacy: Privacy
     trace: Trace
     calls: CallRecords
     uses: Uses

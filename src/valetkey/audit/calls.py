@@ -63,6 +63,7 @@ class OpenCall:
         origin: str = "",
         response: bytes | None = None,
         response_bytes: int = 0,
+        tool_class: str = "",
     ) -> None:
         """Writes down how it ended. `response` is sealed; `response_bytes` is its length before.
 
@@ -82,6 +83,7 @@ class OpenCall:
             duration_us=int((log.clock.monotonic() - self._began) * 1e6),
             response_bytes=response_bytes,
             response=response,
+            tool_class=tool_class,
         )
         log.finished(self, ending)
 

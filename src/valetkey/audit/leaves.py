@@ -18,8 +18,11 @@ CALL, EVENT, DELETION = "call", "event", "deletion"
 _encode = msgspec.json.Encoder().encode
 
 
-class CallLeaf(msgspec.Struct, gc=False):
-    """The record of a call. One is made per call, so it is a struct whose fields stand as canonical JSON sorts them."""
+class CallLeaf(msgspec.Struct, gc=False, omit_defaults=True):
+    """The record of a call. One is made per call, so it is a struct whose fields stand as canonical JSON sorts them.
+
+    What came to be told later has a default, and is left out when there is nothing to tell: older leaves stay as made.
+    """
 
     client: str
     connection_id: str
@@ -43,6 +46,7 @@ class CallLeaf(msgspec.Struct, gc=False):
     seq: int
     started_at: int
     tool: str
+    tool_class: str = ""
 
 
 Leaf = tuple[str, str, Mapping[str, str | int] | CallLeaf]
@@ -77,6 +81,8 @@ def call_record(columns: Mapping[str, Any], *, started_at: int) -> dict[str, str
     record["started_at"] = started_at
     record["request"] = payload_hash(record["request"])
     record["response"] = payload_hash(record["response"])
+    if not record["tool_class"]:
+        del record["tool_class"]
     return record
 
 

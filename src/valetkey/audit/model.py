@@ -67,6 +67,8 @@ class CallEnding(msgspec.Struct, frozen=True, array_like=True, tag=2, kw_only=Tr
     duration_us: int = 0
     response_bytes: int = 0
     response: bytes | None = None
+    tool_class: str = ""
+    """What the tool counted as when the call was decided; empty when it was not, or before there was this field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,26 @@ class CallRecord:
     day: str
     request: bytes | None
     response: bytes | None
+    tool_class: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which calls of a listing: those that fit everything said here. What is empty filters nothing.
+
+    `client` is any part of its name, in upper or lower case; `since` and `until` are aware, and `until` is left out.
+    """
+
+    connector: str = ""
+    tool: str = ""
+    outcome: Outcome | None = None
+    tool_class: str = ""
+    client: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+ALL_CALLS = Wanted()
 
 
 @dataclass(frozen=True, slots=True)

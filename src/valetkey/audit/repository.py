@@ -12,13 +12,24 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, insert, null, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, insert, null, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.audit import log_repository
 from valetkey.audit.leaves import CALL, DELETION, EVENT, CallLeaf, Leaf, event_record, payload_hash
 from valetkey.audit.merkle import Frontier
-from valetkey.audit.model import CallEnding, CallIntent, CallRecord, Everyone, OfPerson, Outcome, Scope, TrailEvent
+from valetkey.audit.model import (
+    ALL_CALLS,
+    CallEnding,
+    CallIntent,
+    CallRecord,
+    Everyone,
+    OfPerson,
+    Outcome,
+    Scope,
+    TrailEvent,
+    Wanted,
+)
 from valetkey.kernel.errors import NotFound
 from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
@@ -62,12 +73,12 @@ def _leaf(row: tuple[Any, ...]) -> Leaf:
     """As `leaves.call_record` makes it of the same row."""
     (
         id, at, organization_id, person_id, client, connector, connection_id, label, method, tool, outcome, rule,
-        detail, origin, duration_us, request_bytes, response_bytes, day, request, response,
+        detail, origin, duration_us, request_bytes, response_bytes, day, request, response, tool_class,
     ) = row  # fmt: skip
     record = CallLeaf(
         client, connection_id, connector, day, detail, duration_us, id, CALL, label, method, organization_id, origin,
         outcome, person_id, payload_hash(request), request_bytes, payload_hash(response), response_bytes, rule, 0,
-        at if isinstance(at, int) else (at - _EPOCH) // _MICROSECOND, tool,
+        at if isinstance(at, int) else (at - _EPOCH) // _MICROSECOND, tool, tool_class,
     )  # fmt: skip
     return CALL, id, record
 
@@ -109,6 +120,7 @@ def _row(intent: CallIntent, ending: CallEnding, *, on_postgresql: bool) -> tupl
         intent.day,
         intent.request,
         ending.response,
+        ending.tool_class,
     )
 
 
@@ -138,21 +150,12 @@ class CallRecords:
         self,
         scope: Scope,
         *,
+        wanted: Wanted = ALL_CALLS,
         before: str = "",
         limit: int = 50,
-        connector: str = "",
-        tool: str = "",
-        outcome: Outcome | None = None,
     ) -> Sequence[CallRecord]:
-        """The newest first, without payloads; `before` is the id of the last one seen. Empty filters filter nothing."""
-        wanted = [_within(scope)]
-        if connector:
-            wanted.append(call_record.c.connector == connector)
-        if tool:
-            wanted.append(call_record.c.tool == tool)
-        if outcome is not None:
-            wanted.append(call_record.c.outcome == outcome.value)
-        return await self._newest(and_(*wanted), before, limit)
+        """The newest first, without payloads; `before` is the id of the last one seen."""
+        return await self._newest(and_(_within(scope), *_fitting(wanted)), before, limit)
 
     async def list_for_connection(
         self, connection_id: str, scope: Scope, *, before: str = "", limit: int = 50
@@ -200,6 +203,21 @@ async def _delete(tx: AsyncConnection, which: ColumnElement[bool], *, person_id:
 async def _log_deletion(tx: AsyncConnection, log: Frontier, **told: str | int) -> None:
     record: dict[str, str | int] = {"kind": DELETION, "id": new_id("del"), "person_id": "", "before": 0, **told}
     await log_repository.append(tx, log, [(DELETION, str(record["id"]), record)])
+
+
+def _fitting(wanted: Wanted) -> list[ColumnElement[bool]]:
+    columns = call_record.c
+    same = ((columns.connector, wanted.connector), (columns.tool, wanted.tool), (columns.tool_class, wanted.tool_class))
+    fitting: list[ColumnElement[bool]] = [column == value for column, value in same if value]
+    if wanted.outcome is not None:
+        fitting.append(columns.outcome == wanted.outcome.value)
+    if wanted.client:
+        fitting.append(func.lower(columns.client).contains(wanted.client.lower(), autoescape=True))
+    if wanted.since is not None:
+        fitting.append(columns.started_at >= wanted.since)
+    if wanted.until is not None:
+        fitting.append(columns.started_at < wanted.until)
+    return fitting
 
 
 def _without_payloads() -> Sequence[ColumnElement[Any]]:

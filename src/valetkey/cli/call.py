@@ -39,6 +39,14 @@ def call() -> None:
 
 def _filters(command: Any) -> Any:
     for option in (
+        click.option("--until", default="", metavar="TIME", help="Only calls before this time (with a zone)."),
+        click.option(
+            "--since", default="", metavar="TIME", help="Only calls from this time on, e.g. 2026-11-22T08:00Z."
+        ),
+        click.option("--client", default="", help="Only calls of assistants with this in their name."),
+        click.option(
+            "--class", "tool_class", default="", help="Only calls whose tool counts as this: R, W, M, H, V, X."
+        ),
         click.option("--outcome", default="", help="Only calls that ended so: ok, refused, timeout, …"),
         click.option("--tool", default="", help="Only calls of this tool."),
         click.option("--connector", default="", help="Only calls to this connector."),
@@ -85,24 +93,32 @@ def show_call(hub: Hub, call_id: str, as_json: bool) -> None:
 
 @call.command("tail")
 @_filters
+@click.option("-f", "--follow", is_flag=True, help="Go on and print calls as they end, until stopped.")
+@click.option("-n", "--lines", type=click.IntRange(0, 200), default=10, show_default=True, help="Begin with so many.")
 @as_json
 @hub_options
-def tail_calls(hub: Hub, as_json: bool, **filters: str) -> None:
-    """Print calls as they end, until stopped; with --json one object to a line."""
+def tail_calls(hub: Hub, lines: int, follow: bool, as_json: bool, **filters: str) -> None:
+    """Print the last calls, oldest first; with --json one object to a line."""
     query = _query(filters)
-    seen = {each["id"] for each in _newest(hub, query)}
-    while True:
+    newest = _newest(hub, query)
+    seen = {each["id"] for each in newest}
+    for each in reversed(newest[:lines]):
+        _print_line(each, as_json=as_json)
+    while follow:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
         # By what was seen, not by the newest id: a call is listed when it ends, and a long one began earlier.
         for each in reversed(_newest(hub, query)):
-            if each["id"] in seen:
-                continue
-            seen.add(each["id"])
-            if as_json:
-                print(json.dumps(each), flush=True)
-            else:
-                shown = _with_time(each)
-                print("  ".join(printable(shown[name]) for name in _SHOWN if shown[name] != ""), flush=True)
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
+            if each["id"] not in seen:
+                seen.add(each["id"])
+                _print_line(each, as_json=as_json)
+
+
+def _print_line(each: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(each), flush=True)
+        return
+    shown = _with_time(each)
+    print("  ".join(printable(shown[name]) for name in _SHOWN if shown[name] != ""), flush=True)
 
 
 @call.command("run")

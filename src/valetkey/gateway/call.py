@@ -120,7 +120,7 @@ class Calls:
     ) -> Said:
         client, passed = turn.client, _NOTHING_PASSED
         try:
-            passed = await self._decide(turn, meant)  # 2. may they?
+            passed = await self._decide(turn, meant, record)  # 2. may they?
             record.passed(passed.rule, passed.approval_id)
             carried = await self._carry(turn, meant, asked, sent)  # 3. as whom? 4. carry it over
             if carried.result:
@@ -163,7 +163,7 @@ class Calls:
 
     # --- 2. may they? -------------------------------------------------------------------------------------------------
 
-    async def _decide(self, turn: Turn, meant: Meant) -> Passed:
+    async def _decide(self, turn: Turn, meant: Meant, record: Record) -> Passed:
         """Raises `Refused`, which names the page where the person can change it, or `ToConfirm`."""
         if meant.account.connection.quarantined_at is not None:
             page = meant.account.page
@@ -173,7 +173,7 @@ class Calls:
         if meant.held and meant.account.is_open:
             page = meant.account.page
             raise Refused(held_words(meant.held, self._public_url + page), rule=HELD[meant.held], path=page)
-        return await self._passing.through(turn, meant)
+        return await self._passing.through(turn, meant, record)
 
     # --- 3. whose account? 4. carry it over ---------------------------------------------------------------------------
 

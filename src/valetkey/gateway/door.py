@@ -28,7 +28,7 @@ from valetkey.gateway.methods import Methods
 from valetkey.gateway.model import Connections, Credentials, Door
 from valetkey.gateway.passing import Passing
 from valetkey.gateway.questions import Questions
-from valetkey.gateway.recording import Records
+from valetkey.gateway.recording import FindsLevels, Records
 from valetkey.gateway.relaying import Relays
 from valetkey.gateway.search import SEARCH_ABOVE, ToolSearch
 from valetkey.gateway.single import Ran, run_once
@@ -64,6 +64,7 @@ class Gateway:
         day_keys: FindsDayKeys,
         call_log: CallLog,
         alerts: Notices,
+        levels: FindsLevels,
         upstreams: Upstreams,
         notifications: Notifications,
         clock: Clock,
@@ -79,7 +80,7 @@ class Gateway:
             connections, connectors, snapshots, profiles, policy, notifications, clock=clock, parse_url=parse_url
         )
         self.unusual = unusual = Unusual(alerts, clock=clock)
-        records = Records(call_log, day_keys, unusual, clock=clock)
+        records = Records(call_log, day_keys, levels, unusual, clock=clock)
         tickets = Tickets(credentials, connections)
         self._upstreams = upstreams
         self._notifications = notifications

@@ -5,7 +5,7 @@ from __future__ import annotations
 from valetkey.gateway import answers
 from valetkey.gateway.continuation import Continuations
 from valetkey.gateway.model import Account, Meant, Said
-from valetkey.gateway.recording import Records
+from valetkey.gateway.recording import Record, Records
 from valetkey.gateway.turns import Turn
 from valetkey.policy.gate import Gate, Passed, Subject, ToConfirm
 from valetkey.policy.model import Effect
@@ -21,14 +21,15 @@ class Passing:
         self._continuations = continuations
         self._public_url = public_url
 
-    async def through(self, turn: Turn, meant: Meant) -> Passed:
-        """The pass for exactly the call of this turn. Raises `ToConfirm`, `Refused`, `StateRefused`.
+    async def through(self, turn: Turn, meant: Meant, record: Record) -> Passed:
+        """The pass for exactly the call of this turn; `record` gets the class that it was decided by.
 
-        What is of class medium or above, or was approved, is on the disk before its approval is used up, and that is
-        committed before a credential leaves (I4, I8).
+        Raises `ToConfirm`, `Refused`, `StateRefused`. What is of class medium or above, or was approved, is on the disk
+        before its approval is used up, and that is committed before a credential leaves (I4, I8).
         """
         subject = subject_of(meant.account, self._public_url, meant=meant)
         decision = self._gate.decide_now(turn.who, subject) or await self._gate.decide(turn.who, subject)
+        record.tool_class = decision.classified.counts_as if decision.classified is not None else ""
         passed = Passed(decision, decision.rule)
         if decision.effect is Effect.ALLOW and not passed.is_weighty:
             return passed

@@ -1,4 +1,7 @@
-"""Opening and closing the one record of a call. A call that cannot be recorded is not made (I4)."""
+"""Opening and closing the one record of a call. A call that cannot be recorded is not made (I4).
+
+How much it holds is the person's choice within their organization's bounds; that there is one is nobody's.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from valetkey.kernel.errors import (
 )
 from valetkey.kernel.ids import new_id
 from valetkey.net.model import BadAnswer, Moved, TimedOut, TooLarge, Unreachable
+from valetkey.privacy.levels import Level
 from valetkey.upstream.model import HttpFailed, Unauthorized
 from valetkey.vault.day_keys import DayKey
 
@@ -49,15 +53,29 @@ class Watches(Protocol):
     def ended(self, intent: CallIntent, outcome: Outcome, response: bytes, size: int, *, echoed: bool) -> bool: ...
 
 
+class FindsLevels(Protocol):
+    """What we need of `privacy.levels`: how much of a person's calls to a connector is kept."""
+
+    def level_now(self, organization_id: str, person_id: str, connector: str) -> Level | None: ...
+
+    async def level(self, organization_id: str, person_id: str, connector: str) -> Level: ...
+
+
 class Record:
     """The open record of one call. Say how it ended with `end`; leaving the context without that is a failure."""
 
-    __slots__ = ("_key", "_open", "_rule", "_tickets", "_unusual", "approval", "continues", "id", "orders", "origin")
+    __slots__ = (
+        "_key", "_level", "_open", "_rule", "_tickets", "_unusual", "approval", "continues", "id", "orders", "origin",
+        "tool_class",
+    )  # fmt: skip
 
-    def __init__(self, open_call: OpenCall, key: DayKey, unusual: Watches) -> None:
+    def __init__(self, open_call: OpenCall, key: DayKey, level: Level, unusual: Watches) -> None:
         self._open = open_call
         self._key = key
+        self._level = level
         self._unusual = unusual
+        self.tool_class = ""
+        """What the tool counts as in this call; empty until that is decided."""
         self.id = open_call.intent.id
         self.origin = ""
         """Where a credential went with this call; empty while it went nowhere."""
@@ -96,7 +114,13 @@ class Record:
         self.orders = self._unusual.ended(self._open.intent, outcome, response, size, echoed=self.echoed)
         if self.orders:
             detail = f"{ORDERS}{' ' if detail else ''}{detail}"
-        sealed = self._key.seal(redact(response), about=f"{self.id}:response") if response else None
+        keeps = response and self._level is Level.FULL
+        sealed = self._key.seal(redact(response), about=f"{self.id}:response") if keeps else None
+        if self._level is Level.NONE:  # who, when, where and how it ended: the rest is not kept anywhere
+            self._open.finish(
+                outcome, rule=rule or self._rule, detail=ECHOED if self.echoed else "", origin=self.origin
+            )
+            return
         self._open.finish(
             outcome,
             rule=rule or self._rule,
@@ -104,6 +128,7 @@ class Record:
             origin=self.origin,
             response=sealed,
             response_bytes=size,
+            tool_class=self.tool_class,
         )
 
     def passed(self, rule: str, approval: str) -> None:
@@ -148,10 +173,13 @@ def is_uncertain(error: OutboundFailed) -> bool:
 class Records:
     """Opens records in the call log."""
 
-    def __init__(self, log: CallLog, keys: FindsDayKeys, unusual: Watches, *, clock: Clock) -> None:
+    def __init__(
+        self, log: CallLog, keys: FindsDayKeys, levels: FindsLevels, unusual: Watches, *, clock: Clock
+    ) -> None:
         self._log = log
         self._unusual = unusual
         self._keys = keys
+        self._levels = levels
         self._clock = clock
 
     def open_now(
@@ -170,7 +198,10 @@ class Records:
             return None
         now = self._clock.now()
         key = self._keys.key_now(who.person_id, now.date().isoformat())
-        return self._begin(who, door, account, method, tool, own_tool, request, now, key) if key is not None else None
+        level = self._levels.level_now(who.organization_id, who.person_id, _connector(door, account))
+        if key is None or level is None:
+            return None
+        return self._begin(who, door, account, method, tool, own_tool, request, now, key, level)
 
     async def open(
         self,
@@ -194,7 +225,8 @@ class Records:
             key = await self._keys.key(who.person_id, who.organization_id, now.date().isoformat())
         except (VaultFailed, RootKeyUnavailable) as error:
             raise NotRecorded("The call's record could not be sealed.") from error
-        return self._begin(who, door, account, method, tool, own_tool, request, now, key)
+        level = await self._levels.level(who.organization_id, who.person_id, _connector(door, account))
+        return self._begin(who, door, account, method, tool, own_tool, request, now, key, level)
 
     async def settle(self) -> None:
         """Returns when every record opened so far is on the disk. Raises `NotRecorded`."""
@@ -211,22 +243,29 @@ class Records:
         request: bytes,
         now: datetime,
         key: DayKey,
+        level: Level,
     ) -> Record:
         call_id = new_id("call")
+        is_told = level is not Level.NONE
+        keeps = request and level is Level.FULL
         intent = CallIntent(
             id=call_id,
             started_at=now,
             organization_id=who.organization_id,
             person_id=who.person_id,
             client=(who.client_name or who.client_id)[:_CLIENT],
-            connector=account.connector.slug if account is not None else door.connector,
+            connector=_connector(door, account),
             connection_id=account.connection.id if account is not None else "",
             label=account.connection.label if account is not None else door.label,
             method=method,
-            tool=tool if len(tool) <= _TOOL else printable(tool, limit=_TOOL - 1),
+            tool=(tool if len(tool) <= _TOOL else printable(tool, limit=_TOOL - 1)) if is_told else "",
             day=key.day,
-            request_bytes=len(request),
-            request=key.seal(redact(request), about=f"{call_id}:request") if request else None,
+            request_bytes=len(request) if is_told else 0,
+            request=key.seal(redact(request), about=f"{call_id}:request") if keeps else None,
             own_tool=own_tool,
         )
-        return Record(self._log.begin(intent), key, self._unusual)
+        return Record(self._log.begin(intent), key, level, self._unusual)
+
+
+def _connector(door: Door, account: Account | None) -> str:
+    return account.connector.slug if account is not None else door.connector

@@ -717,6 +717,20 @@ canary = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
+# --- privacy ------------------------------------------------------------------------------------------------------
+
+log_level = Table(
+    "log_level",  # how much of calls is kept: an organization's bounds, and a person's own choice
+    main,
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False),
+    Column("person_id", String(40), nullable=False),  # empty: it is the organization that says so
+    Column("connector", String(40), nullable=False),  # * for every one
+    Column("kind", String(8), nullable=False),  # floor | ceiling | choice
+    Column("level", String(8), nullable=False),  # none | metadata | full
+    Column("set_at", Instant, nullable=False),
+    PrimaryKeyConstraint("organization_id", "person_id", "connector", "kind"),
+)
+
 # --- audit --------------------------------------------------------------------------------------------------------
 
 call_record = Table(
@@ -742,6 +756,7 @@ call_record = Table(
     Column("day", String(10), nullable=False),  # names the key the payloads are sealed under
     Column("request", LargeBinary),
     Column("response", LargeBinary),
+    Column("tool_class", String(1), nullable=False, server_default=""),  # as the call was decided
 )
 
 trail_event = Table(

@@ -27,6 +27,7 @@ from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
 from valetkey.policy.room import Policy
 from valetkey.privacy.leave import Leaving
+from valetkey.privacy.room import Privacy
 from valetkey.vault.day_keys import FindsDayKeys
 
 
@@ -57,4 +58,5 @@ class Services:
     day_keys: FindsDayKeys
     alerts: Alerts
     leaving: Leaving
+    privacy: Privacy
     trail: Trail

@@ -42,6 +42,7 @@ from valetkey.web import (
     connection_uses,
     connector_client,
     connector_remove,
+    data_show,
     decision_show,
     directory_list,
     home,
@@ -164,6 +165,8 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/settings/tokens/new", token_create.submit),
         Page("POST", "/settings/tokens/{token}/revoke", token_revoke.submit),
         Page("POST", "/settings/assistants/{family}/end", assistant_end.submit),
+        Page("GET", "/settings/data", data_show.show),
+        Page("POST", "/settings/data", data_show.submit),
         Page("GET", "/settings/leave", organization_leave.show),
         Page("POST", "/settings/leave", organization_leave.submit),
         # the organization

@@ -1,0 +1,74 @@
+"""`valetkey data`: what is kept about a person, and how much of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from valetkey.cli.hub_client import Hub, hub_options
+from valetkey.cli.printing import as_json, print_facts, print_json, print_table
+from valetkey.cli.token import for_user
+
+_LEVELS = click.Choice(["none", "metadata", "full", "unset"])
+_for_connector = click.option(
+    "--connector", default="*", show_default=True, metavar="SLUG", help="Of calls to this connector; * for every one."
+)
+
+
+@click.group()
+def data() -> None:
+    """What is kept about people: level, set-level, set-bound."""
+
+
+@data.command("level")
+@_for_connector
+@for_user
+@as_json
+@hub_options
+def show_level(hub: Hub, connector: str, user: str, as_json: bool) -> None:
+    """Show how much of a person's calls is kept, and who says so."""
+    _print(hub.get("/data/level", connector=connector, person=user), as_json=as_json)
+
+
+@data.command("set-level")
+@click.argument("level", type=_LEVELS)
+@_for_connector
+@as_json
+@hub_options
+def set_level(hub: Hub, level: str, connector: str, as_json: bool) -> None:
+    """Choose how much of your own calls is kept from now on."""
+    _print(hub.post("/data/level", {"connector": connector, "level": _level(level)}), as_json=as_json)
+
+
+@data.command("set-bound")
+@click.argument("kind", type=click.Choice(["floor", "ceiling"]))
+@click.argument("level", type=_LEVELS)
+@_for_connector
+@as_json
+@hub_options
+def set_bound(hub: Hub, kind: str, level: str, connector: str, as_json: bool) -> None:
+    """Say as an owner how much of members' calls is kept at least, or at most."""
+    found = hub.post("/data/bounds", {"kind": kind, "connector": connector, "level": _level(level)})
+    if as_json:
+        print_json(found)
+        return
+    _print_said(found["items"])
+
+
+def _level(word: str) -> str | None:
+    return None if word == "unset" else word
+
+
+def _print(found: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    print_facts({name: found[name] for name in ("connector", "level", "choice", "floor", "ceiling")})
+    _print_said(found["said"])
+
+
+def _print_said(said: list[dict[str, Any]]) -> None:
+    columns = {"kind": "said", "connector": "of", "level": "level"}
+    print_table(said, columns, empty="Nobody has said anything: all of it is kept.")
