@@ -170,6 +170,8 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "words": "notes",
         "setting": "ask",
         "what": "notes",
+        "level": "metadata",
+        "kind": "floor",
         "target": "https://other.example/mcp",
     }
     nothing = (

@@ -269,7 +269,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )
     introductions.profiles, introductions.policy = profiles, policy
 
-    privacy = open_privacy(database, notifications, clock=clock, trail=trail)
+    privacy = open_privacy(database, notifications, people, organizations, calls, clock=clock, trail=trail)
 
     # the doors
     gateway = Gateway(

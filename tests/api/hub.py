@@ -156,9 +156,11 @@ class Hub:
         connections = Connections(
             database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=self.elsewhere
         )
+        people = People(database, clock=clock, notifications=notifications, trail=trail)
+        organizations = Organizations(database, clock=clock)
         self.services = Services(
-            people=People(database, clock=clock, notifications=notifications, trail=trail),
-            organizations=Organizations(database, clock=clock),
+            people=people,
+            organizations=organizations,
             links=SignInLinks(database, clock=clock, trail=trail),
             tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
             connectors=connectors,
@@ -184,7 +186,9 @@ class Hub:
             ),
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),
-            privacy=open_privacy(database, notifications, clock=clock, trail=trail),
+            privacy=open_privacy(
+                database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
+            ),
             uses=Uses(database),
             alerts=Alerts(database, clock=clock, trail=trail),
             day_keys=None,  # type: ignore[arg-type]  # only the tests of contents give keys

@@ -26,7 +26,7 @@ PRINT_NO_DATA = {
     "valetkey trail watch-key",
     "valetkey key recovery-kit",  # on a terminal only
 }
-PRINT_JSON_ANYWAY = {"valetkey trail export"} | {
+PRINT_JSON_ANYWAY = {"valetkey trail export", "valetkey data training-export"} | {
     f"valetkey trail prove {what}" for what in ("call", "event", "consistency")
 }
 

@@ -13,6 +13,7 @@ from tests.web.world import PASSWORD, World
 from valetkey.audit.model import OfPerson, Outcome
 from valetkey.identity.model import Role
 from valetkey.kernel.secret import Secret
+from valetkey.privacy.consent import TEXT_HASH
 from valetkey.privacy.levels import Level
 from valetkey.store.schema import oauth_client, organization, refresh_token, token_family
 from valetkey.web.headers import content_security_policy
@@ -142,6 +143,36 @@ async def test_a_person_chooses_what_is_kept_of_their_calls_and_takes_it_back(wo
     assert "no contents" in (await browser.open("/settings/data")).text
     await browser.submit("/settings/data", {"connector": connector.slug, "level": "unset"})
     assert await levels.level(ada.organization_id, ada.id, connector.slug) is Level.FULL
+
+
+async def test_training_is_off_until_a_person_ticks_the_box_and_they_can_take_it_back(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    consents = world.services.privacy.consents
+    page = await browser.open("/settings/data")
+    assert "Off. Nothing about you is used" in page.text
+    assert "checked" not in page.text
+
+    assert (await browser.submit("/settings/data/training", {"text": TEXT_HASH})).status_code == 422
+    assert await consents.of(ada) is None
+    await browser.open("/settings/data")
+    allowed = await browser.submit("/settings/data/training", {"text": TEXT_HASH, "agree": "yes"})
+
+    assert "Allowed, for calls from now on" in allowed.text
+    assert await consents.of(ada) is not None
+    assert "Taken back" in (await browser.submit("/settings/data/training/withdraw")).text
+    assert await consents.of(ada) is None
+
+
+async def test_a_member_of_an_organization_finds_no_switch_for_training(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    async with world.database.write() as tx:
+        await tx.execute(organization.update().values(kind="organization"))
+
+    assert "there is no switch" in (await browser.open("/settings/data")).text
+    refused = await browser.submit("/settings/data/training", {"text": TEXT_HASH, "agree": "yes"})
+
+    assert refused.status_code == 403
+    assert await world.services.privacy.consents.of(ada) is None
 
 
 async def test_a_level_beyond_the_organizations_bounds_is_not_offered_and_not_taken(world: World) -> None:

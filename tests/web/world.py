@@ -316,7 +316,9 @@ async def build_world(
         day_keys=day_keys,
         alerts=Alerts(database, clock=clock, trail=trail),
         leaving=Leaving(people, organizations, room.connections, day_keys, trail),
-        privacy=open_privacy(database, notifications, clock=clock, trail=trail),
+        privacy=open_privacy(
+            database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
+        ),
         trail=trail,
     )
     site = Site(services=services, clock=clock, public_url=public_url, development=True)

@@ -1,17 +1,21 @@
-"""What is kept about people, and how much of it: levels of the call log, within the organization's bounds."""
+"""What is kept about people, how much of it, and what may be learned from it: by their own yes, given on a page."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
+from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act, principal_of
 from valetkey.api.paging import Listed
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
+from valetkey.kernel.errors import Forbidden
+from valetkey.privacy.consent import TEXT_HASH
 from valetkey.privacy.levels import EVERY, Level, Said
+from valetkey.privacy.training_export import Item
 
 router = APIRouter(prefix="/data", tags=["data"])
 
@@ -97,3 +101,100 @@ async def bound_log_level(new: Bound, who: Setter, rooms: Rooms) -> Listed[SaidS
         who.organization_id, new.kind, new.level, connector=new.connector, actor=actor_of(who)
     )
     return Listed(items=[SaidShown.of(one) for one in said])
+
+
+class ConsentShown(BaseModel):
+    """`can_be_given` is false in an organization, whose data is never used; `text_hash` is of the text they saw."""
+
+    given: bool
+    can_be_given: bool
+    given_at: datetime | None
+    policy_version: str
+    text_hash: str
+    current_text_hash: str = TEXT_HASH
+
+
+class Withdrawn(BaseModel):
+    """How many items had been handed out, and are to be deleted."""
+
+    items_to_delete: int
+
+
+class ItemShown(BaseModel):
+    """One call as it may be learned from: numbers, and words of this program."""
+
+    id: str
+    consent: str
+    day: str
+    outcome: str
+    tool_class: str
+    duration_ms: int
+    request_bytes: int
+    response_bytes: int
+
+    @classmethod
+    def of(cls, one: Item) -> ItemShown:
+        return cls(
+            id=one.id, consent=one.consent, day=one.day, outcome=one.outcome, tool_class=one.tool_class,
+            duration_ms=one.duration_ms, request_bytes=one.request_bytes, response_bytes=one.response_bytes,
+        )  # fmt: skip
+
+
+class ExportPart(BaseModel):
+    items: list[ItemShown]
+    next_after: str = Field(description="Give it as `after` for the next part; empty at the end.")
+
+
+class ExportAsked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    after: str = Field("", max_length=100)
+
+
+async def _operator(request: Request, rooms: Rooms) -> Principal:
+    """As `OnlyOperator`, and whoever else tries stands in the trail."""
+    who = principal_of(request)
+    if who.kind != "operator":
+        await rooms.privacy.training.refuse(
+            actor=actor_of(who), organization_id=who.organization_id, person_id=who.person_id
+        )
+        raise Forbidden("This is done on the hub's host only, through its control socket.")
+    return who
+
+
+Operator = Annotated[Principal, Depends(_operator)]
+
+
+@router.get("/training-consent", operation_id="show_training_consent")
+async def show_training_consent(_who: Reader, whose: Whose, rooms: Rooms) -> ConsentShown:
+    """Whether the person allows learning from how they use the hub. It is given on the page *Your data* only."""
+    found = await rooms.privacy.consents.of(whose)
+    return ConsentShown(
+        given=found is not None,
+        can_be_given=await rooms.privacy.consents.may_ask(whose),
+        given_at=found.given_at if found else None,
+        policy_version=found.policy_version if found else "",
+        text_hash=found.text_hash if found else "",
+    )
+
+
+@router.delete("/training-consent", operation_id="withdraw_training_consent")
+async def withdraw_training_consent(who: Setter, rooms: Rooms) -> Withdrawn:
+    """Takes it back: nothing more is handed out, and what was is listed to be deleted."""
+    person = await rooms.people.get(who.person_id)
+    return Withdrawn(items_to_delete=await rooms.privacy.consents.withdraw(person, actor=actor_of(who)))
+
+
+@router.post("/training-export", operation_id="export_training")
+async def export_training(asked: ExportAsked, who: Operator, rooms: Rooms) -> ExportPart:
+    """What consent covers, part by part. Every attempt stands in the trail, with its counts."""
+    part = await rooms.privacy.training.part(asked.after, actor=actor_of(who))
+    return ExportPart(items=[ItemShown.of(one) for one in part.items], next_after=part.next_after)
+
+
+@router.get("/training-export/withdrawn", operation_id="list_withdrawn_training")
+async def list_withdrawn_training(
+    _who: Operator, rooms: Rooms, after: Annotated[str, Query(max_length=64)] = ""
+) -> Listed[str]:
+    """Items that were handed out and whose person took their yes back: to be deleted by whoever has them."""
+    return Listed(items=list(await rooms.privacy.training.withdrawn(after)))

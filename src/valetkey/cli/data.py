@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ _for_connector = click.option(
 
 @click.group()
 def data() -> None:
-    """What is kept about people: level, set-level, set-bound."""
+    """What is kept about people: level, set-level, training-export, …"""
 
 
 @data.command("level")
@@ -55,6 +56,53 @@ def set_bound(hub: Hub, kind: str, level: str, connector: str, as_json: bool) ->
         print_json(found)
         return
     _print_said(found["items"])
+
+
+@data.command("consent")
+@for_user
+@as_json
+@hub_options
+def show_consent(hub: Hub, user: str, as_json: bool) -> None:
+    """Show whether a person allows training; it is given by them on a page only."""
+    found = hub.get("/data/training-consent", person=user)
+    if as_json:
+        print_json(found)
+        return
+    if not found["given"]:
+        print("Not given." if found["can_be_given"] else "Never: the data of an organization is not used for training.")
+        return
+    print_facts({"given": found["given_at"], "policy": found["policy_version"], "text": found["text_hash"]})
+
+
+@data.command("withdraw")
+@as_json
+@hub_options
+def withdraw(hub: Hub, as_json: bool) -> None:
+    """Take back your own yes to training."""
+    found = hub.delete("/data/training-consent")
+    if as_json:
+        print_json(found)
+        return
+    print_facts({"items handed out, to be deleted": found["items_to_delete"]})
+
+
+@data.command("training-export")
+@click.option("--withdrawn", is_flag=True, help="Instead, the items to delete: their person took the yes back.")
+@hub_options
+def training_export(hub: Hub, withdrawn: bool) -> None:
+    """Print as JSON lines what people allowed to learn from; nothing of organizations."""
+    after = ""
+    while True:
+        if withdrawn:
+            items = hub.get("/data/training-export/withdrawn", after=after)["items"]
+            after = items[-1] if items else ""
+        else:
+            part = hub.post("/data/training-export", {"after": after})
+            items, after = part["items"], part["next_after"]
+        for item in items:
+            print(json.dumps({"id": item} if withdrawn else item))
+        if not after:
+            return
 
 
 def _level(word: str) -> str | None:

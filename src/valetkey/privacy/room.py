@@ -1,21 +1,40 @@
-"""The room as one value: what doors ask about what is kept of people."""
+"""The room as one value: what doors ask about what is kept of people, and what may be done with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from valetkey.audit.repository import CallRecords
 from valetkey.kernel.clock import Clock
+from valetkey.privacy.consent import Consents, FindsOrganizations
 from valetkey.privacy.levels import Levels, TrailWriter
+from valetkey.privacy.training_export import FindsPeople, TrainingExport
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Privacy:
-    """`levels`: how much of calls is kept."""
+    """`levels`: how much of calls is kept. `consents` and `training`: what may be learned from, and by whose yes."""
 
     levels: Levels
+    consents: Consents
+    training: TrainingExport
 
 
-def open_privacy(database: Database, notifications: Notifications, *, clock: Clock, trail: TrailWriter) -> Privacy:
-    return Privacy(levels=Levels(database, notifications, clock=clock, trail=trail))
+def open_privacy(
+    database: Database,
+    notifications: Notifications,
+    people: FindsPeople,
+    organizations: FindsOrganizations,
+    calls: CallRecords,
+    *,
+    clock: Clock,
+    trail: TrailWriter,
+) -> Privacy:
+    consents = Consents(database, organizations, clock=clock, trail=trail)
+    return Privacy(
+        levels=Levels(database, notifications, clock=clock, trail=trail),
+        consents=consents,
+        training=TrainingExport(database, people, consents, calls, clock=clock, trail=trail),
+    )

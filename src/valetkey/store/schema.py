@@ -731,6 +731,27 @@ log_level = Table(
     PrimaryKeyConstraint("organization_id", "person_id", "connector", "kind"),
 )
 
+training_consent = Table(
+    "training_consent",  # a person said that what comes of their use may be learned from; nobody else can
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("organization_id", String(40), nullable=False),  # the personal one they were in
+    Column("given_at", Instant, nullable=False),
+    Column("policy_version", String(40), nullable=False),
+    Column("text_hash", String(64), nullable=False),  # of the text they were shown
+    Column("ended_at", Instant),
+)
+
+training_item = Table(
+    "training_item",  # what was handed out, so that it can be asked back
+    main,
+    Column("call_id", String(40), primary_key=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("consent_id", ForeignKey("training_consent.id", ondelete="cascade"), nullable=False, index=True),
+    Column("exported_at", Instant, nullable=False),
+)
+
 # --- audit --------------------------------------------------------------------------------------------------------
 
 call_record = Table(

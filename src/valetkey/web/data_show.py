@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from valetkey.kernel.errors import BadInput
+from valetkey.privacy.consent import TEXT, TEXT_HASH
 from valetkey.privacy.levels import EVERY, RANK, Level
 from valetkey.web.visit import Visit
 
@@ -37,6 +38,10 @@ async def show(visit: Visit) -> Response:
             if RANK[everywhere.floor] <= RANK[level] <= RANK[everywhere.ceiling]
         ],
         words=_WORDS,
+        may_consent=await services.privacy.consents.may_ask(person),
+        consent=await services.privacy.consents.of(person),
+        text=TEXT,
+        text_hash=TEXT_HASH,
         connections=len(await services.connections.list(person.id)),
         passkeys=len(await services.passkeys.list(person.id)),
         tokens=len(await services.tokens.list(person.id)),
@@ -55,3 +60,18 @@ async def submit(visit: Visit) -> Response:
         person.organization_id, person.id, chosen, connector=connector, actor=visit.actor
     )
     return visit.go(_PATH, done="level-chosen")
+
+
+async def allow_training(visit: Visit) -> Response:
+    """The person's yes, to the text of the page it came from. An unticked box is no yes."""
+    if visit.form.one("agree", limit=10) != "yes":
+        raise BadInput("Nothing was allowed: the box was not ticked.", field="agree")
+    await visit.services.privacy.consents.give(
+        visit.person, text_hash=visit.form.one("text", limit=64), actor=visit.actor
+    )
+    return visit.go(_PATH, done="training-allowed")
+
+
+async def withdraw_training(visit: Visit) -> Response:
+    await visit.services.privacy.consents.withdraw(visit.person, actor=visit.actor)
+    return visit.go(_PATH, done="training-withdrawn")

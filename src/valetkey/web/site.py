@@ -167,6 +167,8 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/settings/assistants/{family}/end", assistant_end.submit),
         Page("GET", "/settings/data", data_show.show),
         Page("POST", "/settings/data", data_show.submit),
+        Page("POST", "/settings/data/training", data_show.allow_training),
+        Page("POST", "/settings/data/training/withdraw", data_show.withdraw_training),
         Page("GET", "/settings/leave", organization_leave.show),
         Page("POST", "/settings/leave", organization_leave.submit),
         # the organization
