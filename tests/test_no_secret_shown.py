@@ -187,6 +187,8 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "passkey",
         "receipt",
         "session",
+        "standing",
+        "standing_id",
         "token",
     )
     stands_for |= dict.fromkeys(nothing, "x1")
