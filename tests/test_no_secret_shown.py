@@ -177,6 +177,8 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
     nothing = (
         "approval",
         "approval_id",
+        "alert",
+        "alert_id",
         "attempt",
         "call",
         "ceiling",
