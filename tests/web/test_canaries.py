@@ -176,6 +176,7 @@ async def test_no_slot_of_any_page_becomes_anything_but_text_in_a_real_browser(
             address = address.replace(name, value)
         assert "{" not in address, f"say in `furnished` what stands for a name in {page.path}"
         addresses.append(address)
+    addresses.append(f"/connections/{names['{connection}']}/why?tool=search_notes")
     addresses += ["/nothing", "/connections?done=tools", "/directory?q=otter", "/activity?tool=x", "/oauth/authorize"]
     posts = {
         "/connections/add": {"url": "http://10.0.0.1", "name": "x", "sign_in": "oauth"},

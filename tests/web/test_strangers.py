@@ -35,13 +35,21 @@ async def test_another_persons_things_are_not_found_in_the_same_words_as_none(wo
     bob, _ = await world.signed_in("bob", role=Role.OWNER)  # even an owner of the same organization
     await bob.open("/settings")
     csrf = bob.csrf()
-    looks = [path, f"{path}/disconnect", f"/activity/{call}", receipt, f"/connections/review/{attempt}"]
+    looks = [
+        path,
+        f"{path}/disconnect",
+        f"{path}/why?tool=search_notes",
+        f"/activity/{call}",
+        receipt,
+        f"/connections/review/{attempt}",
+    ]
     acts = [
         f"{path}/disconnect",
         f"{path}/reconnect",
         f"{path}/remove",
         f"{path}/name",
         f"{path}/tools",
+        f"{path}/level",
         f"/connections/review/{attempt}",
         f"/settings/tokens/{token.id}/revoke",
         f"/settings/sessions/{session.id}/end",
@@ -103,8 +111,17 @@ async def test_text_from_outside_is_never_markup_on_any_page(world: World) -> No
     )
 
     one = f"/connections/{connection.id}"
-    paths = ("/", "/connections", "/directory", "/activity", f"/activity/{call}", one, f"{one}/disconnect")
-    more = ("/admin", "/settings", "/settings/tokens/new", f"/connections/new/{connector.slug}")
+    paths = (
+        "/",
+        "/connections",
+        "/directory",
+        "/activity",
+        f"/activity/{call}",
+        one,
+        f"{one}/disconnect",
+        f"{one}/why?tool=x",
+    )
+    more = ("/admin", "/admin/ceilings", "/settings", "/settings/tokens/new", f"/connections/new/{connector.slug}")
     for path in (*paths, *more, f"/connections/add?name={CANARY}", f"/directory?q={CANARY}"):
         page = await browser.open(path)
         assert page.status_code == 200, path
