@@ -169,6 +169,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "listing": "github",
         "words": "notes",
         "setting": "ask",
+        "level": "always_ask",
         "what": "notes",
         "level": "metadata",
         "kind": "floor",

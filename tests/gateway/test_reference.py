@@ -26,8 +26,8 @@ def reference_server() -> MCPServer:
     server = MCPServer("reference", instructions="The reference.")
 
     @server.tool()
-    def add(a: int, b: int) -> int:
-        """Adds."""
+    def get_sum(a: int, b: int) -> int:
+        """Gets the sum of two numbers."""
         return a + b
 
     @server.tool()
@@ -115,11 +115,11 @@ async def test_the_reference_client_and_server_talk_through_us(hub: Hub, kind: K
             assert snapshot is not None
             await hub.policy.permissions.allow(connection.id, snapshot.tools)
 
-            added = await client.call_tool("add", {"a": 2, "b": 3})
+            added = await client.call_tool("get_sum", {"a": 2, "b": 3})
             failed = await client.call_tool("fail", {})
             counted = await client.call_tool("count", {"to": 3}, progress_callback=note)
 
-    assert [tool.name for tool in tools] == ["add", "count", "fail"]
+    assert [tool.name for tool in tools] == ["get_sum", "count", "fail"]
     assert added.structured_content == {"result": 5}
     assert failed.is_error
     assert text_of(counted) == "counted to 3"
@@ -139,7 +139,7 @@ async def test_the_reference_client_reads_the_aggregate(hub: Hub, mode: str) -> 
             names = [tool.name for tool in (await client.list_tools()).tools]
             asked = await client.call_tool(names[0], {"a": 1, "b": 2})
 
-    assert names == [f"{hub.connector(service).slug}_{tool}" for tool in ("add", "count", "fail")]
+    assert names == [f"{hub.connector(service).slug}_{tool}" for tool in ("get_sum", "count", "fail")]
     assert asked.is_error
     assert "needs the person's confirmation" in text_of(asked)
 
