@@ -28,7 +28,7 @@ DOORS = {
     r"/api/v1/.+": "api",
     r"/static/\{name\}": "static",
     r"/(|_components|_components/quiet|privacy)": "pages",
-    r"/(signin|signout|welcome|directory|connections|profiles|activity|settings|admin|approvals)(/.*)?": "pages",
+    r"/(signin|signout|welcome|directory|connections|profiles|activity|settings|admin|approvals|alerts)(/.*)?": "pages",
     r"/oauth/(authorize|callback/\{issuer\})": "pages",
 }
 

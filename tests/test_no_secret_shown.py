@@ -181,6 +181,8 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "alert",
         "alert_id",
         "attempt",
+        "alert",
+        "alert_id",
         "call",
         "ceiling",
         "ceiling_id",
