@@ -180,6 +180,16 @@ async def test_a_read_asked_for_often_is_one_question_and_a_write_never_is(appro
     assert [one is not None for one in writes] == [True, False, False, False]
 
 
+async def test_reads_that_come_at_once_are_one_question_counted_as_often_as_they_came(approvals: Approvals) -> None:
+    """PERM-14: on PostgreSQL each of them may find nothing to join, and be late to add its own."""
+    read = asked(b"read", ToolClass.READ)
+
+    questions = {one.id for one in await asyncio.gather(*(approvals.ask(read) for _ in range(20)))}
+
+    assert len(questions) == 1
+    assert (await approvals.get("ada", questions.pop())).times == 20
+
+
 async def test_what_left_without_an_answer_is_uncertain_and_not_used_again(approvals: Approvals) -> None:
     await approved(approvals, asked())
     taken = await approvals.take(asked(), "call_1")
