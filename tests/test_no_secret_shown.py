@@ -169,7 +169,6 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "listing": "github",
         "words": "notes",
         "setting": "ask",
-        "level": "always_ask",
         "what": "notes",
         "level": "metadata",
         "kind": "floor",
