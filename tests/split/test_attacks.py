@@ -89,7 +89,7 @@ class Worker:
         tool = self.random.choice(["", TOOL.name])
         recording = self.hub.call_log.begin(self.hub.intent(account.connection, person_id=person, tool=tool))
         self.calls.append(Call(recording, account, person, tool))
-        if len(self.calls) > 30:
+        if sum(call.is_open for call in self.calls) > 15:
             await self.end()
 
     async def end(self) -> None:
@@ -97,7 +97,8 @@ class Worker:
             call = self.random.choice(open_ones)
             call.recording.finish(Outcome.OK)
             call.is_open = False
-        self.calls = self.calls[-40:]
+        over = [call for call in self.calls if not call.is_open]
+        self.calls = over[-5:] + [call for call in self.calls if call.is_open]
 
     async def switch(self) -> None:
         account = self.random.choice(self.accounts)
@@ -155,7 +156,7 @@ class Worker:
         assert went is not out.is_dead
         out.is_dead = True
         self.sent[out.account.token] += went
-        self.out = self.out[-20:]
+        self.out = [one for one in self.out if not one.is_dead][-15:] + [one for one in self.out if one.is_dead][-5:]
 
     async def misuse(self) -> None:
         """Somebody's ticket to another service, changed, cut, or made of two."""
