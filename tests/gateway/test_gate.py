@@ -11,6 +11,9 @@ import pytest
 from tests.gateway.client import Client, read_answer
 from tests.gateway.conftest import Hub
 from tests.gateway.service import Service
+from valetkey.gateway.sessions import find_session, new_session
+from valetkey.protocol.asks import Asks
+from valetkey.protocol.versions import LEGACY
 
 MODERN = "2026-07-28"
 PATHS = ("/mcp", "/c/github/mcp", "/c/github/work/mcp", "/p/work/mcp")
@@ -313,3 +316,17 @@ async def test_another_organizations_connector_is_not_found_in_the_same_words_as
 
     assert theirs.status == none.status == 404
     assert theirs.error == none.error
+
+
+@pytest.mark.parametrize("version", LEGACY)
+def test_a_session_is_all_in_its_id_so_that_a_restart_and_another_replica_know_it(version: str) -> None:
+    made = new_session("ada", version=version, asks=Asks.FORMS | Asks.ROOTS)
+
+    found = find_session(made, "ada")
+
+    assert found is not None
+    assert (found.version, found.asks, found.session) == (version, Asks.FORMS | Asks.ROOTS, made)
+    assert find_session(made, "eve") is None
+    for at in range(len(made)):
+        other = made[:at] + (b"A" if made[at : at + 1] != b"A" else b"B") + made[at + 1 :]
+        assert find_session(other, "ada") is None
