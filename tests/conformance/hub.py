@@ -72,10 +72,12 @@ class Hub:
         return self.browser.open(account.page).has("Reconnect needed")
 
     def switch_all_on(self, account: Account) -> None:
+        """As far as a page lets a person: what is hard to take back is confirmed each time, and cannot be allowed."""
         page = self.browser.open(account.page)
-        forms = [form for form in page.forms if any(name == "tool" for name, _ in form.choices)]
-        for form in forms:
-            self.browser.press("Save", {"tool": [value for name, value in form.choices if name == "tool"]}, form=form)
+        for form in page.forms:
+            allowed = {name: "allow" for name, value in form.choices if name.startswith("say:") and value == "allow"}
+            if allowed:
+                self.browser.press("Save", allowed, form=form)
 
     def token(self, path: str) -> str:
         """A personal token of the owner's for one MCP path."""
