@@ -20,6 +20,7 @@ PRINT_NO_DATA = {
     "valetkey connector block",
     "valetkey connector set",
     "valetkey connector enable",
+    "valetkey connector takedown",
     "valetkey policy remove",
     "valetkey approval revoke",
     "valetkey profile remove",

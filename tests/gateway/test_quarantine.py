@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.gateway.conftest import Front, Hub
 from tests.gateway.service import Seen, Service
@@ -15,6 +16,8 @@ from valetkey.audit.trail import Trail
 from valetkey.connections.model import Connection
 from valetkey.identity.model import Person
 from valetkey.kernel.errors import NotFound
+from valetkey.store.notify import EVERYTHING
+from valetkey.store.schema import connector as connector_table
 
 
 @pytest.fixture
@@ -87,6 +90,34 @@ async def test_a_call_under_way_ends(hub: Hub, ada: Person, modern: Service, who
 
     assert got.result["isError"] is True
     assert (await hub.records(ada))[-1].outcome is Outcome.UNREACHABLE
+
+
+async def test_a_listing_that_is_taken_down_is_frozen_and_its_calls_end(hub: Hub, ada: Person, modern: Service) -> None:
+    """DIR-15: at once; on other replicas with the notification that a quarantine goes by."""
+    [connection] = await hub.connections.list(ada.id)
+    async with hub.database.write() as tx:
+        made_from = update(connector_table).where(connector_table.c.id == connection.connector_id)
+        await tx.execute(made_from.values(listing="notes"))
+    await hub.notifications.publish("connectors", EVERYTHING)
+    client = await hub.client(ada, path="/c/notes/mcp")
+    arrived, never = asyncio.Event(), asyncio.Event()
+
+    async def on_call(_seen: Seen, _params: dict[str, Any]) -> bytes:
+        arrived.set()
+        await never.wait()
+        return b'{"content":[]}'
+
+    modern.on_call = on_call
+    call = asyncio.ensure_future(client.call("echo", {"text": "x"}))
+    async with asyncio.timeout(30):
+        await arrived.wait()
+        await hub.room.quarantine.of_listing("notes", reason="It was sold.", by="operator")
+        got = await call
+    never.set()
+
+    assert got.result["isError"] is True
+    assert "taken off the directory" in (await client.call("echo", {})).text
+    assert (await hub.connections.get(ada.id, connection.id)).state is connection.state
 
 
 async def test_nobody_sets_another_person_s_and_one_does_not_lift_the_other(

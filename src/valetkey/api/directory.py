@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from valetkey.api.asking import Needs, Rooms, Scope, Whose
+from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, Whose, actor_of
 from valetkey.api.connectors import ConnectorShown, Writer, demand_may_add, tell
 from valetkey.api.paging import Listed
 from valetkey.directory.catalog import Catalog, Entry
@@ -18,6 +18,7 @@ from valetkey.identity.model import Principal
 
 router = APIRouter(prefix="/directory", tags=["connectors"])
 
+Operator = Annotated[Principal, Depends(OnlyOperator())]
 Reader = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_READ, operator=True))]
 Words = Annotated[str, Query(alias="q", max_length=100, description="Words that its name, host or text must have.")]
 Category = Annotated[str, Query(max_length=40)]
@@ -121,6 +122,27 @@ async def show_entry(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> Ent
     told = rooms.connectors.disclosure(catalog.connector_of(entry, whose))
     shown = DisclosureShown(facts=dict(told.facts), warnings=told.warnings, version=told.version)
     return EntryInFull(**EntryShown.of(entry).model_dump(), disclosure=shown)
+
+
+class Takedown(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=400, description="Kept in the trail.")
+
+
+@router.post("/{listing}/takedown", operation_id="take_down", status_code=204)
+async def take_down(listing: str, given: Takedown, who: Operator, rooms: Rooms) -> None:
+    """No call of anybody on this hub goes to what was made from the listing, within a minute on every replica (DIR-15).
+
+    Connections stay as they are, frozen, and can be disconnected.
+    """
+    await rooms.quarantine.of_listing(listing[:24], reason=given.reason, by=actor_of(who))
+
+
+@router.delete("/{listing}/takedown", operation_id="put_back", status_code=204)
+async def put_back(listing: str, who: Operator, rooms: Rooms) -> None:
+    """Everything is as it was before."""
+    await rooms.quarantine.put_listing_back(listing, by=actor_of(who))
 
 
 @router.post("/{listing}", operation_id="add_listing", status_code=201)

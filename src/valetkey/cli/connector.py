@@ -189,6 +189,23 @@ def quarantine_connector(hub: Hub, slug: str, lift: bool, user: str, as_json: bo
         print(f"{'lifted' if lift else 'in quarantine'}: {slug}")
 
 
+@connector.command("takedown")
+@click.argument("listing", metavar="LISTING")
+@click.option("--reason", default="", help="Why; it is kept in the trail.")
+@click.option("--lift", is_flag=True, help="Put it back: everything is as it was before.")
+@hub_options
+def take_down(hub: Hub, listing: str, reason: str, lift: bool) -> None:
+    """Take a listing down for everybody on this hub: its connections are frozen at once; for the operator."""
+    path = f"/directory/{part(listing)}/takedown"
+    if lift:
+        hub.delete(path)
+    elif not reason:
+        raise click.UsageError("Say why: --reason TEXT.")
+    else:
+        hub.post(path, {"reason": reason})
+    print(f"{'put back' if lift else 'taken down'}: {listing}")
+
+
 @connector.command("remove")
 @click.argument("slug", metavar="CONNECTOR")
 @click.option("--everybody", is_flag=True, help="Everybody's accounts at it; for owners and admins.")

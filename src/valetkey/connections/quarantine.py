@@ -83,8 +83,22 @@ class Quarantine:
         if on:
             await self._cut(connector.id, await self.affected(connector.id))
 
+    async def of_listing(self, listing: str, *, reason: str, by: str) -> None:
+        """Takes a listing down: its connections are frozen, in every organization of this hub (DIR-15)."""
+        await self._trail.write("listing.taken_down", actor=by, object=listing, detail={"reason": reason})
+        await self._connectors.take_down(listing, reason)
+        await self._cut(EVERYTHING, await self.affected(EVERYTHING))
+
+    async def put_listing_back(self, listing: str, *, by: str) -> None:
+        """Everything is as it was before. Raises `NotFound` for what was not taken down."""
+        await self._connectors.put_back(listing)
+        await self._trail.write("listing.put_back", actor=by, object=listing)
+
     async def affected(self, key: str) -> list[str]:
-        """The connections whose calls are to end when `key` was announced; with `EVERYTHING`, all in quarantine."""
+        """The connections whose calls are to end when `key` was announced; with `EVERYTHING`, all that
+
+        are in quarantine or of a listing that was taken down.
+        """
         async with self._database.read() as tx:
             if key == EVERYTHING:
                 return await repository.list_quarantined(tx)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy import Row, delete, exists, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,6 +33,7 @@ from valetkey.store.schema import (
     connector,
     oauth_trace,
     receipt,
+    takedown,
 )
 
 
@@ -121,11 +122,12 @@ async def list_among(tx: AsyncConnection, among: Everyones) -> list[Connection]:
 
 
 async def list_quarantined(tx: AsyncConnection) -> list[str]:
-    """The ids of connections that are in quarantine, by their person's or their organization's word."""
+    """The ids of connections that are in quarantine, by their person's or their organization's word, or taken down."""
+    down = exists().where(takedown.c.listing == connector.c.listing)
     query = (
         select(connection.c.id)
         .join(connector, connector.c.id == connection.c.connector_id)
-        .where(or_(connection.c.quarantined_at.is_not(None), connector.c.quarantined_at.is_not(None)))
+        .where(or_(connection.c.quarantined_at.is_not(None), connector.c.quarantined_at.is_not(None), down))
     )
     return [str(row[0]) for row in await tx.execute(query)]
 

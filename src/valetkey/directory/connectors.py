@@ -23,7 +23,7 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany
 from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
-from valetkey.store.notify import Notifications
+from valetkey.store.notify import EVERYTHING, Notifications
 from valetkey.store.remembered import Remembered
 
 TOPIC = "connectors"
@@ -225,6 +225,23 @@ class Connectors:
         async with self._database.write() as tx:
             changed = await repository.set_quarantine(tx, connector_id, self._clock.now() if on else None)
         await self._announce(changed)
+
+    async def take_down(self, listing: str, reason: str) -> None:
+        """Every organization's connector of a listing is delisted, and so is one that is made of it (DIR-15).
+
+        Whether there is such a listing is not asked: one that left the directory with an upgrade can be taken down.
+        """
+        async with self._database.write() as tx:
+            await repository.take_down(tx, listing, reason, self._clock.now())
+        await self._notifications.publish(TOPIC, EVERYTHING)
+
+    async def put_back(self, listing: str) -> None:
+        """Raises `NotFound` for what was not taken down."""
+        async with self._database.write() as tx:
+            was = await repository.put_back(tx, listing)
+        if not was:
+            raise NotFound("This listing was not taken down.")
+        await self._notifications.publish(TOPIC, EVERYTHING)
 
     async def set_client(self, connector_id: str, told: Mapping[str, str]) -> None:
         """Our `client_id` there and a pin, `scope`, as far as they are told; an empty text for none.

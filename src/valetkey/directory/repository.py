@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Row, delete, func, or_, select, update
+from sqlalchemy import Row, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Connector, Pin, ReviewState, Snapshot, Tool
-from valetkey.store.schema import connector, tool_pin, tool_snapshot
+from valetkey.store.schema import connector, takedown, tool_pin, tool_snapshot
 
 _RAW_TOOLS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+_TAKEN_DOWN = exists().where(takedown.c.listing == connector.c.listing).label("taken_down")
 
 
 async def insert_connector(tx: AsyncConnection, new: Connector) -> None:
@@ -41,19 +44,19 @@ async def insert_connector(tx: AsyncConnection, new: Connector) -> None:
 
 
 async def find_by_slug(tx: AsyncConnection, organization_id: str, slug: str) -> Connector | None:
-    named = select(connector).where(
+    named = select(connector, _TAKEN_DOWN).where(
         connector.c.organization_id == organization_id, or_(connector.c.slug == slug, connector.c.listing == slug)
     )
     return _connector((await tx.execute(named)).first())
 
 
 async def find_by_id(tx: AsyncConnection, connector_id: str) -> Connector | None:
-    return _connector((await tx.execute(select(connector).where(connector.c.id == connector_id))).first())
+    return _connector((await tx.execute(select(connector, _TAKEN_DOWN).where(connector.c.id == connector_id))).first())
 
 
 async def list_connectors(tx: AsyncConnection, organization_id: str) -> list[Connector]:
     rows = await tx.execute(
-        select(connector)
+        select(connector, _TAKEN_DOWN)
         .where(connector.c.organization_id == organization_id)
         .order_by(func.lower(connector.c.name), connector.c.slug)
     )
@@ -112,10 +115,29 @@ def _connector(row: Row[Any] | None) -> Connector | None:
         review_state=ReviewState(row.review_state),
         auth_kind=row.auth_kind,
         auth=row.auth,
-        state="quarantined" if row.quarantined_at is not None and row.state != "delisted" else row.state,
+        state=_state(row),
         version=row.version,
         created_at=row.created_at,
     )
+
+
+def _state(row: Row[Any]) -> Literal["enabled", "blocked", "quarantined", "delisted"]:
+    """What holds of all that was said; what a write returns says nothing of takedowns."""
+    if getattr(row, "taken_down", False):
+        return "delisted"
+    stored: Literal["enabled", "blocked", "delisted"] = row.state
+    return "quarantined" if row.quarantined_at is not None and stored != "delisted" else stored
+
+
+async def take_down(tx: AsyncConnection, listing: str, reason: str, at: datetime) -> None:
+    """A second reason changes nothing."""
+    once = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    await tx.execute(once(takedown).values(listing=listing, reason=reason, at=at).on_conflict_do_nothing())
+
+
+async def put_back(tx: AsyncConnection, listing: str) -> bool:
+    """Whether it had been taken down."""
+    return (await tx.execute(delete(takedown).where(takedown.c.listing == listing))).rowcount == 1
 
 
 async def put_snapshot(tx: AsyncConnection, seen: Snapshot, dialect: str) -> None:

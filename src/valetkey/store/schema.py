@@ -269,6 +269,14 @@ Index(
     postgresql_where=connector.c.listing != "",
 )
 
+takedown = Table(
+    "takedown",  # listings that the operator took down: everybody's connectors made from them are delisted
+    main,
+    Column("listing", String(24), primary_key=True),
+    Column("reason", String(400), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
 registry_server = Table(
     "registry_server",
     main,
