@@ -177,8 +177,6 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
     nothing = (
         "approval",
         "approval_id",
-        "alert",
-        "alert_id",
         "attempt",
         "alert",
         "alert_id",

@@ -344,6 +344,7 @@ def test_every_page_fits_every_screen_and_violates_nothing(house: House) -> None
         "receipts": "/connections/receipts",
         "activity": "/activity",
         "settings": "/settings",
+        "data": "/settings/data",
         "password": "/settings/password",
         "passkey": "/settings/passkeys/new",
         "token": "/settings/tokens/new",
