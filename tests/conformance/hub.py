@@ -17,7 +17,9 @@ from typing import Any
 import httpx2
 
 from valetkey.demo.neighborhood import NotStarted, running
+from valetkey.demo.story.authenticator import Authenticator
 from valetkey.demo.story.browser import Browser, Page
+from valetkey.demo.story.confirming import add_passkey
 from valetkey.demo.story.play import PASSWORD
 
 OWNER = "owner"
@@ -43,11 +45,12 @@ class Account:
 
 @dataclass(slots=True)
 class Hub:
-    """`operator` speaks to the control socket, `browser` is the owner's."""
+    """`operator` speaks to the control socket, `browser` is the owner's, as is the passkey."""
 
     url: str
     operator: httpx2.Client
     browser: Browser
+    key: Authenticator
 
     def add(self, url: str, kind: str, **auth: str) -> str:
         """The slug of a new custom connector; `kind` says how one signs in there."""
@@ -78,6 +81,12 @@ class Hub:
             allowed = {name: "allow" for name, value in form.choices if name.startswith("say:") and value == "allow"}
             if allowed:
                 self.browser.press("Save", allowed, form=form)
+
+    def approve(self, url: str) -> None:
+        """A yes to the call that the page shows, with the passkey, since it may be hard to take back."""
+        if not self.browser.open(url).has("Approved"):
+            given = self.browser.script(f"{url}/options", {})
+            self.browser.script(f"{url}/confirm", {"challenge": "", "response": self.key.get(given["options"])})
 
     def token(self, path: str) -> str:
         """A personal token of the owner's for one MCP path."""
@@ -129,7 +138,9 @@ def running_hub(log: Path) -> Iterator[Hub]:
             with httpx2.Client(transport=transport, base_url="http://hub/api/v1", timeout=60) as operator:
                 try:
                     _sign_in(browser, said["sign in"])
-                    yield Hub(said["ready"], operator, browser)
+                    key = Authenticator(said["ready"])
+                    add_passkey(browser, said["ready"], key, _say_who)
+                    yield Hub(said["ready"], operator, browser, key)
                 finally:
                     browser.close()
 
@@ -140,6 +151,11 @@ def _sign_in(browser: Browser, link: str) -> None:
     page = browser.press("Set password", {"password": PASSWORD, "repeat": PASSWORD})
     if page.status != 200:
         raise NotStarted(_words(page))
+
+
+def _say_who(browser: Browser) -> None:
+    if browser.page.has("Is it you?"):
+        browser.press("Confirm", {"password": PASSWORD})
 
 
 def _first_words(log: Path) -> dict[str, str]:
