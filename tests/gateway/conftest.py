@@ -162,9 +162,8 @@ class Hub:
     async def accept_changes(self, person: Person) -> None:
         """Does what a person does who has looked at what their services added or changed, and takes it."""
         for connection in await self.connections.list(person.id):
-            seen = await self.snapshots.get(connection.id)
-            if seen is not None and seen.held:
-                await self.snapshots.accept(connection.id, {one.tool: one.seen for one in seen.held})
+            if held := await self.snapshots.held(connection.id):
+                await self.snapshots.accept(connection.id, {one.tool: one.seen for one in held})
 
     async def switch_on(self, connection: Connection, service: Service, *names: str) -> None:
         said = json.dumps({"serverInfo": {"name": "fake"}, "instructions": service.instructions}).encode()

@@ -132,16 +132,21 @@ async def test_a_changed_list_is_listed_anew(hub: Hub, ada: Person, library: Lib
     await library.say("notifications/prompts/list_changed")
     await library.say("notifications/tools/list_changed")
     heard = {(await stream.next())["method"], (await stream.next())["method"]}
-    prompts = (await client.ask("prompts/list", {})).result["prompts"]
+    prompts = await prompts_of(client)
     stream.close()
 
     assert heard == {"notifications/prompts/list_changed", "notifications/tools/list_changed"}
-    assert [each["name"] for each in prompts] == [prefix(hub, library, "all") + name for name in ("greet", "second")]
-    newest = prefix(hub, library, "all") + "newest"
-    assert newest not in await client.names()  # it was seen, and nobody has accepted it yet
+    greet, second, newest = (prefix(hub, library, "all") + name for name in ("greet", "second", "newest"))
+    assert prompts == [greet]  # the others were seen, and nobody has accepted them yet
+    assert newest not in await client.names()
 
     await hub.accept_changes(ada)
     assert newest in await client.names()
+    assert await prompts_of(client) == [greet, second]
+
+
+async def prompts_of(client: Client) -> list[str]:
+    return [each["name"] for each in (await client.ask("prompts/list", {})).result["prompts"]]
 
 
 @pytest.mark.parametrize("era", ERAS)

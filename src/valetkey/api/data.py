@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act, principal_of
+from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, Whose, actor_of, demand_act, principal_of
 from valetkey.api.paging import Listed
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
-from valetkey.kernel.errors import Forbidden
 from valetkey.privacy.consent import TEXT_HASH
 from valetkey.privacy.levels import EVERY, Level, Said
 from valetkey.privacy.training_export import Item
@@ -151,18 +150,17 @@ class ExportAsked(BaseModel):
     after: str = Field("", max_length=100)
 
 
-async def _operator(request: Request, rooms: Rooms) -> Principal:
-    """As `OnlyOperator`, and whoever else tries stands in the trail."""
+async def _tell_of_others(request: Request, rooms: Rooms) -> None:
+    """Whoever is not the operator, and so is refused by what is asked next, stands in the trail."""
     who = principal_of(request)
     if who.kind != "operator":
         await rooms.privacy.training.refuse(
             actor=actor_of(who), organization_id=who.organization_id, person_id=who.person_id
         )
-        raise Forbidden("This is done on the hub's host only, through its control socket.")
-    return who
 
 
-Operator = Annotated[Principal, Depends(_operator)]
+Told = Annotated[None, Depends(_tell_of_others)]
+Operator = Annotated[Principal, Depends(OnlyOperator())]
 
 
 @router.get("/training-consent", operation_id="show_training_consent")
@@ -186,7 +184,7 @@ async def withdraw_training_consent(who: Setter, rooms: Rooms) -> Withdrawn:
 
 
 @router.post("/training-export", operation_id="export_training")
-async def export_training(asked: ExportAsked, who: Operator, rooms: Rooms) -> ExportPart:
+async def export_training(asked: ExportAsked, _told: Told, who: Operator, rooms: Rooms) -> ExportPart:
     """What consent covers, part by part. Every attempt stands in the trail, with its counts."""
     part = await rooms.privacy.training.part(asked.after, actor=actor_of(who))
     return ExportPart(items=[ItemShown.of(one) for one in part.items], next_after=part.next_after)
@@ -194,7 +192,7 @@ async def export_training(asked: ExportAsked, who: Operator, rooms: Rooms) -> Ex
 
 @router.get("/training-export/withdrawn", operation_id="list_withdrawn_training")
 async def list_withdrawn_training(
-    _who: Operator, rooms: Rooms, after: Annotated[str, Query(max_length=64)] = ""
+    _told: Told, _who: Operator, rooms: Rooms, after: Annotated[str, Query(max_length=64)] = ""
 ) -> Listed[str]:
     """Items that were handed out and whose person took their yes back: to be deleted by whoever has them."""
     return Listed(items=list(await rooms.privacy.training.withdrawn(after)))
