@@ -69,8 +69,10 @@ class RealHub:
             assert time.monotonic() < until, page.text  # a program may take long to start, and is not waited for
             time.sleep(0.2)
             page = self.browser.open(page.url)
-        tools = [value for name, value in page.form_with(button="Save").fields if name == "shown"]
-        self.browser.press("Save", {"tool": tools})
+        for form in page.forms:
+            allowed = {name: "allow" for name, value in form.choices if name.startswith("say:") and value == "allow"}
+            if allowed:
+                self.browser.press("Save", allowed, form=form)
 
     def token(self, audience: str) -> str:
         self.browser.open(f"{self.url}/settings/tokens/new")
