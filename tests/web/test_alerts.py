@@ -83,3 +83,15 @@ async def test_an_owner_sees_how_many_people_and_nothing_of_whose_or_what(world:
     assert "Her words." not in page
     assert "Ada" not in page.replace("data-", "")
     assert (await owner.post(f"/alerts/{alert.id}/dismiss", [("csrf", owner.csrf())])).status_code == 404
+
+
+async def test_what_was_noticed_at_a_service_that_is_gone_is_still_shown(world: World) -> None:
+    owner, olga = await world.signed_in("olga", role=Role.OWNER)
+    connection = await world.connection(olga, await world.connector(olga))
+    gone = Noticed(olga.organization_id, olga.id, connection.id, "gone", AlertKind.ERRORS, "x", "It failed often.")
+    world.services.alerts.notice(gone)
+
+    page = await owner.open("/alerts")
+
+    assert page.status_code == 200
+    assert "It failed often." in page.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -65,6 +66,16 @@ async def test_the_page_leads_to_why_it_is_asked(world: World) -> None:
 
     assert "<code>class_h</code>" in why
     assert "has not just read" not in why
+
+
+async def test_what_waits_is_listed_also_when_its_service_is_gone(world: World) -> None:
+    browser, ada, connection, connector = await at_home(world)
+    await ask(world, ada, connection, replace(connector, slug="gone"))
+
+    page = await browser.open("/approvals")
+
+    assert page.status_code == 200
+    assert "delete_note" in page.text
 
 
 async def state(world: World, approval: Approval) -> State:
