@@ -39,7 +39,7 @@ def test_every_step_of_the_story_is_seen(place: Path) -> None:
 
     steps = [line for line in played.stdout.splitlines() if line[:1] in "✓✗"]
     assert [step for step in steps if step.startswith("✗")] == []
-    assert (played.returncode, len(steps)) == (0, 27), played.stdout + played.stderr
+    assert (played.returncode, len(steps)) == (0, 31), played.stdout + played.stderr
     assert list(place.iterdir()) == []
 
 

@@ -98,4 +98,4 @@ def test_a_story_that_cannot_go_on_says_so_and_how_many_steps_are_left(told: Sto
 
     assert not seen
     assert [ok for ok, _ in lines] == [True, False, False]
-    assert lines[-1][1] == "25 steps were not reached"
+    assert lines[-1][1] == "29 steps were not reached"

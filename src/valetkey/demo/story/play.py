@@ -18,11 +18,12 @@ from valetkey.demo.story.authenticator import Authenticator
 from valetkey.demo.story.browser import Browser, NotThere, Page
 from valetkey.demo.story.changing import accepted_and_called, changed_and_held
 from valetkey.demo.story.confirming import add_passkey, approve, asked, forge, page_of, prove, used_once
+from valetkey.demo.story.hostile import Hostile
 from valetkey.demo.story.hub import Hub as Hub
 from valetkey.demo.story.hub import NotSeen as NotSeen
 from valetkey.demo.story.hub import expect
 from valetkey.demo.story.keys_and_trail import edited_and_found, rotated_while_calling, verified
-from valetkey.demo.story.search import files_below, find, spellings
+from valetkey.demo.story.search import files_below, find, nowhere
 
 PASSWORD = "four unrelated words here"
 
@@ -40,6 +41,10 @@ class Story:
     connection: str = ""
     tools: dict[str, str] = field(default_factory=dict)
     key: Authenticator = field(default_factory=lambda: Authenticator(""))
+    hostile: Hostile = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hostile = Hostile(self.hub.url, self.sample.issuer, self.owner, lambda: self._assistant("modern"))
 
     def play(self) -> bool:
         """All steps, until one is not seen. Whether every one was."""
@@ -60,6 +65,7 @@ class Story:
             ("The call is made once, and a replay is not", self.use_approval),
             ("The service changes a tool: it is held, and the owner sees what differs", self.change_tool),
             ("The owner accepts the change, says yes to the tool anew, and the call works", self.accept_change),
+            *self.hostile.steps(),
             ("The service saw ada's own token and no other", self.own_token_only),
             ("The tokens are nowhere in the data directory or the log in clear", self.nowhere_in_clear),
             ("A second person cannot use or see the connection", self.second_person),
@@ -83,8 +89,8 @@ class Story:
         return True
 
     def close(self) -> None:
-        self.owner.close()
-        self.other.close()
+        for opened in (self.owner, self.other, self.hostile):
+            opened.close()
 
     # --- the steps ---
 
@@ -206,13 +212,7 @@ class Story:
     def nowhere_in_clear(self) -> str:
         time.sleep(0.2)  # what is on its way to the disk may arrive
         secrets = [one["value"] for one in self.sample.seen_by_authorization_server()["issued"]]
-        files = [*files_below(self.hub.data), self.hub.log]
-        found = find([*secrets, self.token, PASSWORD], files)
-        expect(not found, f"found in {', '.join(found)}")
-        size = sum(path.stat().st_size for path in files)
-        return (
-            f"{len(secrets) + 2} secrets in {len(spellings('x'))} spellings: not in {len(files)} files, {size:,} bytes"
-        )
+        return nowhere([*secrets, self.token, PASSWORD], [*files_below(self.hub.data), self.hub.log])
 
     def second_person(self) -> str:
         self.owner.open(f"{self.hub.url}/admin")

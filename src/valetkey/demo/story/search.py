@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from valetkey.demo.story.hub import expect
 
 
 def spellings(secret: str | bytes) -> dict[str, bytes]:
@@ -40,3 +42,11 @@ def find(secrets: Iterable[str | bytes], files: Iterable[Path]) -> list[str]:
         content = path.read_bytes()
         found += [f"{path.name}: {name}" for name, needle in needles if needle in content]
     return found
+
+
+def nowhere(secrets: Sequence[str], files: Sequence[Path]) -> str:
+    """Sees that none of `secrets` is in any of `files`."""
+    found = find(secrets, files)
+    expect(not found, f"found in {', '.join(found)}")
+    size = sum(path.stat().st_size for path in files)
+    return f"{len(secrets)} secrets in {len(spellings('x'))} spellings: not in {len(files)} files, {size:,} bytes"
