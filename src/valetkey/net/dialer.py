@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import socket
 import ssl
@@ -43,8 +44,9 @@ async def resolve_by_system(host: str, port: int) -> Sequence[str]:
     return [str(sockaddr[0]) for *_, sockaddr in answers]
 
 
+@functools.cache
 def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """TLS ≥ 1.2 against the system's roots, and `ca_file` besides; about 20 ms, so one per process.
+    """TLS ≥ 1.2 against the system's roots, and `ca_file` besides; 20 to 50 ms of work, so one per process.
 
     Not `create_default_context`: that one writes session keys to the file that `SSLKEYLOGFILE` names.
     """
