@@ -54,8 +54,10 @@ class FakeClock:
 
 
 @pytest.fixture(autouse=True)
-def log_as_it_was() -> Iterator[None]:
-    """A command that a test runs in process sets up the log of the whole process; the next test begins without."""
+def plain_log() -> Iterator[None]:
+    """Tracebacks in plain words, for structlog's own take longer than most tests; whatever a command set goes again."""
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.processors.add_log_level, plain])
     yield
     structlog.reset_defaults()
 

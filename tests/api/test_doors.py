@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.api.hub import Hub
+from tests.api.hub import Hub, open_hub
 from tests.api.things import Things, give_things
+from tests.conftest import FakeClock
+from tests.databases import STORES, migrated_sqlite
 from valetkey.api.app import ROUTERS
 from valetkey.api.asking import Scope
-from valetkey.store.database import Database
 
 ANYBODY = "anybody"
 ANY_TOKEN = "any token"
@@ -160,12 +162,59 @@ def test_every_route_is_in_the_table() -> None:
     assert routes == TABLE.keys()
 
 
-@pytest.fixture
-async def things(hub: Hub, keyring_database: Database, tmp_path: Path) -> Things:
-    hub.keep_keys(keyring_database, tmp_path / "root.key")
+@dataclass(frozen=True)
+class World:
+    """A hub with everything of Ada's in it."""
+
+    hub: Hub
+    things: Things
+    tokens: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    async def with_scopes(self, login: str, *scopes: str, audience: str = "/api/v1") -> httpx2.AsyncClient:
+        """A client of this person, with all scopes if none are named; its token is made once, for nobody has many."""
+        wanted = (audience, login, *(scopes or tuple(Scope)))
+        if wanted not in self.tokens:
+            self.tokens[wanted] = await self.hub.token(login, *wanted[2:], audience=audience)
+        return self.hub.client(self.hub.app, self.tokens[wanted])
+
+
+@asynccontextmanager
+async def furnished(directory: Path) -> AsyncIterator[World]:
+    database, keyring = [await migrated_sqlite(directory / f"{which}.db", which) for which in STORES]
+    hub = await open_hub(database, FakeClock())
+    hub.keep_keys(keyring, directory / "root.key")
     things = await give_things(hub)
     await hub.services.trail_log.checkpoints.make()
-    return things
+    yield World(hub, things)
+    await database.close()
+    await keyring.close()
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    """One for all that only read or are refused: making one takes ten times as long as asking it."""
+    async with furnished(tmp_path_factory.mktemp("shared")) as world:
+        yield world
+
+
+@pytest.fixture
+async def fresh(tmp_path: Path) -> AsyncIterator[World]:
+    async with furnished(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, method: str, path: str) -> World:
+    """The shared one where nothing can come of the request, else one of its own."""
+    row, given = TABLE[method, path], request.node.callspec.params
+    status = getattr(row, given["who"]) if "who" in given else row.operator
+    chosen: World = request.getfixturevalue("shared" if method == "GET" or status >= 400 else "fresh")
+    return chosen
 
 
 async def ask(client: httpx2.AsyncClient, things: Things, method: str, path: str, **query: str) -> httpx2.Response:
@@ -177,8 +226,8 @@ async def ask(client: httpx2.AsyncClient, things: Things, method: str, path: str
 
 
 @EVERY_ROUTE
-async def test_nobody_gets_in_without_a_token(hub: Hub, things: Things, method: str, path: str) -> None:
-    answer = await ask(hub.nobody, things, method, path)
+async def test_nobody_gets_in_without_a_token(shared: World, method: str, path: str) -> None:
+    answer = await ask(shared.hub.nobody, shared.things, method, path)
 
     if TABLE[method, path].demand == ANYBODY:
         assert answer.status_code == 200
@@ -189,12 +238,10 @@ async def test_nobody_gets_in_without_a_token(hub: Hub, things: Things, method: 
 
 
 @EVERY_ROUTE
-async def test_a_token_for_another_resource_opens_nothing_here(
-    hub: Hub, things: Things, method: str, path: str
-) -> None:
-    client = hub.client(hub.app, await hub.token("ada", "mcp", audience="/mcp"))
+async def test_a_token_for_another_resource_opens_nothing_here(shared: World, method: str, path: str) -> None:
+    client = await shared.with_scopes("ada", "mcp", audience="/mcp")
 
-    answer = await ask(client, things, method, path)
+    answer = await ask(client, shared.things, method, path)
 
     if TABLE[method, path].demand != ANYBODY:
         assert answer.status_code == 401
@@ -202,13 +249,11 @@ async def test_a_token_for_another_resource_opens_nothing_here(
 
 
 @EVERY_ROUTE
-async def test_a_token_without_the_scope_is_told_which_one_it_lacks(
-    hub: Hub, things: Things, method: str, path: str
-) -> None:
+async def test_a_token_without_the_scope_is_told_which_one_it_lacks(shared: World, method: str, path: str) -> None:
     demand = TABLE[method, path].demand
     others = [scope for scope in Scope if scope != demand]
 
-    answer = await ask(await hub.with_scopes("ada", *others), things, method, path)
+    answer = await ask(await shared.with_scopes("ada", *others), shared.things, method, path)
 
     if demand in (ANYBODY, ANY_TOKEN):
         assert answer.status_code == 200
@@ -221,23 +266,21 @@ async def test_a_token_without_the_scope_is_told_which_one_it_lacks(
 
 @EVERY_ROUTE
 async def test_the_operator_gets_people_keys_trail_and_metadata_and_nothing_of_a_persons_own(
-    hub: Hub, things: Things, method: str, path: str
+    world: World, method: str, path: str
 ) -> None:
     row = TABLE[method, path]
 
-    answer = await ask(hub.operator, things, method, path, **({"person": "ada"} if row.whose else {}))
+    answer = await ask(world.hub.operator, world.things, method, path, **({"person": "ada"} if row.whose else {}))
 
     assert answer.status_code == row.operator
 
 
 @EVERY_ROUTE
 @pytest.mark.parametrize("who", ["ada", "bob", "eve"])
-async def test_each_person_gets_their_own_and_nobody_elses(
-    hub: Hub, things: Things, method: str, path: str, who: str
-) -> None:
+async def test_each_person_gets_their_own_and_nobody_elses(world: World, method: str, path: str, who: str) -> None:
     row = TABLE[method, path]
 
-    answer = await ask(await hub.with_scopes(who), things, method, path)
+    answer = await ask(await world.with_scopes(who), world.things, method, path)
 
     assert answer.status_code == getattr(row, who)
     if row.ada_in:
@@ -248,16 +291,16 @@ async def test_each_person_gets_their_own_and_nobody_elses(
 @pytest.mark.parametrize(("method", "path"), [route for route, row in TABLE.items() if row.whose], ids=str)
 @pytest.mark.parametrize("who", ["bob", "eve"])
 async def test_a_token_does_not_speak_for_somebody_else_by_naming_them(
-    hub: Hub, things: Things, method: str, path: str, who: str
+    shared: World, method: str, path: str, who: str
 ) -> None:
-    answer = await ask(await hub.with_scopes(who), things, method, path, person="ada")
+    answer = await ask(await shared.with_scopes(who), shared.things, method, path, person="ada")
 
     assert answer.status_code == 403
     assert "ada" not in answer.text
 
 
 @pytest.mark.parametrize(("method", "path"), [route for route, row in TABLE.items() if row.demand != ANYBODY], ids=str)
-async def test_nothing_in_a_request_makes_an_operator(hub: Hub, things: Things, method: str, path: str) -> None:
+async def test_nothing_in_a_request_makes_an_operator(shared: World, method: str, path: str) -> None:
     forged = {
         "x-valetkey-operator": "1",
         "valetkey.operator": "true",
@@ -265,9 +308,9 @@ async def test_nothing_in_a_request_makes_an_operator(hub: Hub, things: Things, 
         "x-remote-user": "root",
         "extensions": "valetkey.operator",
     }
-    client = hub.nobody
+    client = shared.hub.nobody
     client.headers.update(forged)
 
-    answer = await ask(client, things, method, path, **{"valetkey.operator": "1"})
+    answer = await ask(client, shared.things, method, path, **{"valetkey.operator": "1"})
 
     assert answer.status_code == 401
