@@ -14,8 +14,11 @@ on it, by these rules:
 - V: money moves, is asked for, or counts as paid; orders and positions; a price or plan in force; a contract is made,
   sent, changed or ended, a claim decided, a policy bound; a patient's record is written.
 
-The files of `held_out` servers were not looked at while the words were chosen. They are other servers, not other tools
-of the same ones, or their words would already be known.
+`part` says what a figure of it is worth. The words were *chosen by* the first; the second was held out once, and what was
+missed in it has been *looked at since*: its figure is no longer one of strangers. *Held out* are servers of which nobody
+who chooses words has seen what the classifier makes: read and labelled first, in a commit of their own, and only measured
+after. They are other servers, not other tools of the same ones, or their words would already be known. Of these the
+definitions are as their documents give them: names, sentences, and arguments where those are documented.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Tool
@@ -32,13 +35,15 @@ from valetkey.policy.tool_class import ToolClass
 
 FOLDER = Path(__file__).with_name("tools")
 
+Part = Literal["chosen by", "looked at since", "held out"]
+
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """One definition and the class a person gave it."""
 
     server: str
-    held_out: bool
+    part: Part
     language: str
     label: ToolClass
     definition: dict[str, Any]
@@ -58,7 +63,7 @@ class Labelled:
 def labelled() -> tuple[Labelled, ...]:
     """Every definition of the corpus."""
     return tuple(
-        Labelled(of["server"], of["held_out"], of["language"], ToolClass(tool["class"]), tool)
+        Labelled(of["server"], of["part"], of["language"], ToolClass(tool["class"]), tool)
         for of in (json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json")))
         for tool in of["tools"]
     )

@@ -12,13 +12,18 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Final
 
-from tests.corpus.tool_definitions import FOLDER, Labelled, labelled
+from tests.corpus.tool_definitions import FOLDER, Labelled, Part, labelled
 from valetkey.policy.classes.classify import classify
 from valetkey.policy.tool_class import RANK, Classified
 
 FILE = FOLDER / "figures.txt"
 CLASSES = "RWMHV"
+PARTS: Final[dict[Part, str]] = {
+    "chosen by": "Servers whose definitions the words were chosen by",
+    "looked at since": "Held out once, and looked at since: no figure of strangers any more",
+}
 
 
 def class_of(tool: Labelled, annotations: dict[str, bool] | None = None) -> Classified:
@@ -75,26 +80,22 @@ class Figures:
 
 
 @cache
-def figures(*, held_out: bool) -> Figures:
+def figures(part: Part) -> Figures:
     """Those of one part of the corpus."""
-    return Figures.of(tool for tool in labelled() if tool.held_out is held_out)
+    return Figures.of(tool for tool in labelled() if tool.part == part)
 
 
 def report() -> str:
-    """The figures of both parts, as the file has them."""
-    parts = (
-        ("Servers whose definitions the words were chosen by", False),
-        ("Held out: servers that were not looked at", True),
-    )
+    """The figures of each part, as the file has them."""
     return "\n".join(
-        f"{title} ({_servers(held_out)} servers, {figures(held_out=held_out).labelled(CLASSES)} tools).\n"
-        f"Rows: as labelled. Columns: as counted.\n\n{figures(held_out=held_out)}\n"
-        for title, held_out in parts
+        f"{title} ({_servers(part)} servers, {figures(part).labelled(CLASSES)} tools).\n"
+        f"Rows: as labelled. Columns: as counted.\n\n{figures(part)}\n"
+        for part, title in PARTS.items()
     )
 
 
-def _servers(held_out: bool) -> int:
-    return len({tool.server for tool in labelled() if tool.held_out is held_out})
+def _servers(part: Part) -> int:
+    return len({tool.server for tool in labelled() if tool.part == part})
 
 
 if __name__ == "__main__":
