@@ -102,6 +102,7 @@ def _heuristic(tool: Tool) -> Iterator[Reason]:
     writes = by_name is not R or any(one.tool_class in (M, H) for one in said)
     said += _of_fields(fields, writes=writes)
     kinds = [kind for choice in words.choices(tool.raw) if (kind := verbs.of_name(choice)) not in (None, R)]
+    kinds += [H for field in fields if by_name is not R and _is_an_act(field)]
     if (worst := verbs.highest([kind for kind in kinds if kind is not None])) is not None:
         said.append(Reason("schema field", worst, f"One of the actions it offers {_SAYS[worst]}."))
     if verbs.highest([one.tool_class for one in said]) is M and not _known_to_be_shared(tool):
@@ -191,6 +192,17 @@ def _of_fields(fields: frozenset[str], *, writes: bool) -> Iterator[Reason]:
             yield Reason("schema field", M, f"It takes “{field}”.")
 
 
+def _is_an_act(field: str) -> bool:
+    """Whether an argument is named like something it does: `run_workflow`, `send_reminders`, and not `deleted_after`."""
+    verb, *what = field.split("_")
+    upon = frozenset(what)
+    acts = verb in _DANGEROUS or (verb in lexicon.HIGH and bool(upon & lexicon.WEIGHTY))
+    return acts and bool(upon) and not upon & _ABOUT_AN_ACT
+
+
+_ABOUT_AN_ACT: Final = lexicon.vocabulary(
+    "id ids at by on date time after before from until since name type kind status state count number url key mode to"
+)
 _ALWAYS: Final = frozenset({"sql", "iban", "delete", "destroy", "bcc"})
 
 

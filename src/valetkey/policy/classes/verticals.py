@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 from typing import Final
 
 from valetkey.directory.model import Tool
-from valetkey.policy.classes import lexicon, words
+from valetkey.policy.classes import lexicon, verbs, words
 from valetkey.policy.tool_class import Reason, Source, ToolClass
 
 _DOMAINS: Final = {
@@ -17,7 +17,7 @@ _CONTEXT: Final = {
     # Words that only go with a domain make an everyday one of it (“order” beside “stock”) belong to it.
     "finance": lexicon.vocabulary(
         "bank broker brokerage equity equities crypto cryptocurrency currency blockchain merchant customer payment",
-        "payments portfolio trading stripe paypal square money invoice invoices account price market limit symbol usd",
+        "payments portfolio trading accounts stripe paypal square money invoice invoices account price market limit symbol usd",
         "stock stocks option options contract contracts shares bitcoin solana token tokens wallet billing refund",
         "refunds margin shorting leverage payer upi sepa ach payable paid installment",
     ),
@@ -43,12 +43,21 @@ _WEAK_AS_FIELDS: Final = lexicon.vocabulary(
 _BANKED: Final = lexicon.vocabulary("margin trading brokerage broker bank leverage shorting iban")
 _OF_ITS_OWN: Final = lexicon.vocabulary(
     # Everyday words too; but who takes the number of one, and changes it, changes one.
-    "contract claim prescription encounter observation envelope agreement episode mandate",
+    "contract claim prescription encounter observation envelope agreement episode mandate qr",
 )
-_TRADED: Final = frozenset({"order", "orders", "position", "positions"})
-_TRADES: Final = lexicon.vocabulary(
-    "cancel place replace submit close capture execute liquidate buy sell amend delete modify"
-)
+_ACTED_UPON: Final = {
+    # Everyday words as verbs and beside others; but whoever acts upon one (`create_transfer`, `close_position`) moves
+    # money, or binds somebody.
+    "finance": lexicon.vocabulary(
+        "order orders position positions trade trades transfer transfers deposit deposits withdrawal withdrawals",
+        "transaction transactions payment payments fund funds wallet wallets checkout checkouts collateral loan loans",
+    ),
+    "law": lexicon.vocabulary("contract contracts agreement agreements envelope envelopes consent consents deed deeds"),
+    "medicine": lexicon.vocabulary("prescription prescriptions encounter encounters dose doses referral referrals"),
+    "insurance": lexicon.vocabulary("claim claims coverage coverages premium premiums"),
+}
+_OF_DATABASES: Final = lexicon.vocabulary("begin commit rollback start abort")
+"""A transaction that is begun is one of a database."""
 _READ: Final = 20
 """So many words of a description's first two sentences say what it is about."""
 
@@ -65,7 +74,8 @@ def vertical(tool: Tool, name: Sequence[str], fields: frozenset[str], *, acts: b
         maybe = vocabulary & lexicon.UNCERTAIN & about
         beside = _CONTEXT[domain] & (about | (parts - _WEAK_AS_FIELDS))
         has_field = bool(fields & lexicon.FIELDS_VERTICAL) or (domain == "finance" and bool(_money(fields, parts)))
-        certain = (vocabulary - lexicon.UNCERTAIN) & about | _owned(maybe & told, fields) | _traded(told, maybe)
+        certain = (vocabulary - lexicon.UNCERTAIN) & about | _owned(maybe & told, fields)
+        certain |= _acted_upon(name, _ACTED_UPON[domain])
         if domain == "law":
             certain |= _to_be_signed(tool, told, parts)
         if domain == "finance" and _BANKED & (about | parts):
@@ -77,6 +87,8 @@ def vertical(tool: Tool, name: Sequence[str], fields: frozenset[str], *, acts: b
             return
     if found := sorted(fields & lexicon.FIELDS_VERTICAL):
         yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{found[0]}”, as payments and signatures do.")
+    elif amounts := sorted(field for field in fields if "amount" in field.split("_")):
+        yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{amounts[0]}”, and does not only read.")
     elif text := _asian(tool):
         yield Reason("description", ToolClass.VERTICAL, f"Its text says “{text}”.")
 
@@ -99,11 +111,22 @@ def _to_be_signed(tool: Tool, told: frozenset[str], parts: frozenset[str]) -> fr
 
 
 def _owned(nouns: frozenset[str], fields: frozenset[str]) -> frozenset[str]:
-    return frozenset(noun for noun in nouns & _OF_ITS_OWN if f"{noun}_id" in fields)
+    return frozenset(noun for noun in nouns & _OF_ITS_OWN if {f"{noun}_id", f"{noun}_code_id"} & fields)
 
 
-def _traded(told: frozenset[str], maybe: frozenset[str]) -> frozenset[str]:
-    return maybe & _TRADED & told if told & _TRADES else frozenset()
+def _acted_upon(name: Sequence[str], nouns: frozenset[str]) -> frozenset[str]:
+    """The nouns of a name that another word of it acts upon: `create_transfer`, `orders_cancel`, not `transfer_issue`."""
+    acting = [at for at, word in enumerate(name) if verbs.kind_of(word) not in (None, ToolClass.READ)]
+    if _OF_DATABASES & {name[at] for at in acting} and not nouns & {"order", "orders"} & set(name):
+        return frozenset()
+    return frozenset(
+        word for at, word in enumerate(name) if word in nouns and any(other != at and _before(other, at) for other in acting)
+    )
+
+
+def _before(verb: int, noun: int) -> bool:
+    """Whether a verb stands where it acts upon the noun: anywhere before it, or right after it."""
+    return verb < noun or verb == noun + 1
 
 
 def _money(fields: frozenset[str], parts: frozenset[str]) -> frozenset[str]:
