@@ -3,6 +3,7 @@
     python -m tests.corpus.tool_figures        prints the figures, and writes them to `tools/figures.txt`
 
 *Recall* of H and V is the share of tools labelled so that count at least as what they are: a V taken for H is a miss.
+*Behind a passkey* is the share of them that count as H or V, whichever: none of these runs without one.
 *Asked for too much* are tools that count as more than they are.
 """
 
@@ -23,6 +24,7 @@ CLASSES = "RWMHV"
 PARTS: Final[dict[Part, str]] = {
     "chosen by": "Servers whose definitions the words were chosen by",
     "looked at since": "Held out once, and looked at since: no figure of strangers any more",
+    "held out": "Held out: strangers, labelled before the classifier saw them and measured after the words stood",
 }
 
 
@@ -53,6 +55,11 @@ class Figures:
         )
         return kept / self.labelled(classes)
 
+    def behind_passkey(self) -> float:
+        """The share of those labelled H or V that are not called without a passkey."""
+        kept = sum(number for (label, found), number in self.taken.items() if label in "HV" and found in "HV")
+        return kept / self.labelled("HV")
+
     def precision(self) -> float:
         """The share of those counted as H or V that are labelled so."""
         found = {pair: number for pair, number in self.taken.items() if pair[1] in "HV"}
@@ -74,6 +81,7 @@ class Figures:
         rows += [
             f"recall: H and V {self.recall():.4f} of {self.labelled('HV')}, "
             f"H {self.recall('H'):.4f}, V {self.recall('V'):.4f}",
+            f"behind a passkey: {self.behind_passkey():.4f} of H and V",
             f"precision of H and V: {self.precision():.2f}",
         ]
         return "\n".join(rows)

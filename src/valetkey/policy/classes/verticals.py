@@ -120,7 +120,9 @@ def _acted_upon(name: Sequence[str], nouns: frozenset[str]) -> frozenset[str]:
     if _OF_DATABASES & {name[at] for at in acting} and not nouns & {"order", "orders"} & set(name):
         return frozenset()
     return frozenset(
-        word for at, word in enumerate(name) if word in nouns and any(other != at and _before(other, at) for other in acting)
+        word
+        for at, word in enumerate(name)
+        if word in nouns and any(other != at and _before(other, at) for other in acting)
     )
 
 
