@@ -193,7 +193,7 @@ def _of_fields(fields: frozenset[str], *, writes: bool) -> Iterator[Reason]:
 
 
 def _is_an_act(field: str) -> bool:
-    """Whether an argument is named like something it does: `run_workflow`, `send_reminders`, and not `deleted_after`."""
+    """Whether an argument is named like an act it does: `run_workflow`, `send_reminders`, and not `deleted_after`."""
     verb, *what = field.split("_")
     upon = frozenset(what)
     acts = verb in _DANGEROUS or (verb in lexicon.HIGH and bool(upon & lexicon.WEIGHTY))

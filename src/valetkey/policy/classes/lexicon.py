@@ -201,7 +201,8 @@ FINANCE: Final = vocabulary(
     "deposit swap stake unstake invoice invoices billing bill subscription subscriptions payee beneficiary iban",
     "wire remit remittance disburse wallet wallets crypto mint bridge token-transfer dca loan mortgage credit",
     "debit account-transfer price prices coupon coupons stock stocks option options exercise margin leverage",
-    "allocation allocations dispute disputes payroll salary tax card cards gift checkout money cash fund funds settle settlement capture",
+    "allocation allocations",
+    "dispute disputes payroll salary tax card cards gift checkout money cash fund funds settle settlement capture",
     "memecoin coin coins erc erc onchain aave morpho borrow lend lending repay collateral staking liquidity defi",
     "onchain erc20 nft nfts weth usdc usdt btc eth airdrop",
     "mandate qr checkouts installment escrow plan bezahlen zahlt zahlen zahlung uberweisen uberweist uberweisung",
@@ -242,7 +243,8 @@ UNCERTAIN: Final = vocabulary(
     "transactions fund token gift short bridge tax bill capture agreement agreements filing legal coverage",
     "premium transfer transfers envelope dose deed encounter exercise money cash qr deposit legal subscription",
     "subscriptions wallet wallets coupon coupons checkout checkouts margin stock stocks buy sell billing settle",
-    "allocation allocations mandate encounter episode crypto konto court referral funds trade trades",
+    "allocation allocations",
+    "mandate encounter episode crypto konto court referral funds trade trades",
 )
 
 CJK_HIGH: Final = (

@@ -17,7 +17,8 @@ _CONTEXT: Final = {
     # Words that only go with a domain make an everyday one of it (“order” beside “stock”) belong to it.
     "finance": lexicon.vocabulary(
         "bank broker brokerage equity equities crypto cryptocurrency currency blockchain merchant customer payment",
-        "payments portfolio trading accounts stripe paypal square money invoice invoices account price market limit symbol usd",
+        "accounts",
+        "payments portfolio trading stripe paypal square money invoice invoices account price market limit symbol usd",
         "stock stocks option options contract contracts shares bitcoin solana token tokens wallet billing refund",
         "refunds margin shorting leverage payer upi sepa ach payable paid installment",
     ),
@@ -115,7 +116,7 @@ def _owned(nouns: frozenset[str], fields: frozenset[str]) -> frozenset[str]:
 
 
 def _acted_upon(name: Sequence[str], nouns: frozenset[str]) -> frozenset[str]:
-    """The nouns of a name that another word of it acts upon: `create_transfer`, `orders_cancel`, not `transfer_issue`."""
+    """The nouns of a name that another word acts upon: `create_transfer`, `orders_cancel`, not `transfer_issue`."""
     acting = [at for at, word in enumerate(name) if verbs.kind_of(word) not in (None, ToolClass.READ)]
     if _OF_DATABASES & {name[at] for at in acting} and not nouns & {"order", "orders"} & set(name):
         return frozenset()
