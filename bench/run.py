@@ -10,29 +10,19 @@ import argparse
 import json
 import platform
 import random
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from statistics import median
 
+from bench.hostile import main as bench_hostile
+from bench.sample import Sample, one
 from bench.targets import Target, open_targets
 from bench.tools import Tools, find_tools
 from bench.vault import main as bench_vault
 
 CONNECTIONS = (1, 16, 64)
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One measurement. Times in microseconds, memory in MB."""
-
-    rps: float
-    p50: float
-    p99: float
-    cpu: float
-    memory: float
 
 
 Samples = Mapping[tuple[str, int], Sequence[Sample]]
@@ -42,13 +32,16 @@ def main(arguments: Sequence[str]) -> int:
     """0, or 1 when an answer was wrong."""
     parser = argparse.ArgumentParser(
         prog="./x bench",
-        description="How fast a call is, beside nginx and nothing; `./x bench vault`: how fast the vault is.",
+        description="How fast a call is, beside nginx and nothing; `./x bench vault`: how fast the vault is; "
+        "`./x bench hostile`: what others feel of a service at its worst.",
     )
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each time (2)")
     parser.add_argument("--json", action="store_true", help="print one last line with the figures as JSON")
     if arguments[:1] == ["vault"]:
         return bench_vault(arguments[1:])
+    if arguments[:1] == ["hostile"]:
+        return bench_hostile(arguments[1:])
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="vk-bench-") as name:
         directory = Path(name)
@@ -84,23 +77,6 @@ def measure(targets: Mapping[str, Target], tools: Tools, *, rounds: int, seconds
         for target in proxies:
             target.go_on()
     return samples
-
-
-def one(target: Target, tools: Tools, *, connections: int, seconds: float) -> Sample:
-    command = [
-        *tools.load, "-u", target.url, "-c", str(connections), "-d", str(seconds), "-w", str(min(0.5, seconds / 4)),
-        "-t", target.token, "-P", "2026-07-28",
-    ]  # fmt: skip
-    before = target.cpu_seconds()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    cpu = target.cpu_seconds() - before
-    if done.returncode:
-        raise SystemExit(f"bench: {target.name} answered wrongly: {done.stdout}{done.stderr[:2000]}")
-    found = json.loads(done.stdout)
-    return Sample(
-        rps=found["rps"], p50=found["p50_us"], p99=found["p99_us"],
-        cpu=cpu / max(1, found["calls"]) * 1e6, memory=target.memory(),
-    )  # fmt: skip
 
 
 def table(samples: Samples) -> str:

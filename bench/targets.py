@@ -133,14 +133,14 @@ def open_hub(name: str, directory: Path, upstream: str, *, vault: str) -> Iterat
     with started(command, log) as process:
         ready = wait_for_line(log, process, r"^ready: (\S+)$")
         link = wait_for_line(log, process, r"^sign in: (\S+)$")
-        slug, token = connect(ready, link, data, upstream)
+        login = operator(data, "user", "list")["items"][0]["login"]
+        slug, token = connect(ready, sign_in(ready, link), data, login, upstream)
         # By address, as the others: the load generator does not look names up.
         yield Target(name, f"http://127.0.0.1:{ready.rpartition(':')[2]}/c/{slug}/mcp", token, process.pid)
 
 
-def connect(hub: str, link: str, data: Path, upstream: str) -> tuple[str, str]:
-    """Signs in, adds and connects the upstream, switches its tool on; gives the slug and a token for its endpoint."""
-    # 1. The owner signs in by the one-time link and makes a token for the API: nobody else may.
+def sign_in(hub: str, link: str) -> str:
+    """Signs a person in by their one-time link; gives a token of theirs for the API, which nobody else may make."""
     browser = Browser()
     browser.open(link)
     browser.press("Continue")
@@ -152,8 +152,12 @@ def connect(hub: str, link: str, data: Path, upstream: str) -> tuple[str, str]:
     page = browser.press("Create", asked)
     token = next(found[0] for code in page.codes if (found := re.search(r"vkt_[\w-]+", code)))
     browser.close()
-    # 2. The operator adds the connector, and makes the token for its endpoint.
-    owner = operator(data, "user", "list")["items"][0]["login"]
+    return token
+
+
+def connect(hub: str, token: str, data: Path, login: str, upstream: str) -> tuple[str, str]:
+    """Adds and connects the upstream, switches its tools on; gives the slug and a token for its endpoint."""
+    # 1. The operator adds the connector, and makes the token for its endpoint.
     added = operator(
         data,
         "connector",
@@ -166,11 +170,11 @@ def connect(hub: str, link: str, data: Path, upstream: str) -> tuple[str, str]:
         "--header",
         "Authorization",
         "--user",
-        owner,
+        login,
     )
     path = f"/c/{added['slug']}/mcp"
-    made = operator(data, "token", "create", "--user", owner, "--resource", path)
-    # 3. The owner connects it and switches its tool on.
+    made = operator(data, "token", "create", "--user", login, "--resource", path)
+    # 2. The person connects it and switches its tools on.
     api = httpx2.Client(
         base_url=f"{hub}/api/v1", headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=30
     )
