@@ -31,6 +31,7 @@ from valetkey.audit.verify import Against, verify
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.quarantine import Quarantine
+from valetkey.connections.reconsent import Editing
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
@@ -183,6 +184,13 @@ class Hub:
                 clock=clock,
                 trail=trail,
                 connectors=connectors,
+            ),
+            editing=Editing(
+                database,
+                connectors=connectors,
+                revoking=RevokingAll(database, self.elsewhere, clock=clock),  # type: ignore[arg-type]  # as far as it is used
+                notifications=notifications,
+                trail=trail,
             ),
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),

@@ -465,3 +465,18 @@ async def test_nobody_puts_anothers_connection_into_a_profile(hub: Hub) -> None:
 
     assert (await bob.post("/profiles", json=body)).status_code == 404
     assert (await bob.get("/profiles")).json()["items"] == []
+
+
+async def test_a_connector_is_changed_and_another_host_is_not_a_change(hub: Hub) -> None:
+    """CUS-05; `review_state` is no member of a change (S-05c)."""
+    api = await hub.with_scopes("ada", Scope.CONNECTORS_WRITE)
+    added = (await api.post("/connectors", json={"name": "Notes", "url": "https://notes.example.org/mcp"})).json()
+    path = f"/connectors/{added['slug']}"
+
+    renamed = (await api.patch(path, json={"name": "Verified ✓"})).json()
+    elsewhere = await api.patch(path, json={"url": "https://elsewhere.example.org/mcp"})
+    promoted = await api.patch(path, json={"review_state": "verified"})
+
+    assert (renamed["name"], renamed["review_state"]) == ("Verified ✓", "custom")
+    assert (elsewhere.status_code, elsewhere.json()["field"]) == (400, "url")
+    assert promoted.status_code == 400

@@ -15,8 +15,10 @@ from valetkey.audit.model import OfPerson
 from valetkey.connections.model import State
 from valetkey.connections.step_up import StepUp
 from valetkey.directory.local import Declared, declare
+from valetkey.identity.model import Role
 from valetkey.policy.model import Setting
 from valetkey.store.schema import connector as connector_table
+from valetkey.store.schema import organization
 
 ADD = {"url": MCP_URL, "name": "Notes", "sign_in": "oauth"}
 
@@ -767,3 +769,42 @@ async def test_a_program_on_the_host_is_connected_by_who_has_read_its_whole_comm
     assert page.url.path.startswith("/connections/cn_")
     [connection] = await world.services.connections.list(ada.id)
     assert (connection.state, connection.method) == (State.CONNECTED, "none")
+
+
+async def test_who_added_a_service_changes_it_and_is_told_what_that_does(world: World) -> None:
+    """CUS-05: the label stays, whatever it is called; other ways to sign in disconnect everybody."""
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada)
+    path = await world.connect(browser, connector.slug)
+    form = f"/directory/{connector.slug}/edit"
+    shown = (await browser.get(form)).text
+    given = {"url": connector.url, "sign_in": "oauth", "headers": "", "client_id": ""}
+
+    renamed = await browser.submit(form, {**given, "name": "Verified ✓"})
+    still = (await browser.get(path)).text
+    await browser.get(form)
+    elsewhere = await browser.send(form, {**given, "name": "Notes", "url": "https://elsewhere.example/mcp"})
+    changed = await browser.submit(form, {**given, "name": "Notes", "client_id": "ours"})
+    ended = (await browser.get(path)).text
+
+    assert "Everybody agrees anew" in shown
+    assert "Everybody stays connected" in renamed.text
+    assert "Custom – unverified" in renamed.text
+    assert "Disconnect" in still
+    assert (elsewhere.status_code, "another connector" in elsewhere.text) == (422, True)
+    assert "everybody who was connected was disconnected" in changed.text.lower()
+    assert "look at it again" in ended
+
+
+async def test_a_member_changes_no_service(world: World) -> None:
+    owner = await world.person("olga", role=Role.OWNER)
+    async with world.database.write() as tx:
+        await tx.execute(update(organization).values(kind="organization"))
+    connector = await world.connector(owner)
+    bob, _ = await world.signed_in("bob")
+
+    shown = await bob.get(f"/directory/{connector.slug}/edit")
+    page = (await bob.get(f"/connections/new/{connector.slug}")).text
+
+    assert shown.status_code == 403
+    assert "/edit" not in page

@@ -310,6 +310,7 @@ async def build_world(
         connecting=room.connecting,
         disconnecting=room.disconnecting,
         quarantine=room.quarantine,
+        editing=room.editing,
         trace=room.trace,
         calls=CallRecords(database),
         uses=Uses(database),

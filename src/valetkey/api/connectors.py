@@ -12,6 +12,7 @@ from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.paging import Listed
 from valetkey.api.services import Services
 from valetkey.connections.model import OfConnector
+from valetkey.directory.editing import Edit
 from valetkey.directory.model import AuthKind, Connector, ReviewState
 from valetkey.identity.model import Person, Principal
 from valetkey.kernel.errors import Conflict, Forbidden
@@ -23,6 +24,8 @@ Writer = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_WRITE, operator=Tru
 EverybodyQuery = Annotated[bool, Query(description="End everybody's connections to it, too.")]
 
 _SECONDS = 60.0
+_FACTS = {"client_id", "scope", "headers", "optional_headers"}
+_EDITED = {"name", "url", "auth_kind", *_FACTS}
 
 
 class ConnectorShown(BaseModel):
@@ -97,6 +100,13 @@ class ConnectorChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     state: Literal["enabled", "blocked"] | None = None
+    name: str | None = Field(default=None, max_length=100)
+    url: str | None = Field(
+        default=None, max_length=2048, description="On the same host; another is another connector."
+    )
+    auth_kind: AuthKind | None = None
+    headers: list[str] | None = Field(default=None, description="Names of request headers; an empty list for none.")
+    optional_headers: list[str] | None = None
     client_id: str | None = Field(
         default=None,
         max_length=2048,
@@ -109,17 +119,19 @@ class ConnectorChange(BaseModel):
 async def change_connector(
     slug: str, change: ConnectorChange, who: Writer, whose: Whose, rooms: Rooms
 ) -> ConnectorShown:
-    """Switches a connector on or off for the organization, or gives it a client id registered there by hand.
+    """Switches a connector on or off for the organization, or changes what it is.
 
-    A blocked one is found by no member and called by nobody. With another client id everybody connects anew (CUS-05).
+    A blocked one is found by no member and called by nobody. When more than its name changes, everybody who is
+    connected is disconnected first, with a receipt, and connects anew (CUS-05). Of a listing only the client changes.
     """
     await demand_may_add(rooms, whose)
     connector = await rooms.connectors.get(slug, whose)
     if connector.is_local:
         raise Conflict("Which programs there are is said in the hub's settings.")
-    if told := change.model_dump(include={"client_id", "scope"}, exclude_none=True):
-        await rooms.connectors.set_client(connector.id, told)
-        await tell(rooms, "connector.client_set", who, whose, connector)
+    if told := change.model_dump(include=_EDITED, exclude_none=True):
+        auth = {fact: value for fact, value in told.items() if fact in _FACTS}
+        edit = Edit(name=change.name, url=change.url, auth_kind=change.auth_kind, auth=auth or None)
+        await rooms.editing.edit(connector, edit, by=actor_of(who), person_id=whose.id)
     if change.state is not None:
         await rooms.connectors.set_state(connector.id, change.state)
         await tell(rooms, f"connector.{change.state}", who, whose, connector)

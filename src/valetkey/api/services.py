@@ -18,6 +18,7 @@ from valetkey.audit.uses import Uses
 from valetkey.connections.accounts import Connections
 from valetkey.connections.model import Connection, Receipt
 from valetkey.connections.quarantine import Quarantine
+from valetkey.connections.reconsent import Editing
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
@@ -134,6 +135,7 @@ class Services:
     disconnecting: Disconnecting
     revoking: RevokingAll
     quarantine: Quarantine
+    editing: Editing
     offboarding: Offboarding
     leaving: Leaving
     privacy: Privacy

@@ -138,19 +138,28 @@ def add_connector(
 
 @connector.command("set")
 @click.argument("slug", metavar="CONNECTOR")
+@click.option("--name", default=None, help="How people see it; only this leaves everybody connected.")
+@click.option("--at", default=None, metavar="URL", help="Its MCP endpoint: another path of the same host.")
+@click.option("--auth", "auth_kind", type=click.Choice(["oauth", "header", "none"]), help="How one signs in to it.")
+@click.option("--header", "headers", multiple=True, metavar="NAME", help="A request header that takes a key.")
 @click.option("--client-id", default=None, help="Our client id there, registered by hand; empty for none.")
 @click.option("--scope", default=None, help="Ask for exactly these scopes; empty for what the service names.")
 @for_user
+@as_json
 @hub_options
-def set_client(hub: Hub, slug: str, client_id: str | None, scope: str | None, user: str) -> None:
-    """Change how a connector is signed in to. Everybody who is connected looks at it again and connects anew."""
-    told = {"client_id": client_id, "scope": scope}
-    change = {name: text for name, text in told.items() if text is not None}
+def set_connector(hub: Hub, slug: str, user: str, as_json: bool, **told: Any) -> None:
+    """Change a connector. Unless only its name changes, everybody is disconnected first, and connects anew."""
+    given = {"url": told.pop("at"), **told}
+    change = {name: value for name, value in given.items() if value is not None and value != ()}
     if not change:
-        raise click.UsageError("Say what to change: --client-id or --scope.")
-    hub.patch(f"/connectors/{part(slug)}", change, person=user)
+        raise click.UsageError("Say what to change: --name, --at, --auth, --header, --client-id or --scope.")
+    changed = hub.patch(f"/connectors/{part(slug)}", change, person=user)
+    if as_json:
+        print_json(changed)
+        return
     print(f"changed: {slug}")
-    note("Everybody connects it anew. A secret, if there is one, is asked for on the page before the sign-in.")
+    if change.keys() != {"name"}:
+        note("Everybody connects it anew. A secret, if there is one, is asked for on the page before the sign-in.")
 
 
 @connector.command("block")

@@ -16,6 +16,7 @@ from valetkey.connections import repository
 from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.repository import Seen
 from valetkey.directory.disclosure import Disclosure
+from valetkey.directory.editing import Edit, Edited
 from valetkey.directory.model import Connector
 from valetkey.identity.model import Person
 from valetkey.kernel.clock import Clock
@@ -50,6 +51,10 @@ class ConnectorBook(Protocol):
     async def put_back(self, listing: str) -> None: ...
 
     async def set_quarantine(self, connector_id: str, on: bool) -> None: ...
+
+    async def edited(self, connector_id: str, edit: Edit) -> Edited: ...
+
+    async def keep(self, edited: Edited) -> Connector: ...
 
     def disclosure(self, connector: Connector) -> Disclosure: ...
 

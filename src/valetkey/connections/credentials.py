@@ -221,7 +221,7 @@ def _check_state(connection: Connection) -> None:
 
 def _not_connected(connection: Connection, reason: str) -> NotConnected:
     sentences = {
-        "not_connected": "You are not connected to this service.",
+        "not_connected": f"You are not connected to this service. {connection.state_reason}".strip(),
         "reconnect": f"You have to reconnect this service. {connection.state_reason}".strip(),
         "disconnecting": "This connection is being ended.",
         "blocked": "This service is blocked here.",

@@ -19,6 +19,7 @@ from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.echoes import Echoes
 from valetkey.connections.model import Connection
 from valetkey.connections.quarantine import Quarantine
+from valetkey.connections.reconsent import Editing
 from valetkey.connections.refresh import Refreshing
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.servers import Servers
@@ -51,6 +52,7 @@ class Room:
     refreshing: Refreshing
     revoking: RevokingAll
     quarantine: Quarantine
+    editing: Editing
     trace: Trace
     echoes: Echoes
 
@@ -196,6 +198,7 @@ def open_room(
     )
     echoes = Echoes(trail, clock=clock)
     vault.echoes.append(echoes.heard)
+    revoking = RevokingAll(database, disconnecting, clock=clock)
     return Room(
         connections=connections,
         connecting=connecting,
@@ -204,10 +207,11 @@ def open_room(
         identities=identities,
         servers=servers,
         refreshing=refreshing,
-        revoking=RevokingAll(database, disconnecting, clock=clock),
+        revoking=revoking,
         quarantine=Quarantine(
             database, vault=vault, notifications=notifications, clock=clock, trail=trail, connectors=connectors
         ),
+        editing=Editing(database, connectors=connectors, revoking=revoking, notifications=notifications, trail=trail),
         trace=trace,
         echoes=echoes,
     )

@@ -6,7 +6,7 @@ one signs in are the listing's of today, as long as that still stands for the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, Protocol
@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from valetkey.directory import repository
 from valetkey.directory.custom import new_slug, read_auth, read_name, read_url
 from valetkey.directory.disclosure import Disclosure, disclose
+from valetkey.directory.editing import Edit, Edited, edited
 from valetkey.directory.listings import NO_LISTINGS, Listing, Listings, ParsedUrl, ParseUrl, endpoint_key
 from valetkey.directory.lookalikes import resembling
 from valetkey.directory.model import AuthKind, Connector, ReviewState
@@ -172,14 +173,9 @@ class Connectors:
         )
 
     async def _add(self, new: Connector) -> Connector:
-        key = endpoint_key(new.origin, new.url)
         async with self._database.write() as tx:
             there = await repository.list_connectors(tx, new.organization_id)
-            for one in there:
-                if (
-                    endpoint_key(one.origin, one.url) == key and one.auth_kind == new.auth_kind
-                ):  # CON-40: the same URL from two sources is one
-                    raise Conflict(f"This URL is already there as {one.slug}.", hint=f"Connect {one.slug} instead.")
+            self._check_alone(there, new)
             if len(there) >= LIMIT:
                 raise TooMany(f"There are {LIMIT} connectors already.", hint="Remove one that nobody uses.")
             await repository.insert_connector(tx, new)
@@ -243,22 +239,23 @@ class Connectors:
             raise NotFound("This listing was not taken down.")
         await self._notifications.publish(TOPIC, EVERYTHING)
 
-    async def set_client(self, connector_id: str, told: Mapping[str, str]) -> None:
-        """Our `client_id` there and a pin, `scope`, as far as they are told; an empty text for none.
-
-        That is another version of the connector: no credential given to the one before is used with it, and everybody
-        looks at it again and connects anew (CUS-05). Raises `NotFound`, `BadInput`.
-        """
-        async with self._database.write() as tx:
+    async def edited(self, connector_id: str, edit: Edit) -> Edited:
+        """What the connector would be; nothing is kept of it yet. Raises `NotFound`, `BadInput`, `Conflict`."""
+        async with self._database.read() as tx:
             stored = await repository.find_by_id(tx, connector_id)
-            if stored is None:
-                raise NotFound("There is no such connector.")
-            if stored.auth_kind != "oauth":
-                raise BadInput("Only a connector with a sign-in has a client id.", field="client_id")
-            kept = {name: value for name, value in stored.auth.items() if name not in told}
-            _, auth = read_auth("oauth", kept | {name: text for name, text in told.items() if text})
-            changed = await repository.set_auth(tx, connector_id, auth)
+        if stored is None:
+            raise NotFound("There is no such connector.")
+        return edited(stored, edit, parse_url=self._read_endpoint)
+
+    async def keep(self, edited: Edited) -> Connector:
+        """Writes what `edited` gave. Raises `Conflict` when it was changed meanwhile, or its address is another's."""
+        async with self._database.write() as tx:
+            self._check_alone(await repository.list_connectors(tx, edited.after.organization_id), edited.after)
+            changed = await repository.set_edited(tx, edited.after, was=edited.before.version)
+        if changed is None:
+            raise Conflict("Somebody else changed this connector meanwhile.", hint="Look at it again.")
         await self._announce(changed)
+        return self._as_of_today(changed)
 
     async def remove(self, connector_id: str) -> None:
         """Deletes the connector. Raises `NotFound`, and `Conflict` while anyone has a connection to it."""
@@ -271,6 +268,14 @@ class Connectors:
                 hint="Each person's connections must be removed first.",
             ) from error
         await self._announce(gone)
+
+    @staticmethod
+    def _check_alone(there: Iterable[Connector], new: Connector) -> None:
+        """CON-40: the same URL from two sources is one. Raises `Conflict`."""
+        key = endpoint_key(new.origin, new.url)
+        for one in there:
+            if one.id != new.id and endpoint_key(one.origin, one.url) == key and one.auth_kind == new.auth_kind:
+                raise Conflict(f"This URL is already there as {one.slug}.", hint=f"Connect {one.slug} instead.")
 
     def _read_endpoint(self, url: str) -> ParsedUrl:
         try:

@@ -85,12 +85,17 @@ async def set_local(tx: AsyncConnection, connector_id: str, *, auth: Mapping[str
     await tx.execute(update(connector).where(connector.c.id == connector_id).values(**values))
 
 
-async def set_auth(tx: AsyncConnection, connector_id: str, auth: Mapping[str, object]) -> Connector | None:
-    """The connector with other facts for signing in, as another version; `None` if it is gone."""
-    values = {"auth": dict(auth), "version": connector.c.version + 1}
-    done = await tx.execute(
-        update(connector).where(connector.c.id == connector_id).values(**values).returning(connector)
-    )
+async def set_edited(tx: AsyncConnection, new: Connector, *, was: int) -> Connector | None:
+    """The connector as it was edited; `None` if it is of another version than `was` by now, or gone."""
+    values = {
+        "name": new.name,
+        "url": new.url,
+        "auth_kind": new.auth_kind,
+        "auth": dict(new.auth),
+        "version": new.version,
+    }
+    asked = update(connector).where(connector.c.id == new.id, connector.c.version == was)
+    done = await tx.execute(asked.values(**values).returning(connector))
     return _connector(done.first())
 
 

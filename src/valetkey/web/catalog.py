@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from valetkey.directory.catalog import Catalog, Entry
 from valetkey.directory.model import Connector
+from valetkey.kernel.errors import Forbidden
 from valetkey.web.visit import Visit
 
 
 async def may_add(visit: Visit) -> bool:
     """Whether this person may add connectors: then they see every listing, else what was switched on (S-30)."""
     return await visit.services.organizations.may_add_connectors(visit.person)
+
+
+async def check_may_add(visit: Visit, refused: str) -> None:
+    """CUS-06. Raises `Forbidden`, and writes down as the event `refused` who tried."""
+    if await may_add(visit):
+        return
+    await visit.services.trail.write(
+        refused, actor=visit.actor, organization_id=visit.person.organization_id, person_id=visit.person.id
+    )
+    raise Forbidden("Only owners and admins add or change connectors in this organization.", hint="Ask one of them.")
 
 
 async def read_entry(visit: Visit) -> Entry:

@@ -9,17 +9,23 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from valetkey.directory.connectors import Listed
-from valetkey.kernel.errors import BadInput, Conflict, Forbidden, TooMany
-from valetkey.web.catalog import may_add, tell_added
+from valetkey.kernel.errors import BadInput, Conflict, TooMany
+from valetkey.web.catalog import check_may_add, tell_added
 from valetkey.web.connection_start import begin_account
 from valetkey.web.visit import Visit
 
-_FIELDS = {"auth.headers": "headers", "auth.client_id": "client_id", "auth_kind": "sign_in", "auth": "sign_in"}
+FIELDS = {
+    "auth.headers": "headers",
+    "auth.optional_headers": "headers",
+    "auth.client_id": "client_id",
+    "auth_kind": "sign_in",
+    "auth": "sign_in",
+}
 _EMPTY = {"url": "", "name": "", "sign_in": "oauth", "headers": "", "client_id": ""}
 
 
 async def show(visit: Visit) -> Response:
-    await _check_may_add(visit)
+    await check_may_add(visit, "connector.add_refused")
     # An install link may fill the form in; it adds nothing by itself, and the page says where it came from (CUS-07).
     given = {name: visit.query(name, limit=2048) for name in ("url", "name")}
     if set(given["url"]) & set("?#@;"):  # may carry a key (CON-03), which is not put onto a page
@@ -28,7 +34,7 @@ async def show(visit: Visit) -> Response:
 
 
 async def submit(visit: Visit) -> Response:
-    await _check_may_add(visit)
+    await check_may_add(visit, "connector.add_refused")
     values = {name: visit.form.one(name, limit=4096) for name in _EMPTY}
     kind = values["sign_in"]
     try:
@@ -37,10 +43,10 @@ async def submit(visit: Visit) -> Response:
             name=values["name"] or _host(values["url"]),
             url=values["url"],
             auth_kind=kind,
-            auth=_facts(kind, values),
+            auth=facts_of(kind, values),
         )
     except BadInput as error:
-        field = _FIELDS.get(error.field, error.field)
+        field = FIELDS.get(error.field, error.field)
         shown = field if field in _EMPTY else ""
         if shown == "url":  # refused perhaps because it holds a key: not given back, not even into its field (CON-03)
             values["url"] = ""
@@ -55,19 +61,6 @@ async def submit(visit: Visit) -> Response:
     return visit.go(f"/connections/new/{connector.slug}")
 
 
-async def _check_may_add(visit: Visit) -> None:
-    """CUS-06. Raises `Forbidden`, and writes down who tried."""
-    if await may_add(visit):
-        return
-    await visit.services.trail.write(
-        "connector.add_refused",
-        actor=visit.actor,
-        organization_id=visit.person.organization_id,
-        person_id=visit.person.id,
-    )
-    raise Forbidden("Only owners and admins add connectors in this organization.", hint="Ask one of them.")
-
-
 def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""
@@ -75,13 +68,17 @@ def _host(url: str) -> str:
         return ""
 
 
-def _facts(kind: str, values: Mapping[str, str]) -> dict[str, Any]:
+def facts_of(kind: str, values: Mapping[str, str]) -> dict[str, Any]:
+    """What was entered about signing in, as the directory takes it. A header's name with `?` behind it is optional."""
     facts: dict[str, Any] = {}
     names = [name.strip() for name in values["headers"].split(",") if name.strip()]
-    if kind == "header":
-        facts["headers"] = names or ["Authorization"]
-    elif kind == "oauth" and names:
-        facts["headers"] = names
+    optional = [name.rstrip("? ") for name in names if name.endswith("?")]
+    if kind != "none" and (names or kind == "header"):
+        facts["headers"] = [name for name in names if not name.endswith("?")]
+        if not names:
+            facts["headers"] = ["Authorization"]
+        if optional:
+            facts["optional_headers"] = optional
     if kind == "oauth" and values["client_id"]:
         facts["client_id"] = values["client_id"]
     return facts

@@ -12,6 +12,7 @@ from valetkey.connections.accounts import Connections
 from valetkey.connections.connect import Connecting
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.quarantine import Quarantine
+from valetkey.connections.reconsent import Editing
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.profiles import Profiles
@@ -52,6 +53,7 @@ class Services:
     connecting: Connecting
     disconnecting: Disconnecting
     quarantine: Quarantine
+    editing: Editing
     trace: Trace
     calls: CallRecords
     uses: Uses

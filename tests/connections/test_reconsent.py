@@ -1,0 +1,122 @@
+"""Editing a connector: what was granted for it as it was is gone, and never used with what it is now (CUS-05, T24)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.connections.conftest import Hub
+from tests.connections.outside import AuthServer, Service
+from valetkey.connections.model import State
+from valetkey.connections.reconsent import WHY
+from valetkey.directory.editing import Edit
+from valetkey.directory.model import Connector
+from valetkey.identity.model import BrowserSession
+from valetkey.kernel.errors import BadInput, Conflict, NotConnected
+from valetkey.kernel.secret import Secret
+
+
+async def edit(hub: Hub, ada: BrowserSession, connector: Connector, wanted: Edit) -> Connector:
+    return await hub.room.editing.edit(connector, wanted, by="person:ada", person_id=ada.person.id)
+
+
+async def test_other_ways_to_sign_in_end_what_everybody_granted_and_say_why(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    connector = await hub.connector(ada.person, service.url)
+    bob = hub.browser(await hub.person("bob"))
+    connections = [await hub.connect(one, connector, server) for one in (ada, bob)]
+
+    changed = await edit(hub, ada, connector, Edit(auth={"client_id": "ours"}))
+
+    assert (changed.version, changed.auth["client_id"]) == (connector.version + 1, "ours")
+    assert len(server.revoked) == 4
+    for connection in connections:
+        now = await hub.now(connection)
+        assert (now.state, now.state_reason) == (State.NOT_CONNECTED, WHY)
+        assert not (await hub.vault.mark(connection.id)).names
+        with pytest.raises(NotConnected, match="look at it again"):
+            await hub.bearer(connection)
+    assert "connector.changed" in await hub.events()
+
+
+async def test_who_connects_anew_agrees_to_what_it_is_now(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    connector = await hub.connector(ada.person, service.url)
+    await hub.connect(ada, connector, server)
+    changed = await edit(hub, ada, connector, Edit(auth={"scope": "notes:read"}))
+
+    again = await hub.connect(ada, changed, server)
+
+    assert (again.connector_version, again.state_reason) == (changed.version, "")
+    assert again.granted_scope == "notes:read"
+    assert server.lets_in(await hub.bearer(again))
+
+
+async def test_another_name_leaves_everybody_connected(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    connector = await hub.connector(ada.person, service.url)
+    connection = await hub.connect(ada, connector, server)
+
+    changed = await edit(hub, ada, connector, Edit(name="Our notes"))
+
+    assert (changed.name, changed.version) == ("Our notes", connector.version)
+    assert server.lets_in(await hub.bearer(connection))
+    assert server.revoked == []
+
+
+@pytest.mark.parametrize("url", ["https://elsewhere.example/mcp", "http://127.0.0.1:1/mcp"])
+async def test_another_origin_is_another_connector_and_nobody_loses_anything(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, url: str
+) -> None:
+    connector = await hub.connector(ada.person, service.url)
+    connection = await hub.connect(ada, connector, server)
+
+    with pytest.raises(BadInput) as caught:
+        await edit(hub, ada, connector, Edit(url=url))
+
+    assert caught.value.field == "url"
+    assert server.lets_in(await hub.bearer(connection))
+
+
+async def test_a_key_goes_to_no_other_path_than_it_was_given_for(hub: Hub, ada: BrowserSession) -> None:
+    connector = await hub.connector(ada.person, "https://mcp.example.com/a", kind="header", headers=["X-API-Key"])
+    connection = await hub.room.connecting.set_header(
+        ada, connector, acknowledged=hub.seen(connector), values={"X-API-Key": Secret("key")}
+    )
+
+    await edit(hub, ada, connector, Edit(url="https://mcp.example.com/b"))
+
+    with pytest.raises(NotConnected):
+        await hub.token(connection)
+    assert not (await hub.vault.mark(connection.id)).names
+
+
+async def test_of_two_who_edit_at_once_one_is_told_to_look_again(hub: Hub, ada: BrowserSession) -> None:
+    connector = await hub.connector(ada.person, "https://mcp.example.com/a")
+    first = await hub.connectors.edited(connector.id, Edit(auth={"client_id": "one"}))
+    second = await hub.connectors.edited(connector.id, Edit(auth={"client_id": "two"}))
+    await hub.connectors.keep(first)
+
+    with pytest.raises(Conflict, match="meanwhile"):
+        await hub.connectors.keep(second)
+
+    assert (await hub.connectors.by_id(connector.id)).auth["client_id"] == "one"
+
+
+async def test_an_address_that_another_connector_has_is_not_taken(hub: Hub, ada: BrowserSession) -> None:
+    """CON-40."""
+    await hub.connector(ada.person, "https://mcp.example.com/a")
+    other = await hub.connector(ada.person, "https://mcp.example.com/b")
+
+    with pytest.raises(Conflict, match="already there"):
+        await edit(hub, ada, other, Edit(url="https://mcp.example.com/a/"))
+
+
+async def test_a_connector_that_takes_a_key_instead_keeps_no_client_id(hub: Hub, ada: BrowserSession) -> None:
+    connector = await hub.connector(ada.person, "https://mcp.example.com/a", client_id="ours")
+
+    changed = await edit(hub, ada, connector, Edit(auth_kind="header", auth={"headers": ["X-API-Key"]}))
+
+    assert (changed.auth_kind, dict(changed.auth)) == ("header", {"headers": ["X-API-Key"]})
