@@ -37,11 +37,11 @@ from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
 from valetkey.connections.quarantine import TOPIC as QUARANTINE
 from valetkey.connections.room import Room, open_room
-from valetkey.connections.whose import ConnectorOf
+from valetkey.connections.whose import Accounts, ConnectorOf
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.listings import load_listings
 from valetkey.directory.local import Declared, declare
-from valetkey.directory.model import LOCAL, Profile
+from valetkey.directory.model import LOCAL, Drift, Profile
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_page import BadRegistry
 from valetkey.directory.registry_sync import RegistrySync
@@ -70,6 +70,7 @@ from valetkey.net.limits import MIB, Limits
 from valetkey.net.model import Url
 from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
+from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy, open_policy
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
@@ -233,10 +234,13 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         database, notifications, clock=clock, keys=day_keys, trail=trail, listings=connectors.listings,
         passkeys_work=passkeys.available,
     )  # fmt: skip
-    snapshots = Snapshots(database, notifications, clock=clock, on_drift=[policy.standing.drifted])
+    introductions = _Introductions()
+    snapshots = Snapshots(
+        database, notifications, clock=clock, on_drift=[policy.standing.drifted, introductions.drifted]
+    )
+    acceptances = introductions.acceptances = policy.acceptances(snapshots, Accounts(database))
     local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
     upstreams = Upstreams(outbound.calls, database, clock, local=local)
-    introductions = _Introductions()
     room = open_room(
         database,
         vault=vault,
@@ -315,6 +319,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             connectors=connectors,
             registry=registry,
             snapshots=snapshots,
+            acceptances=acceptances,
             profiles=profiles,
             policy=policy,
             connections=room.connections,
@@ -364,6 +369,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             connectors=connectors,
             registry=registry,
             snapshots=snapshots,
+            acceptances=acceptances,
             profiles=profiles,
             policy=policy,
             connections=room.connections,
@@ -439,12 +445,16 @@ async def _fetch_page(web: WebClient, parse: Callable[[str], Url], address: str)
 
 
 class _Introductions:
-    """What `connections` tells the floor above of: an account was connected, or has ended."""
+    """What rooms tell others of: an account was connected, or has ended; its service changed something."""
 
+    acceptances: Acceptances
     gateway: Gateway
     profiles: Profiles
     policy: Policy
     calls: CallClient
+
+    async def drifted(self, connection_id: str, held: Sequence[Drift]) -> None:
+        await self.acceptances.drifted(connection_id, held)
 
     async def connected(self, connection: Connection) -> None:
         await self.gateway.connection_began(connection)

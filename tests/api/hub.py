@@ -34,6 +34,7 @@ from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
+from valetkey.connections.whose import Accounts
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.listings import Listings, read_listing
 from valetkey.directory.model import Connector
@@ -159,6 +160,8 @@ class Hub:
         )
         people = People(database, clock=clock, notifications=notifications, trail=trail)
         organizations = Organizations(database, clock=clock)
+        policy = open_policy(database, notifications, clock=clock, keys=None, trail=trail)  # type: ignore[arg-type]  # as for contents
+        snapshots = Snapshots(database, notifications, clock=clock)
         self.services = Services(
             people=people,
             organizations=organizations,
@@ -168,11 +171,12 @@ class Hub:
             registry=RegistrySync(
                 database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
             ),
-            snapshots=Snapshots(database, notifications, clock=clock),
+            snapshots=snapshots,
+            acceptances=policy.acceptances(snapshots, Accounts(database)),
             profiles=Profiles(
                 database, notifications, clock=clock, trail=trail, connections=connections, on_removed=_nobody_let_in
             ),
-            policy=open_policy(database, notifications, clock=clock, keys=None, trail=trail),  # type: ignore[arg-type]  # as for contents
+            policy=policy,
             connections=connections,
             connecting=self.elsewhere,
             disconnecting=self.elsewhere,

@@ -300,6 +300,25 @@ async def test_switching_off_takes_back_an_allow_and_never_a_block(hub: Hub) -> 
     assert (await ada.get(f"{path}/permissions")).json()["items"][0]["setting"] == "block"
 
 
+async def test_who_manages_connectors_accepts_a_change_for_everybody_and_nobody_else_does(hub: Hub) -> None:
+    things = await give_things(hub)
+    await hub.services.snapshots.put(things.connection.id, [b'{"name":"list","description":"Deletes"}'], b"{}", 60)
+    path = f"/connections/{things.connection.id}/tools/changes"
+    ada = await hub.with_scopes("ada")
+    [held] = (await ada.get(path)).json()["items"]
+    accepting = {"accept": [{"tool": "list", "seen": held["seen"]}], "for_everybody": True}
+    people, mine = hub.services.people, hub.people["ada"]
+    await hub.add("root", mine.organization_id, Role.OWNER)
+    await people.set_role(mine.id, Role.MEMBER)
+
+    refused = await (await hub.with_scopes("ada")).post(path, json=accepting)
+    await people.set_role(mine.id, Role.ADMIN)
+    done = await (await hub.with_scopes("ada")).post(path, json=accepting)
+
+    assert refused.status_code == 403
+    assert (done.status_code, done.json()["items"]) == (200, [])
+
+
 async def test_a_level_is_set_for_the_tools_that_were_looked_at(hub: Hub) -> None:
     things = await give_things(hub)
     ada = await hub.with_scopes("ada")

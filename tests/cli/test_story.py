@@ -156,6 +156,11 @@ async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, servic
     assert (code, "There is no tool nothing there." in err) == (1, True)
     assert (await shell.ask("connection", "tools", slug, *there, own=True))["level"] == "before_changes"
 
+    # What the service changed is shown, and accepted by name; here it changed nothing.
+    assert (await shell.ask("connection", "changes", slug, *there, own=True))["items"] == []
+    code, _, err = await shell.run("connection", "accept", slug, "echo", *there, own=True)
+    assert (code, "Nothing of echo is held back there." in err) == (1, True)
+
     # 4. A profile names what of it an assistant may find; what is not said again stays.
     made = await shell.ask("profile", "add", "work", "--take", f"{slug}:echo", *there, own=True)
     assert (made["path"], made["connections"][0]["tools"]) == ("/p/work/mcp", ["echo"])

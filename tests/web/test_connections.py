@@ -608,6 +608,32 @@ async def test_a_change_is_shown_old_and_new_and_accepted_as_it_was_shown(world:
     assert await tools_on(world, connection.id) == set()
 
 
+async def test_an_owner_accepts_a_change_for_every_account_and_a_member_does_not(world: World) -> None:
+    """S-08: the button is on no member's page, and what they post all the same is a page that is not there."""
+    async with world.database.write() as tx:
+        await tx.execute(update(organization).values(kind="organization"))
+    owner, ada = await world.signed_in("ada", role=Role.OWNER)
+    member, ben = await world.signed_in("ben")
+    connector = await world.connector(ada)
+    hers, his = await world.connection(ada, connector), await world.connection(ben, connector)
+    changed = TOOLS[1].replace(b"The text of one note.", b"The text of one note, and who wrote it.")
+    for one in (hers, his):
+        await world.services.snapshots.put(one.id, (TOOLS[0], changed, *TOOLS[2:]), b"{}", 3600.0)
+    page = await owner.open(f"/connections/{hers.id}/changes")
+    seen = re.search(r'name="seen" value="(\w+)"', page.text)
+    assert seen
+    all_of_it = {"tool": "read_note", "seen": seen[1], "for": "all"}
+
+    their_page = await member.open(f"/connections/{his.id}/changes")
+    tried = await member.send(f"/connections/{his.id}/changes", all_of_it)
+    held = len(await world.services.snapshots.held(hers.id))
+    answer = await owner.send(f"/connections/{hers.id}/changes", all_of_it)
+
+    assert ("Accept for everybody" in page.text, "Accept for everybody" in their_page.text) == (True, False)
+    assert (tried.status_code, held, answer.status_code) == (404, 1, 303)
+    assert await world.services.snapshots.held(his.id) == ()
+
+
 async def test_many_tools_come_in_pages_and_saving_one_leaves_the_others(world: World) -> None:
     many = tuple(b'{"name":"tool_%03d","description":"x"}' % number for number in range(250))
     browser, ada = await world.signed_in("ada")

@@ -27,6 +27,7 @@ from valetkey.audit.uses import Uses
 from valetkey.connections.desk import DirectDesk
 from valetkey.connections.model import Connection, State
 from valetkey.connections.room import open_room
+from valetkey.connections.whose import Accounts
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
@@ -290,6 +291,8 @@ async def build_world(
     calls = CallLog(database, folder / "journal", clock)
     day_keys = DayKeys(keyring, clock=clock, notifications=notifications)
     organizations = Organizations(database, clock=clock)
+    policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail)
+    snapshots = Snapshots(database, notifications, clock=clock)
     services = Services(
         people=people,
         organizations=organizations,
@@ -303,9 +306,10 @@ async def build_world(
         registry=RegistrySync(
             database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
         ),
-        snapshots=Snapshots(database, notifications, clock=clock),
+        snapshots=snapshots,
+        acceptances=policy.acceptances(snapshots, Accounts(database)),
         profiles=profiles,
-        policy=open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail),
+        policy=policy,
         connections=room.connections,
         connecting=room.connecting,
         disconnecting=room.disconnecting,

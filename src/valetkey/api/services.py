@@ -33,6 +33,7 @@ from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
+from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
@@ -128,6 +129,7 @@ class Services:
     connectors: Connectors
     registry: RegistrySync
     snapshots: Snapshots
+    acceptances: Acceptances
     profiles: Profiles
     policy: Policy
     connections: Connections

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,17 +9,15 @@ import msgspec
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
+from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
 from valetkey.api.services import Services
 from valetkey.directory.model import Drift, Snapshot, Tool
 from valetkey.identity.model import Person, Principal
-from valetkey.kernel.errors import BadInput, NotFound, printable
+from valetkey.identity.roles import Act
+from valetkey.kernel.errors import BadInput, NotFound
 from valetkey.policy.gate import Subject
-from valetkey.policy.held import lapse
 from valetkey.policy.model import Permission, Setting
 from valetkey.policy.seen import exactly
-
-_NAMES_IN_TRAIL = 20
 
 router = APIRouter(prefix="/connections/{connection_id}/tools", tags=["connections"])
 
@@ -153,9 +150,14 @@ class LookedAt(BaseModel):
 
 
 class Accepting(BaseModel):
+    """`for_everybody` accepts for every account of the organization at this connector, also where the same comes later:
+    it takes a role that manages connectors.
+    """
+
     model_config = ConfigDict(extra="forbid")
 
     accept: list[LookedAt] = Field(max_length=5000)
+    for_everybody: bool = False
 
 
 @router.get("/changes", operation_id="list_changes")
@@ -169,26 +171,14 @@ async def list_changes(connection_id: str, _who: Reader, whose: Whose, rooms: Ro
 async def accept_changes(connection_id: str, accepting: Accepting, who: Switcher, whose: Whose, rooms: Rooms) -> Drifts:
     """Accepts changes exactly as they were looked at, all or none; what is held still."""
     await _seen(rooms, whose, connection_id)
-    accepted = await rooms.snapshots.accept(connection_id, {one.tool: one.seen for one in accepting.accept})
-    await lapse(rooms.policy.permissions, connection_id, accepted)
-    await rooms.trail.write(
-        "tools.accepted",
-        actor=actor_of(who),
-        organization_id=whose.organization_id,
-        person_id=whose.id,
-        object=connection_id,
-        detail={"tools": _names([one.tool or "(the service itself)" for one in accepted])},
-    )
+    connection = await rooms.connections.get(whose.id, connection_id)
+    looked_at = {one.tool: one.seen for one in accepting.accept}
+    if accepting.for_everybody:
+        demand_act(who, Act.MANAGE_CONNECTORS)
+        await rooms.acceptances.accept_for_all(connection, looked_at, actor=actor_of(who))
+    else:
+        await rooms.acceptances.accept(connection, looked_at, actor=actor_of(who))
     return Drifts(items=[DriftShown.of(one) for one in await rooms.snapshots.held(connection_id)])
-
-
-def _names(tools: Sequence[str]) -> list[str]:
-    """For the trail, whose events are small."""
-    more = len(tools) - _NAMES_IN_TRAIL
-    return [
-        *(printable(tool, limit=60) for tool in tools[:_NAMES_IN_TRAIL]),
-        *([f"and {more} more"] if more > 0 else []),
-    ]
 
 
 async def _seen(rooms: Services, whose: Person, connection_id: str) -> Snapshot:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from valetkey.cli.connection_changes import accept, changes
 from valetkey.cli.connection_tools import account_named, level, permit, tools
 from valetkey.cli.hub_client import Hub, hub_options, part
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
@@ -38,7 +39,7 @@ def connection() -> None:
     """Connected accounts: list, connect, disconnect, uses, …"""
 
 
-for _command in (tools, permit, level):
+for _command in (tools, permit, level, changes, accept):
     connection.add_command(_command)
 
 

@@ -83,6 +83,7 @@ class Snapshots:
         if snapshot.held:
             for tell in self._on_drift:
                 await tell(connection_id, snapshot.held)
+            return await self._look_up(connection_id) or snapshot  # who was told may have accepted it
         return snapshot
 
     async def held(self, connection_id: str) -> tuple[Drift, ...]:

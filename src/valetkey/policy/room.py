@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from valetkey.directory.listings import NO_LISTINGS, Listings
 from valetkey.kernel.clock import Clock
+from valetkey.policy.accepting import Acceptances, Accounts
+from valetkey.policy.accepting import Snapshots as HeldSnapshots
 from valetkey.policy.approvals import Approvals, FindsDayKeys, TrailWriter
 from valetkey.policy.ceilings import Ceilings
 from valetkey.policy.choices import Choices
@@ -25,6 +27,8 @@ class Policy:
     """What people and organizations said, the gate that holds everybody to it, and what the vault asks."""
 
     database: Database
+    clock: Clock
+    trail: TrailWriter
     permissions: Permissions
     ceilings: Ceilings
     approvals: Approvals
@@ -36,6 +40,10 @@ class Policy:
     def grants(self, snapshots: Snapshots, connector_of: ConnectorOf) -> Grants:
         """What the vault asks."""
         return Grants(self.database, self.permissions, snapshots, connector_of)
+
+    def acceptances(self, snapshots: HeldSnapshots, accounts: Accounts) -> Acceptances:
+        """What is accepted of what services changed."""
+        return Acceptances(self.database, snapshots, self.permissions, accounts, clock=self.clock, trail=self.trail)
 
     async def forget(self, connection_id: str) -> None:
         """The connection has ended: what waits, and what was approved and not used, is void."""
@@ -57,4 +65,4 @@ def open_policy(
         permissions, ceilings, approvals, standing, taints, classify, each_time=each_time, passkeys_work=passkeys_work
     )
     choices = Choices(gate, permissions, trail)
-    return Policy(database, permissions, ceilings, approvals, standing, taints, gate, choices)
+    return Policy(database, clock, trail, permissions, ceilings, approvals, standing, taints, gate, choices)

@@ -324,6 +324,17 @@ tool_pin = Table(
     Column("pinned_at", Instant, nullable=False),
 )
 
+tool_acceptance = Table(
+    "tool_acceptance",  # what an owner accepted of changed tools for every account at a connector
+    main,
+    Column("connector_id", ForeignKey("connector.id", ondelete="cascade"), nullable=False),
+    Column("seen", String(64), nullable=False),  # `Drift.seen`
+    Column("tool", Text, nullable=False),  # `Drift.tool`
+    Column("accepted_by", String(80), nullable=False),
+    Column("accepted_at", Instant, nullable=False),
+    PrimaryKeyConstraint("connector_id", "seen"),
+)
+
 listed_pin = Table(
     "listed_pin",
     main,

@@ -1,4 +1,7 @@
-"""What a service changed since it was accepted: old and new side by side, and the button that accepts exactly that."""
+"""What a service changed since it was accepted: old and new side by side, and the button that accepts exactly that.
+
+Who manages an organization's connectors accepts it for everybody's accounts there, if they say so.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,15 @@ from starlette.responses import Response
 
 from valetkey.directory.drift import KINDS
 from valetkey.directory.model import Drift
-from valetkey.kernel.errors import BadInput, printable
+from valetkey.identity.roles import Act, may
+from valetkey.kernel.errors import BadInput
 from valetkey.policy.classes.classify import classify
-from valetkey.policy.held import lapse
 from valetkey.web.accounts import read_account
+from valetkey.web.powers import check_may
+from valetkey.web.sign_in_again import ask_again
 from valetkey.web.visit import Visit
 
 _AT_ONCE = 50
-_IN_TRAIL = 20
 
 
 async def show(visit: Visit) -> Response:
@@ -26,27 +30,32 @@ async def show(visit: Visit) -> Response:
         account=account.name,
         changes=[(one, KINDS[one.kind], *_classes(one)) for one in held[:_AT_ONCE]],
         more=max(0, len(held) - _AT_ONCE),
+        for_all=await _may_for_all(visit),
     )
 
 
 async def submit(visit: Visit) -> Response:
-    """Accepts one change, as it was on the page."""
+    """Accepts one change, as it was on the page: for this account, or for everybody's at this connector."""
     connection = (await read_account(visit)).connection
     tool, seen = visit.form.one("tool"), visit.form.one("seen", limit=64)
     if not seen:
         raise BadInput("It is not said what to accept.", field="seen")
-    accepted = await visit.services.snapshots.accept(connection.id, {tool: seen})
-    await lapse(visit.services.policy.permissions, connection.id, accepted)
-    await visit.services.trail.write(
-        "tools.accepted",
-        actor=f"person:{visit.person.id}",
-        organization_id=connection.organization_id,
-        person_id=visit.person.id,
-        object=connection.id,
-        detail={"tools": [printable(one.tool or "(the service itself)", limit=60) for one in accepted[:_IN_TRAIL]]},
-    )
+    accepting, actor = visit.services.acceptances, f"person:{visit.person.id}"
+    if visit.form.one("for", limit=10) == "all":
+        check_may(visit, Act.MANAGE_CONNECTORS)
+        if (detour := ask_again(visit, to=f"/connections/{connection.id}/changes")) is not None:
+            return detour
+        await accepting.accept_for_all(connection, {tool: seen}, actor=actor)
+    else:
+        await accepting.accept(connection, {tool: seen}, actor=actor)
     left = await _held(visit, connection.id)
     return visit.go(f"/connections/{connection.id}" + ("/changes" if left else ""), done="tools")
+
+
+async def _may_for_all(visit: Visit) -> bool:
+    if not may(visit.person.role, Act.MANAGE_CONNECTORS):
+        return False
+    return (await visit.services.organizations.get(visit.person.organization_id)).kind == "organization"
 
 
 async def _held(visit: Visit, connection_id: str) -> tuple[Drift, ...]:

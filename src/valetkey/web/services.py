@@ -26,6 +26,7 @@ from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
+from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.room import Privacy
@@ -47,6 +48,7 @@ class Services:
     connectors: Connectors
     registry: RegistrySync
     snapshots: Snapshots
+    acceptances: Acceptances
     profiles: Profiles
     policy: Policy
     connections: Connections
