@@ -24,6 +24,7 @@ async def test_a_person_sees_what_was_noticed_and_dismisses_it(world: World) -> 
         assert f"{kind.label}: " in page
     assert "<b>echo</b>" not in page
     assert "In the organization" not in page
+    assert "unusual" not in (await browser.open(f"/connections/{connection.id}/uses")).text
 
     [one] = [each for each in await alerts.list(ada.id) if each.kind is AlertKind.ECHO]
     done = (await browser.submit(f"/alerts/{one.id}/dismiss")).text

@@ -262,8 +262,15 @@ async def find_calls_with_credential(
 async def find_events_about(
     tx: AsyncConnection, thing: str, scope: OfPerson, *, before: int, limit: int
 ) -> list[TrailEvent]:
-    """What happened to a thing of the person's, the newest first; `before` as in `find_events`."""
-    query = select(trail_event).where(trail_event.c.person_id == scope.person_id, trail_event.c.object == thing)
+    """What happened to a thing of the person's, the newest first; `before` as in `find_events`.
+
+    What was noticed about it (`audit.alerts`) happened to nothing.
+    """
+    query = select(trail_event).where(
+        trail_event.c.person_id == scope.person_id,
+        trail_event.c.object == thing,
+        trail_event.c.event.not_like("alert.%"),
+    )
     if before:
         query = query.where(trail_event.c.seq < before)
     rows = await tx.execute(query.order_by(trail_event.c.seq.desc()).limit(limit))
