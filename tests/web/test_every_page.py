@@ -6,6 +6,7 @@ The pictures are kept in `screenshots/`, to be looked at. A page that is new in 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final, Literal
 
 import pytest
 from playwright.async_api import Browser as Chromium
@@ -22,7 +23,8 @@ from valetkey.web.site import site_map
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 SCREENSHOTS = Path(__file__).parents[2] / "screenshots"
-WIDTHS, DRESSES = (1280, 375), ("light", "dark")
+WIDTHS: Final = (1280, 375)
+DRESSES: Final[tuple[Literal["light"], Literal["dark"]]] = ("light", "dark")
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 __all__ = ["chromium"]
