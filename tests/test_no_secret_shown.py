@@ -12,6 +12,7 @@ import html
 import json
 import re
 import shlex
+import zipfile
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -277,10 +278,17 @@ async def test_no_command_prints_a_secret(world: World) -> None:
         given = [world.stands_for[one.name or ""] for one in command.params if one.required]
         given += ["--json"] if any("--json" in one.opts for one in command.params) else []
         for who in ("mia", "oscar", OPERATOR):
+            out = world.data.parent / f"{who}.zip"
+            to = ["--out", str(out)] if any("--out" in one.opts for one in command.params) else []
             environment = home if who == OPERATOR else {**home, "VALETKEY_TOKEN": world.tokens[who]}
-            said = await asyncio.to_thread(run_command, shlex.join([*name.split(), *given]), ["y"] * 5, environment)
+            said = await asyncio.to_thread(
+                run_command, shlex.join([*name.split(), *given, *to]), ["y"] * 5, environment
+            )
             seen += not said or not said[-1].startswith("[exit")
             world.look(f"{who}: {name}", "\n".join(said).encode())
+            for file in zipfile.ZipFile(out).infolist() if out.exists() else ():
+                world.look(f"{who}: {name}: {file.filename}", zipfile.ZipFile(out).read(file))
+            out.unlink(missing_ok=True)
 
     assert world.told == []
     assert seen > len(names)

@@ -72,6 +72,7 @@ from valetkey.net.reach import WatchedFetches
 from valetkey.net.url import parse_url
 from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy, open_policy
+from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.retention import Retention, Times
@@ -303,6 +304,28 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     notifications.subscribe(QUARANTINE, cutting.heard)
     closing.push_async_callback(cutting.stop)
     leaving = Leaving(people, organizations, room.connections, day_keys, trail)
+    proofs = Proofs(database, clock=clock)
+    exporting = Exporting(
+        Sources(
+            organizations=organizations,
+            sign_in=SignIn(
+                sessions=sessions.list, passkeys=passkeys.list, tokens=tokens.list, assistants=families.list
+            ),
+            connections=room.connections,
+            connectors=connectors,
+            receipts=room.disconnecting,
+            profiles=profiles.list,
+            policy=policy,
+            consents=privacy.consents,
+            levels=privacy.levels,
+            calls=calls,
+            day_keys=day_keys,
+            trail=trail,
+            checkpoints=checkpoints,
+            proofs=proofs,
+        ),
+        clock=clock,
+    )
     await room.start()
     closing.push_async_callback(room.stop)
     closing.push_async_callback(gateway.stop)
@@ -333,6 +356,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             day_keys=day_keys,
             alerts=alerts,
             leaving=leaving,
+            exporting=exporting,
             privacy=privacy,
             trail=trail,
         ),
@@ -380,6 +404,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             editing=room.editing,
             offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
             leaving=leaving,
+            exporting=exporting,
             privacy=privacy,
             trace=room.trace,
             calls=calls,
@@ -389,7 +414,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             trail=trail,
             trail_log=TrailLog(
                 checkpoints=checkpoints,
-                proofs=Proofs(database, clock=clock),
+                proofs=proofs,
                 verify=_verifier(database, trail_keys, settings.data / "journal"),
                 begin_watch=trail_keys.begin_watch,
                 flush=call_log.flush,

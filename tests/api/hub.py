@@ -41,15 +41,19 @@ from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
+from valetkey.identity.families import Families
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.errors import StartRefused
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
+from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.room import open_privacy
@@ -110,6 +114,9 @@ class Elsewhere:
 
     async def disconnect_all(self, person_id: str, *, by: str) -> Sequence[Receipt]:
         self.asked.append(("disconnect_all", person_id, by))
+        return [self._receipt(person_id, "main")]
+
+    async def receipts(self, person_id: str) -> Sequence[Receipt]:
         return [self._receipt(person_id, "main")]
 
     async def set_header(
@@ -209,6 +216,7 @@ class Hub:
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
             leaving=None,  # type: ignore[arg-type]  # as for contents
+            exporting=None,  # type: ignore[arg-type]  # as for contents
             offboarding=None,  # type: ignore[arg-type]  # as for contents
             rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
             recovery=None,  # type: ignore[arg-type]  # so here
@@ -260,6 +268,7 @@ class Hub:
         self.replaced(
             day_keys=keys,
             offboarding=Offboarding(self.services.people, self.elsewhere, keys, self.services.trail),
+            exporting=self._exporting(keys),
             leaving=Leaving(
                 self.services.people, self.services.organizations, self.services.connections, keys, self.services.trail
             ),
@@ -267,6 +276,33 @@ class Hub:
             recovery=Recovery(keyring_of_hub, clock=self.clock),
         )
         return keys
+
+    def _exporting(self, keys: DayKeys) -> Exporting:
+        rooms, clock = self.services, self.clock
+        sources = Sources(
+            organizations=rooms.organizations,
+            sign_in=SignIn(
+                sessions=Sessions(self.database, clock=clock, notifications=self.notifications).list,
+                passkeys=Passkeys(self.database, clock=clock, trail=rooms.trail, public_url=PUBLIC_URL).list,
+                tokens=rooms.tokens.list,
+                assistants=Families(
+                    self.database, clock=clock, notifications=self.notifications, trail=rooms.trail
+                ).list,
+            ),
+            connections=rooms.connections,
+            connectors=rooms.connectors,
+            receipts=self.elsewhere,
+            profiles=rooms.profiles.list,
+            policy=open_policy(self.database, self.notifications, clock=clock, keys=keys, trail=rooms.trail),
+            consents=rooms.privacy.consents,
+            levels=rooms.privacy.levels,
+            calls=rooms.calls,
+            day_keys=keys,
+            trail=rooms.trail,
+            checkpoints=rooms.trail_log.checkpoints,
+            proofs=rooms.trail_log.proofs,
+        )
+        return Exporting(sources, clock=clock)
 
     @property
     def app(self) -> ASGIApp:

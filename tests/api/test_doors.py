@@ -133,6 +133,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("DELETE", "/data/training-consent"): Row(Scope.PERMISSIONS_WRITE, 403, 200, 200, 200, whose=False),
     ("POST", "/data/training-export"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {}, whose=False),
     ("GET", "/data/training-export/withdrawn"): Row(OPERATOR_ONLY, 200, 403, 403, 403, whose=False),
+    ("GET", "/data/export"): Row(Scope.DATA_READ, 403, 200, 200, 200, whose=False),
     ("GET", "/trail"): Row(Scope.TRAIL_READ, 200, 200, 200, 200),
     ("GET", "/trail/status"): Row(Scope.TRAIL_READ, 200, 200, 403, 200, whose=False),
     ("GET", "/trail/checkpoints"): Row(Scope.TRAIL_READ, 200, 200, 200, 200, whose=False),

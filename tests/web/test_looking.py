@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
+import zipfile
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -490,3 +493,22 @@ async def test_who_leaves_the_organization_stays_signed_in_and_is_on_their_own(w
     assert "Riverside" not in page.text
     assert (await world.services.people.get(bob.id)).organization_id != bob.organization_id
     assert "Nothing to leave" in (await browser.open("/settings/leave")).text
+
+
+async def test_everything_about_a_person_is_a_file_for_whoever_proved_who_they_are_just_now(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    await world.call(ada, await world.connection(ada, connector := await world.connector(ada)), connector)
+    await browser.open("/settings/data/export")
+
+    taken = await browser.submit("/settings/data/export")
+
+    assert taken.headers["content-type"] == "application/zip"
+    assert "attachment" in taken.headers["content-disposition"]
+    archive = zipfile.ZipFile(io.BytesIO(taken.content))
+    assert json.loads(archive.read("calls.jsonl"))["response"] == {"content": []}
+
+    await browser.open("/settings/data/export")
+    world.clock.advance(360.0)
+    answer = await browser.submit("/settings/data/export")
+    assert answer.status_code == 303, answer.text
+    assert answer.headers["location"].startswith("/signin/again")

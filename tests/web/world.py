@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,12 +15,15 @@ from sqlalchemy import update
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from tests.audit.signing import TestSigner
 from tests.conftest import FakeClock
 from tests.vault.anything import open_handed
 from tests.web.service import MCP_URL, TOOLS, Service
 from valetkey.audit.alerts import Alerts
 from valetkey.audit.calls import CallLog
+from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.model import CallIntent, Outcome
+from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
@@ -46,6 +49,7 @@ from valetkey.kernel.ids import new_id
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
+from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.room import open_privacy
 from valetkey.store.database import Database
@@ -321,15 +325,35 @@ async def build_world(
         day_keys=day_keys,
         alerts=Alerts(database, clock=clock, trail=trail),
         leaving=Leaving(people, organizations, room.connections, day_keys, trail),
+        exporting=None,  # type: ignore[arg-type]  # below, of these
         privacy=open_privacy(
             database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
         ),
         trail=trail,
     )
+    signer = TestSigner()
+    checkpoints = Checkpoints(
+        database, clock=clock, leases=Leases(database, clock=clock), trail=trail, signer=signer, watch=signer
+    )
+    services = replace(services, exporting=_exporting(services, checkpoints, Proofs(database, clock=clock), clock))
     site = Site(services=services, clock=clock, public_url=public_url, development=True)
     app = Starlette(routes=[*site.routes(), Mount("", app=site.not_found)])
     organization = await services.organizations.create("Riverside", "personal")
     return World(services, service, site, clock, calls, database, notifications, organization, app)
+
+
+def _exporting(rooms: Services, checkpoints: Checkpoints, proofs: Proofs, clock: FakeClock) -> Exporting:
+    sign_in = SignIn(
+        sessions=rooms.sessions.list, passkeys=rooms.passkeys.list, tokens=rooms.tokens.list,
+        assistants=rooms.families.list,
+    )  # fmt: skip
+    sources = Sources(
+        organizations=rooms.organizations, sign_in=sign_in, connections=rooms.connections, connectors=rooms.connectors,
+        receipts=rooms.disconnecting, profiles=rooms.profiles.list, policy=rooms.policy,
+        consents=rooms.privacy.consents, levels=rooms.privacy.levels, calls=rooms.calls, day_keys=rooms.day_keys,
+        trail=rooms.trail, checkpoints=checkpoints, proofs=proofs,
+    )  # fmt: skip
+    return Exporting(sources, clock=clock)
 
 
 async def _nobody_let_in(_profile: object) -> None:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from valetkey import __version__
 from valetkey.api import (
     alerts,
+    archive,
     calls,
     connections,
     connectors,
@@ -65,6 +66,7 @@ ROUTERS = (
     standing,
     calls,
     data,
+    archive,
     trail,
     trail_log,
     vault,

@@ -35,6 +35,7 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
 from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy
+from valetkey.privacy.export import Exporting
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.room import Privacy
@@ -140,6 +141,7 @@ class Services:
     editing: Editing
     offboarding: Offboarding
     leaving: Leaving
+    exporting: Exporting
     privacy: Privacy
     trace: Trace
     calls: CallRecords

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
 from valetkey.cli.hub_client import Hub, hub_options
-from valetkey.cli.printing import as_json, print_facts, print_json, print_table
+from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.token import for_user
 
 _LEVELS = click.Choice(["none", "metadata", "full", "unset"])
@@ -20,7 +23,7 @@ _for_connector = click.option(
 
 @click.group()
 def data() -> None:
-    """What is kept about people: level, set-level, training-export, …"""
+    """What is kept about people: level, export, training-export, …"""
 
 
 @data.command("level")
@@ -84,6 +87,52 @@ def withdraw(hub: Hub, as_json: bool) -> None:
         print_json(found)
         return
     print_facts({"items handed out, to be deleted": found["items_to_delete"]})
+
+
+@data.command("export")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=None, metavar="FILE",
+    help="Where to put it; by default valetkey-export-DATE.zip here.",
+)  # fmt: skip
+@as_json
+@hub_options
+def export(hub: Hub, out: Path | None, as_json: bool) -> None:
+    """Write everything that is kept about you into a zip of JSON lines."""
+    now = datetime.now(UTC)
+    out = out or Path(f"valetkey-export-{now:%Y-%m-%d}.zip")
+    counts = write_archive(hub, out, now)
+    if as_json:
+        print_json({"file": str(out), "lines": counts})
+        return
+    print_facts({"written": str(out), **counts})
+
+
+def write_archive(hub: Hub, out: Path, now: datetime) -> dict[str, int]:
+    """How many lines each file has. Says on the way how far it is; leaves nothing behind that is not whole."""
+    from valetkey.privacy.archive import Archive
+
+    archive, counts = Archive(now), dict[str, int]()
+    part = hub.get("/data/export")  # first: a hub that refuses leaves no file
+    try:
+        # Not over what is there already, and for nobody else's eyes: it holds what calls sent and got.
+        opened = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise click.ClickException(f"{out} is there already; name another with --out.") from error
+    try:
+        with os.fdopen(opened, "wb") as file:
+            while True:
+                if part["file"] not in counts:
+                    note(f"reading {part['file']} …")
+                counts[part["file"]] = counts.get(part["file"], 0) + len(part["lines"])
+                file.write(archive.add(part["file"], part["lines"]))
+                if not part["next_after"]:
+                    break
+                part = hub.get("/data/export", after=part["next_after"])
+            file.write(archive.finish())
+    except BaseException:
+        out.unlink(missing_ok=True)  # half an archive would pass for a whole one
+        raise
+    return counts
 
 
 @data.command("training-export")

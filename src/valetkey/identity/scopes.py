@@ -22,12 +22,22 @@ class Scope(StrEnum):
     CALLS_READ = "calls:read"
     CALLS_RUN = "calls:run"
     TRAIL_READ = "trail:read"
+    DATA_READ = "data:read"
+    DATA_ERASE = "data:erase"
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
 
 
 OWN_CONTENT: Final = frozenset(
-    {Scope.CONNECTIONS_WRITE, Scope.PERMISSIONS_WRITE, Scope.CALLS_READ, Scope.CALLS_RUN, Scope.TOKENS_WRITE}
+    {
+        Scope.CONNECTIONS_WRITE,
+        Scope.PERMISSIONS_WRITE,
+        Scope.CALLS_READ,
+        Scope.CALLS_RUN,
+        Scope.TOKENS_WRITE,
+        Scope.DATA_READ,
+        Scope.DATA_ERASE,
+    }
 )
 """Scopes that a person gives to a token themself: an operator, who may create tokens, cannot take them."""
 
@@ -39,4 +49,6 @@ IN_WORDS: Final = {
     Scope.PERMISSIONS_WRITE: "Switch tools on and off",
     Scope.CALLS_READ: "Read my call log, contents included",
     Scope.CALLS_RUN: "Call tools that are switched on",
+    Scope.DATA_READ: "Export everything that is kept about me",
+    Scope.DATA_ERASE: "Erase what is kept about me",
 }

@@ -157,6 +157,14 @@ async def list_of(tx: AsyncConnection, person_id: str, *, limit: int) -> list[Ap
     return [_read(row) for row in rows]
 
 
+async def page_of(tx: AsyncConnection, person_id: str, *, before: str, limit: int) -> list[Approval]:
+    """By id, which sorts by time."""
+    query = select(approval).where(approval.c.person_id == person_id)
+    if before:
+        query = query.where(approval.c.id < before)
+    return [_read(row) for row in await tx.execute(query.order_by(approval.c.id.desc()).limit(limit))]
+
+
 async def count_pending(tx: AsyncConnection, person_id: str, now: datetime) -> int:
     query = select(func.count()).where(
         approval.c.person_id == person_id, approval.c.state == State.PENDING, approval.c.expires_at > now

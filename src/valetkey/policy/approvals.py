@@ -179,6 +179,11 @@ class Approvals:
         async with self._database.read() as tx:
             return await repository.list_of(tx, person_id, limit=limit)
 
+    async def page(self, person_id: str, *, before: str = "", limit: int) -> Sequence[Approval]:
+        """As `list`; `before` is the id of the last one seen."""
+        async with self._database.read() as tx:
+            return await repository.page_of(tx, person_id, before=before, limit=limit)
+
     async def waiting(self, person_id: str) -> int:
         """How many wait for the person."""
         async with self._database.read() as tx:

@@ -1,4 +1,4 @@
-"""What becomes of a person's data: when they leave.
+"""What is kept of people and for how long, what may be learned from it, and what they take along or have erased.
 
-Tells the rooms below what to end, in which order; holds no data of its own. Never opens a sealed value.
+Tells the rooms below what to end, in which order. Opens no sealed value but for its own person's export.
 """

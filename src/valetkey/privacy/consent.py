@@ -73,6 +73,11 @@ class Consents:
             rows = await repository.list_live(tx, person.id)
         return next((Consent(*row) for row in rows if row[2] == person.organization_id), None)
 
+    async def history(self, person_id: str) -> list[Consent]:
+        """Whatever the person said yes to, also what they took back."""
+        async with self._database.read() as tx:
+            return [Consent(*row) for row in await repository.list_all(tx, person_id)]
+
     async def give(self, person: Person, *, text_hash: str, actor: str) -> Consent:
         """The person's own yes, in their own browser.
 

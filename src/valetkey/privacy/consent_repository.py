@@ -20,6 +20,12 @@ async def list_live(tx: AsyncConnection, person_id: str) -> list[Row]:
     return [_row(row) for row in await tx.execute(query.order_by(training_consent.c.id))]
 
 
+async def list_all(tx: AsyncConnection, person_id: str) -> list[Row]:
+    """Those that were taken back, too."""
+    query = select(training_consent).where(training_consent.c.person_id == person_id).order_by(training_consent.c.id)
+    return [_row(row) for row in await tx.execute(query)]
+
+
 async def next_live(tx: AsyncConnection, after: str) -> Row | None:
     """The first that was not taken back, after the one with this id."""
     query = select(training_consent).where(training_consent.c.id > after, training_consent.c.ended_at.is_(None))

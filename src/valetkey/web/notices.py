@@ -32,6 +32,7 @@ HAPPENED = {
     "training.consent_given": "Learning from your use was allowed",
     "training.consent_withdrawn": "Learning from your use was taken back",
     "training.consent_refused": "Learning from an organization's data was refused",
+    "data.exported": "Everything that is kept about you was put into an archive",
     "log_level.set": "How much of calls is kept was changed",
     "consent.given": "An assistant was let in",
     "grant.ended": "An assistant was put out",

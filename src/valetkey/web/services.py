@@ -28,6 +28,7 @@ from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
 from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy
+from valetkey.privacy.export import Exporting
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.room import Privacy
 from valetkey.vault.day_keys import FindsDayKeys
@@ -62,5 +63,6 @@ class Services:
     day_keys: FindsDayKeys
     alerts: Alerts
     leaving: Leaving
+    exporting: Exporting
     privacy: Privacy
     trail: Trail
