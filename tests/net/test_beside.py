@@ -131,8 +131,11 @@ async def test_everything_else_goes_the_same_way_and_tls_is_spoken_there(
     )
 
     fetched = await split.out.web.get(upstream.url())
+    shown = await split.out.web.look(upstream.url())
 
     assert fetched.body == b'{"ok":1}'
+    assert shown is not None
+    assert (shown.tls_version, shown.issuer[:8]) == ("TLSv1.3", "trustme ")
 
 
 async def test_a_ticket_is_good_once(split: Split, start: Start) -> None:

@@ -114,6 +114,12 @@ async def test_tls_is_checked_against_the_name(
     wrong = await start(says(response(b"{}")), name="service.test", tls=server_context(authority, "other.test"))
 
     assert (await outbound.web.get(right.url())).status == 200
+    shown = await outbound.web.look(right.url())
+    assert shown is not None
+    assert shown.issuer.startswith("trustme")
+    assert shown.ends_at.year > 2000
+    with pytest.raises(Unreachable, match="no valid certificate"):
+        await outbound.web.look(wrong.url())
     with pytest.raises(Unreachable, match="no valid certificate"):
         await outbound.web.get(wrong.url())
     distrusting = open_outbound(AddressPolicy(LOOPBACK), clock, resolve=names(service_test=["127.0.0.1"]))

@@ -6,9 +6,11 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from valetkey.kernel.secret import Credential
+from valetkey.net.certificate import Shown
 from valetkey.net.client import WebClient
 from valetkey.net.limits import Limits
 from valetkey.net.model import Fetched, Unreachable, Url
@@ -81,6 +83,9 @@ class Service(WebClient):
                 },
             )
         return Fetched(404, {}, b"", url)
+
+    async def look(self, url: Url, *, limits: Limits | None = None) -> Shown | None:
+        return Shown("TLSv1.3", "Notes Company", "A Trusted Authority", datetime(2027, 3, 1, tzinfo=UTC))
 
     async def post(self, url: Url, *, body: bytes, content_type: str, **_: object) -> Fetched:
         asked = json.loads(body)

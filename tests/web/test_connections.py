@@ -213,7 +213,9 @@ async def test_a_service_that_turns_out_to_be_open_is_connected_without_a_sign_i
     await browser.open(f"/connections/new/{connector.slug}")
     page = await browser.submit(f"/connections/new/{connector.slug}")
     assert "The service answers everyone" in page.text
-    assert "4 tools, of which 2 claim only to read and 1 may delete" in page.text
+    assert "4 tools: 2 only read, by all that can be seen of them; 2 change what others see" in page.text
+    assert page.text.index("delete_note") < page.text.index("read_note")  # what is worst is not at the end of a list
+    assert "hard to take back" in page.text
 
     answer = await browser.accept_review()
 
@@ -834,3 +836,20 @@ async def test_a_member_changes_no_service(world: World) -> None:
 
     assert shown.status_code == 403
     assert "/edit" not in page
+
+
+async def test_the_review_says_whose_certificate_was_shown_and_it_is_part_of_what_is_agreed_to(world: World) -> None:
+    """S-07, S-06: facts that can be checked, and the headers that will be sent."""
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada, headers=["X-API-Key"])
+    await browser.open(f"/connections/new/{connector.slug}")
+    page = await browser.submit(f"/connections/new/{connector.slug}")
+    attempt = page.url.path.rpartition("/")[2]
+    (session,) = await world.services.sessions.list(ada.id)
+    facts = (await world.services.connecting.attempt(attempt, session)).facts
+
+    assert "Notes Company" in page.text
+    assert "A Trusted Authority" in page.text
+    assert "until 2027-03-01; TLSv1.3" in page.text
+    assert "<code>X-API-Key</code>" in page.text
+    assert facts.certified_by == "A Trusted Authority"

@@ -18,7 +18,8 @@ from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import BadInput, OutboundFailed, printable
 from valetkey.kernel.secret import Credential
-from valetkey.net.limits import METADATA, RESOURCE_METADATA
+from valetkey.net.certificate import Shown
+from valetkey.net.limits import METADATA, RESOURCE_METADATA, Limits
 from valetkey.net.model import BadAnswer, TooLarge, Url
 from valetkey.oauth.challenge import NO_CHALLENGE, Challenge, bearer, parse_www_authenticate
 from valetkey.oauth.discovery import (
@@ -34,6 +35,13 @@ from valetkey.upstream.model import HttpFailed, Listing, Target, TicketFor, Unau
 
 _MOST_SERVERS = 5
 _MOST_TOOLS = 300
+_MOST_DEFINITIONS, _LONGEST_DEFINITION = 100, 8192
+
+
+class Looks(Protocol):
+    """What seeing a certificate needs: `net.client.WebClient`."""
+
+    async def look(self, url: Url, *, limits: Limits) -> Shown | None: ...
 
 
 class Lister(Protocol):
@@ -54,6 +62,7 @@ class Found:
     server: AuthorizationServer | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    shown: Shown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +84,13 @@ class Discovery:
         servers: Servers,
         *,
         upstreams: Lister,
+        looks: Looks,
         parse: ParseUrl,
         seconds: float = 10.0,
     ) -> None:
         self._servers = servers
         self._upstreams = upstreams
+        self._looks = looks
         self._parse = parse
         self._seconds = seconds
 
@@ -88,17 +99,29 @@ class Discovery:
         url = self._parse(connector.url)
         try:
             async with asyncio.timeout(self._seconds):
-                probe = await self._probe(connector, url, steps)  # 1. does it let strangers in?
-                if connector.auth_kind == "none":
-                    return await self._open(probe, url, (), steps)
-                resource, warnings = await self._find_resource(url, probe, steps)  # 2. who says how to sign in?
-                if resource is not None:  # 3. who does it?
-                    return await self._with_server(url, resource, replace(_BLANK, warnings=warnings), probe, steps)
-                if probe.is_guarded:
-                    return await self._legacy(url, probe, steps)
-                return await self._open(probe, url, warnings, steps)
+                found = await self._find(connector, url, steps)
+                return replace(found, shown=await self._look(url, steps))  # 4. who does its certificate say it is?
         except TimeoutError as error:
             raise await self._too_slow(url, steps) from error
+
+    async def _find(self, connector: Connector, url: Url, steps: Steps) -> Found:
+        probe = await self._probe(connector, url, steps)  # 1. does it let strangers in?
+        if connector.auth_kind == "none":
+            return await self._open(probe, url, (), steps)
+        resource, warnings = await self._find_resource(url, probe, steps)  # 2. who says how to sign in?
+        if resource is not None:  # 3. who does it?
+            return await self._with_server(url, resource, replace(_BLANK, warnings=warnings), probe, steps)
+        if probe.is_guarded:
+            return await self._legacy(url, probe, steps)
+        return await self._open(probe, url, warnings, steps)
+
+    async def _look(self, url: Url, steps: Steps) -> Shown | None:
+        """For the person to see: what is not valid was refused by every request before this one (S-07)."""
+        try:
+            return await self._looks.look(url, limits=METADATA)
+        except OutboundFailed as failed:
+            await steps.note("certificate", f"{url.host}:{url.port}", reason=failed.message)
+            return None
 
     async def is_open(self, connector: Connector, steps: Steps) -> bool:
         """Whether the service lists its tools to strangers. Raises `StepFailed` when it cannot be reached."""
@@ -273,7 +296,7 @@ _BLANK = Found()
 
 def _shown(listing: Listing) -> tuple[Mapping[str, Any], ...]:
     """What the review page says of tools; the definitions themselves are taken after connecting."""
-    shown = []
+    shown: list[Mapping[str, Any]] = []
     for raw in listing.tools[:_MOST_TOOLS]:
         try:
             tool = read_tool(raw)
@@ -286,6 +309,12 @@ def _shown(listing: Listing) -> tuple[Mapping[str, Any], ...]:
                 "description": printable(tool.description, limit=300),
                 "says_read_only": tool.says_read_only,
                 "says_destructive": tool.says_destructive,
+                "definition": _bounded(raw, len(shown)),
             }
         )
     return tuple(shown)
+
+
+def _bounded(raw: bytes, before: int) -> str:
+    """The definition, for its class to be told from; not the long ones, and not those of a list without end."""
+    return raw.decode() if len(raw) <= _LONGEST_DEFINITION and before < _MOST_DEFINITIONS else ""

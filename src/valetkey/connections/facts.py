@@ -16,6 +16,7 @@ import idna
 from valetkey.connections.discover import Found
 from valetkey.connections.model import ConnectFacts, Connection, State
 from valetkey.directory.model import Connector
+from valetkey.net.certificate import Shown
 from valetkey.net.model import Url
 from valetkey.net.url import is_address
 from valetkey.oauth.discovery import as_document, read_as_document
@@ -123,11 +124,23 @@ def make_plan(
         resource="" if connector.auth.get("omit_resource") else found.resource,
         disclosed=disclosed,
         callback=callback,
+        **_certified(found.shown),
         granted_before=tuple(scope for scope in choice.scopes if scope in granted),
         challenged=tuple(scope for scope in choice.scopes if scope in challenged),
     )
     plan = Plan(shown=shown, server=server, accepted_beyond=extra, connector_version=connector.version)
     return replace(plan, shown=replace(shown, hash=_hash(plan.document())))
+
+
+def _certified(shown: Shown | None) -> dict[str, str]:
+    if shown is None:
+        return {}
+    return {
+        "tls_version": shown.tls_version,
+        "certified_for": shown.subject,
+        "certified_by": shown.issuer,
+        "certified_until": shown.ends_at.date().isoformat(),
+    }
 
 
 def _authority(url: Url) -> str:

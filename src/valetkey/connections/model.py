@@ -88,6 +88,12 @@ class ConnectFacts:
     """Those of `scopes` that the connection has already."""
     challenged: tuple[str, ...] = ()
     """Those of `scopes` that the service named when it refused a call (CON-17)."""
+    tls_version: str = ""
+    """How the connection to the service is protected; empty over plain http."""
+    certified_for: str = ""
+    certified_by: str = ""
+    certified_until: str = ""
+    """What its certificate says, which was checked: whose it is, who says so, and the day it ends."""
     disclosed: str = ""
     """The version of what was said of the connector (`directory.disclosure`): part of what is acknowledged (S-24)."""
 

@@ -151,7 +151,7 @@ def open_room(
         on_connected=on_connected,
         on_removed=[disconnecting.forget],
     )
-    discovery = Discovery(servers, upstreams=upstreams, parse=parse, seconds=discovery_seconds)
+    discovery = Discovery(servers, upstreams=upstreams, looks=web, parse=parse, seconds=discovery_seconds)
     callback = Callback(
         vault=vault,
         clock=clock,

@@ -21,6 +21,7 @@ import httpcore2
 
 from valetkey.kernel.errors import BadInput
 from valetkey.kernel.secret import Secret
+from valetkey.net.certificate import Shown, shown_by
 from valetkey.net.dialer import Dials, connect_failed
 from valetkey.net.http1 import NOT_CALLERS, TOKEN_CHARS, USER_AGENT
 from valetkey.net.limits import METADATA, TOKEN, Limits
@@ -75,6 +76,16 @@ class WebClient:
             headers=headers,
             limits=limits,
         )
+
+    async def look(self, url: Url, *, limits: Limits = METADATA) -> Shown | None:
+        """Shakes hands and hangs up: what the server of an https URL shows; `None` for http. Raises as `get`."""
+        if url.scheme != "https":
+            return None
+        transport, _, _ = await self._dialer.connect(url, asyncio.Protocol, limits=limits)
+        try:
+            return shown_by(transport)
+        finally:
+            transport.abort()
 
     async def _fetch(self, method: str, url: Url, headers: Values, body: bytes | None, limits: Limits) -> Fetched:
         request = httpcore2.Request(

@@ -13,8 +13,12 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from valetkey.connections.model import Attempt, ScopeOrigin
+from valetkey.directory.fingerprint import read_tool
 from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, Forbidden
 from valetkey.kernel.secret import Secret
+from valetkey.policy.classes.classify import classify
+from valetkey.policy.tool_class import RANK, ToolClass
+from valetkey.web.connection_start import header_names
 from valetkey.web.connector_remove import may_change
 from valetkey.web.errors import status_and_title
 from valetkey.web.visit import Visit
@@ -48,12 +52,13 @@ _ORIGINS = {
 
 @dataclass(frozen=True, slots=True)
 class ReviewedTool:
-    """A tool as the service lists it to strangers, with its own claim about itself."""
+    """A tool as the service lists it to strangers: what it counts as here, and its own claim about itself."""
 
     name: str
     description: str
-    word: str
-    tone: str
+    counts_as: str
+    because: str
+    claim: str
 
 
 async def show(visit: Visit) -> Response:
@@ -116,6 +121,7 @@ async def _page(
     connection = await visit.services.connections.get(visit.person.id, attempt.connection_id)
     connector = await visit.services.connectors.by_id(connection.connector_id)
     tools = [_reviewed(tool) for tool in attempt.facts.tools]
+    tools.sort(key=lambda tool: -RANK.get(tool.counts_as, 9))  # the ones to look at come first
     return visit.page(
         "connection_review.html",
         status=422 if errors else 200,
@@ -130,16 +136,25 @@ async def _page(
         client_words=_CLIENT_WORDS.get(attempt.facts.client_source, attempt.facts.client_source),
         origin_words=_ORIGINS[attempt.facts.scope_origin],
         tools=tools,
-        reading=sum(tool.tone == "" for tool in tools),
-        destroying=sum(tool.tone == "bad" for tool in tools),
+        reading=sum(tool.counts_as == ToolClass.READ for tool in tools),
+        destroying=sum(tool.counts_as not in (ToolClass.READ, ToolClass.LOW_WRITE) for tool in tools),
+        header_names=header_names(connector),
     )
 
 
 def _reviewed(tool: Mapping[str, Any]) -> ReviewedTool:
     if tool.get("says_read_only") is True:
-        word, tone = "says it only reads", ""
+        claim = "It says that it only reads."
     elif tool.get("says_destructive") is False:
-        word, tone = "may write", "warn"
+        claim = "It says that it may write."
     else:  # what is not said is the worst
-        word, tone = "may delete or overwrite", "bad"
-    return ReviewedTool(str(tool.get("name", "")), str(tool.get("description", "")), word, tone)
+        claim = "It may delete or overwrite, by what it says or does not say."
+    name, description = str(tool.get("name", "")), str(tool.get("description", ""))
+    try:
+        defined = read_tool(str(tool.get("definition", "")).encode())
+    except BadInput:  # it was too long to be kept with the rest, so it counts as the worst
+        return ReviewedTool(
+            name, description, ToolClass.HIGH, "Its definition is too long to be looked at here.", claim
+        )
+    seen = classify(defined, verified=False, reviewed=None, organization=None, raised_by_taint=False)
+    return ReviewedTool(name, description, seen.counts_as, seen.because, claim)

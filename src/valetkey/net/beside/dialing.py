@@ -7,6 +7,7 @@ import socket
 import ssl
 from binascii import a2b_base64
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -26,10 +27,13 @@ from valetkey.net.beside.said import (
     VOID,
     WORD,
     Dial,
+    Reached,
     encode,
     error_of,
     read_failed,
+    read_reached,
 )
+from valetkey.net.certificate import IN_CLEAR, Shown
 from valetkey.net.dialer import Dialed
 from valetkey.net.limits import Limits
 from valetkey.net.model import TimedOut, Unreachable, Url
@@ -105,7 +109,7 @@ class DialerBeside:
         length, kind = HEAD.unpack(await _read(sock, HEAD.size))
         payload = await _read(sock, min(length, LONGEST))
         if kind == DIALED:
-            return payload.decode()
+            return read_reached(payload).address
         if kind == FAILED:
             raise error_of(read_failed(payload))
         raise Unreachable("The hub's dialer answered something else.")
@@ -187,8 +191,10 @@ class _Line(Framed):
             if not self._is_told:
                 cast("asyncio.Protocol", self._protocol).data_received(bytes(payload))
         elif kind == DIALED and not self.dialed.done():
+            reached = _reached(payload)
+            self.outside.shown = _shown(reached)
             self._protocol.connection_made(self.outside)
-            self.dialed.set_result(str(payload, "utf-8"))
+            self.dialed.set_result(reached.address)
         elif kind == FAILED and not self.dialed.done():
             self.dialed.set_exception(error_of(_failed(payload)))
         elif kind == CLOSED and self.dialed.done():
@@ -244,6 +250,7 @@ class Outside(asyncio.Transport):
         super().__init__()
         self._line = line
         self.is_ended_here = False
+        self.shown: Shown | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         out = bytearray()
@@ -286,7 +293,7 @@ class Outside(asyncio.Transport):
         self._line.abort()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return default
+        return self.shown if name == IN_CLEAR else default
 
 
 def _tickets(data: bytes | bytearray | memoryview) -> list[tuple[int, int]]:
@@ -305,6 +312,19 @@ def _data(out: bytearray, data: bytes | bytearray | memoryview, at: int, end: in
         out += HEAD.pack(size, DATA)
         out += data[at : at + size]
         at += size
+
+
+def _reached(payload: memoryview) -> Reached:
+    try:
+        return read_reached(payload)
+    except UNREADABLE as error:
+        raise BadFrame from error
+
+
+def _shown(told: Reached) -> Shown | None:
+    if not told.tls_version:
+        return None
+    return Shown(told.tls_version, told.subject, told.issuer, datetime.fromtimestamp(told.ends_at, UTC))
 
 
 def _failed(payload: memoryview) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import msgspec
 
 from valetkey.kernel.errors import OutboundFailed
+from valetkey.net.certificate import shown_by
 from valetkey.net.model import AddressRefused, TimedOut, Unreachable
 
 WORD: Final = 1  # first of all
@@ -36,6 +38,16 @@ class Dial(msgspec.Struct, array_like=True, frozen=True):
     as_is: bool
 
 
+class Reached(msgspec.Struct, array_like=True, frozen=True):
+    """Which address answered, and of TLS what `net.certificate.Shown` has; all empty without."""
+
+    address: str
+    tls_version: str = ""
+    subject: str = ""
+    issuer: str = ""
+    ends_at: float = 0.0
+
+
 class Failed(msgspec.Struct, array_like=True, frozen=True):
     """Why there is no connection, or none any more."""
 
@@ -49,7 +61,16 @@ _ERRORS: Final[dict[str, type[OutboundFailed]]] = {
 }
 encode: Final = msgspec.msgpack.Encoder().encode
 read_dial: Final = msgspec.msgpack.Decoder(Dial).decode
+read_reached: Final = msgspec.msgpack.Decoder(Reached).decode
 read_failed: Final = msgspec.msgpack.Decoder(Failed).decode
+
+
+def reached(address: str, transport: asyncio.BaseTransport) -> Reached:
+    """What is said of a connection that was made."""
+    shown = shown_by(transport)
+    if shown is None:
+        return Reached(address)
+    return Reached(address, shown.tls_version, shown.subject, shown.issuer, shown.ends_at.timestamp())
 
 
 def error_of(failed: Failed) -> OutboundFailed:

@@ -29,6 +29,7 @@ from valetkey.net.beside.said import (
     Dial,
     Failed,
     encode,
+    reached,
     read_dial,
 )
 from valetkey.net.dialer import Dialer
@@ -209,7 +210,7 @@ class Line(Framed):
     async def _connect(self, dial: Dial) -> None:
         assert self._url is not None
         try:
-            _, far, address = await self._serving.dialer.connect(
+            outside, far, address = await self._serving.dialer.connect(
                 self._url, lambda: Far(self, as_is=dial.as_is), limits=Limits(connect=dial.seconds)
             )
         except OutboundFailed as failed:
@@ -219,7 +220,7 @@ class Line(Framed):
             self._fail(Failed(OutboundFailed.code, f"No connection could be made: {type(error).__name__}."))
             return
         self._far = far
-        self.transport.write(frame(DIALED, address.encode()))
+        self.transport.write(frame(DIALED, encode(reached(address, outside))))
         self.transport.resume_reading()
         far.begin()
 
