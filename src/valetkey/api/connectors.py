@@ -12,10 +12,11 @@ from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.paging import Listed
 from valetkey.api.services import Services
 from valetkey.connections.model import OfConnector
+from valetkey.directory.catalog import Catalog
 from valetkey.directory.editing import Edit
 from valetkey.directory.model import AuthKind, Connector, ReviewState
 from valetkey.identity.model import Person, Principal
-from valetkey.kernel.errors import Conflict, Forbidden
+from valetkey.kernel.errors import Conflict, Forbidden, NotFound
 
 router = APIRouter(prefix="/connectors", tags=["connectors"])
 
@@ -78,13 +79,20 @@ class NewConnector(BaseModel):
 
 @router.get("", operation_id="list_connectors")
 async def list_connectors(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[ConnectorShown]:
-    """The connectors that the person can connect."""
-    return Listed(items=[ConnectorShown.of(connector) for connector in await rooms.connectors.list_for(whose)])
+    """The connectors of the person's organization; who may not add any sees those that are switched on (S-30)."""
+    whole = await rooms.organizations.may_add_connectors(whose)
+    there = await rooms.connectors.list_for(whose)
+    return Listed(items=[ConnectorShown.of(one) for one in there if whole or one.state == "enabled"])
 
 
 @router.get("/{slug}", operation_id="show_connector")
 async def show_connector(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> ConnectorShown:
-    return ConnectorShown.of(await rooms.connectors.get(slug, whose))
+    """Not found, too, for who may not add any, what is not switched on."""
+    whole = await rooms.organizations.may_add_connectors(whose)
+    entry = await Catalog(rooms.connectors).get(slug, whose, whole=whole)
+    if entry.connector is None:
+        raise NotFound("There is no such connector.", hint="`valetkey connector list` shows those there are.")
+    return ConnectorShown.of(entry.connector)
 
 
 @router.post("", operation_id="add_connector", status_code=201)

@@ -1,0 +1,85 @@
+"""A curated set is what was switched on, plus custom connectors: members see exactly that, and reach no more (S-30)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.api.hub import NOTES, Hub
+from valetkey.directory.listings import Listings, read_listing
+from valetkey.net.url import parse_url
+
+NAMES = ("alpha", "beta", "gamma")
+LISTED = {"alpha", "beta"}
+
+
+@pytest.fixture
+async def five(hub: Hub) -> set[str]:
+    """Of three listings two are switched on; of four custom connectors one is switched off. What members see."""
+    entry = """
+    name = "{name}"
+    publisher = "{name} Company"
+    about = "Something."
+    url = "https://mcp.{name}.example/mcp"
+    categories = ["documents"]
+    source = {{ url = "https://{name}.example/docs", date = 2026-08-01 }}
+    """
+    listings = [read_listing(name, entry.format(name=name), parse_url=parse_url) for name in NAMES]
+    hub.services.connectors.listings = Listings([NOTES, *listings])
+    owner = await hub.with_scopes("ada")
+    for name in LISTED:
+        assert (await owner.post(f"/directory/{name}", json={})).status_code == 201
+    custom = []
+    for number in range(4):
+        new = {"name": f"Custom {number}", "url": f"https://custom{number}.example.org/mcp"}
+        custom.append((await owner.post("/connectors", json=new)).json()["slug"])
+    await owner.patch(f"/connectors/{custom[3]}", json={"state": "blocked"})
+    return {*LISTED, *custom[:3]}
+
+
+def slugs(answer: httpx2.Response) -> set[str]:
+    found: list[dict[str, Any]] = answer.json()["items"]
+    assert len(found) == len({one["slug"] for one in found})
+    return {one["slug"] for one in found}
+
+
+async def test_members_are_told_of_exactly_five_and_owners_of_all(hub: Hub, five: set[str]) -> None:
+    member, owner = await hub.with_scopes("bob"), await hub.with_scopes("ada")
+
+    assert slugs(await member.get("/connectors")) == five
+    assert slugs(await member.get("/directory")) == five
+    assert slugs(await member.get("/directory", params={"q": "documents"})) <= five
+    assert slugs(await member.get("/registry")) == set()
+    assert slugs(await owner.get("/directory")) > five
+
+
+@pytest.mark.parametrize("sixth", ["gamma", "notes", "blocked"])
+async def test_no_identifier_reaches_a_sixth(hub: Hub, five: set[str], sixth: str) -> None:
+    """A listing that nobody switched on, and a custom connector that was switched off: neither by its name."""
+    member, owner = await hub.with_scopes("bob"), await hub.with_scopes("ada")
+    if sixth == "blocked":
+        (sixth,) = [
+            one["slug"] for one in (await owner.get("/connectors")).json()["items"] if one["state"] == "blocked"
+        ]
+    begin = {"connector": sixth}
+
+    answers = [
+        await member.get(f"/directory/{sixth}"),
+        await member.get(f"/connectors/{sixth}"),
+        await member.post("/connections", json=begin),
+        await member.post("/connections/headers", json={**begin, "values": {"X-API-Key": "k"}}),
+    ]
+    added = await member.post(f"/directory/{sixth}", json={})
+
+    assert [one.status_code for one in answers] == [404] * 4
+    assert added.status_code == 403
+
+
+async def test_another_organization_sees_none_of_it(hub: Hub, five: set[str]) -> None:
+    """What differs between organizations is what is switched on; nobody has a directory of their own."""
+    eve = await hub.with_scopes("eve")
+
+    assert slugs(await eve.get("/connectors")) == set()
+    assert {one["state"] for one in (await eve.get("/directory")).json()["items"]} == {"listed"}
