@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,8 @@ from valetkey.kernel.errors import StartRefused
 from valetkey.settings import Settings, load_settings
 
 Serve = Callable[..., tuple[int, str]]
+
+_REFUSED_BY = 20.0  # seconds; a start that is not refused would go on for ever
 
 
 @pytest.fixture
@@ -42,7 +45,12 @@ def serve(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     monkeypatch.setenv("HOME", str(home))
 
     def run_serve(*arguments: str) -> tuple[int, str]:
-        code = run(["serve", *arguments])
+        started_after_all = threading.Timer(_REFUSED_BY, os.kill, (os.getpid(), signal.SIGTERM))
+        started_after_all.start()
+        try:
+            code = run(["serve", *arguments])
+        finally:
+            started_after_all.cancel()
         return code, capsys.readouterr().err
 
     yield run_serve
@@ -52,8 +60,8 @@ def serve(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 def check_refusal(answer: tuple[int, str], *words: str) -> None:
     code, said = answer
-    sentence, hint = said.splitlines()
     assert code == 78
+    sentence, hint = said.splitlines()
     assert sentence.startswith("valetkey: ")
     assert sentence.endswith(".")
     assert hint.startswith("  ")
