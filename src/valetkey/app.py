@@ -262,7 +262,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         on_ended=[introductions.ended],
     )
 
-    kept.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, ConnectorOf(database, connectors))))
+    whose = ConnectorOf(database, connectors, notifications, clock=clock)
+    kept.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, whose)))
 
     profiles = Profiles(
         database,

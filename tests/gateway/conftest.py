@@ -265,7 +265,8 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
     policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail)
     snapshots = Snapshots(database, notifications, clock=clock, on_drift=[policy.standing.drifted])
-    vault.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, ConnectorOf(database, connectors))))
+    whose = ConnectorOf(database, connectors, notifications, clock=clock)
+    vault.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, whose)))
     profiles = Profiles(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
     )

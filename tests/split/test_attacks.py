@@ -18,7 +18,7 @@ import pytest
 from tests.connections.conftest import PARSE
 from tests.connections.outside import AuthServer, Service
 from tests.split.conftest import HEADERS, INITIALIZE, SplitHub
-from tests.split.test_split import TOOL
+from tests.split.test_split import NOTE, TOOL, seen
 from valetkey.audit.calls import OpenCall
 from valetkey.audit.model import Outcome
 from valetkey.connections.methods import oauth
@@ -207,6 +207,7 @@ async def account_of(hub: SplitHub, login: str, organization: str, service: Serv
     browser = hub.browser(await hub.person(login, organization_id=organization))
     connector = await hub.connector(browser.person, service.url)
     connection = await hub.connect(browser, connector, server)
+    await seen(hub, connection, NOTE)
     binding = oauth.access_binding(connection, connector)
     return Account(connection, binding, service.url, list(server.access)[-1])
 

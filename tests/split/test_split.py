@@ -18,22 +18,29 @@ from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection
 from valetkey.connections.refresh import Outcome as Renewed
 from valetkey.connections.repository import Seen
-from valetkey.directory.model import Tool
+from valetkey.directory.fingerprint import read_tool
+from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import BadInput, NotConnected, OutboundFailed, RootKeyUnavailable, VaultFailed
 from valetkey.kernel.secret import Secret
 from valetkey.policy.model import Setting
-from valetkey.policy.permissions import Permissions
+from valetkey.policy.permissions import Given, Permissions
 from valetkey.policy.tool_class import ToolClass
 from valetkey.vault.model import BEARER, Use
 from valetkey.vault.release import NotReleased
 from valetkey.vault.verbs import Ticket
 
-TOOL = Tool("note", "", "", b"{}", "f" * 64, True, False)
+NOTE = b'{"name":"note","description":"Notes.","inputSchema":{}}'
+TOOL = read_tool(NOTE)
 
 
 async def connected(hub: SplitHub, ada: BrowserSession, service: Service, server: AuthServer) -> Connection:
     return await hub.connect(ada, await hub.connector(ada.person, service.url), server)
+
+
+async def seen(hub: SplitHub, connection: Connection, *tools: bytes) -> None:
+    """Its tools have been listed."""
+    await Snapshots(hub.main, hub.notifications, clock=hub.clock).put(connection.id, tools, b"{}", 60)
 
 
 def bearers(service: Service) -> list[str]:
@@ -68,6 +75,7 @@ async def test_a_worker_gets_no_ticket_without_a_record_of_the_persons_own_call_
 ) -> None:
     """The vault reads the journal and the permissions itself, whatever a worker says."""
     connection = await connected(hub, ada, service, server)
+    await seen(hub, connection, NOTE)
     connector = await hub.connectors.by_id(connection.connector_id)
     parts = [(BEARER, oauth.access_binding(connection, connector))]
 
@@ -95,8 +103,46 @@ async def test_a_worker_gets_no_ticket_without_a_record_of_the_persons_own_call_
         await permissions.set(connection.id, [(TOOL, Setting.ALLOW, ToolClass.HIGH)])
         with pytest.raises(NotReleased, match="Nobody said yes"):  # to this call
             await ticket(off.intent.id)
+        await permissions.set(connection.id, [(replace(TOOL, fingerprint="f" * 64), Setting.ALLOW, ToolClass.READ)])
+        with pytest.raises(NotReleased, match="Nobody said yes"):  # to what it is now
+            await ticket(off.intent.id)
         await permissions.set(connection.id, [(TOOL, Setting.ALLOW, ToolClass.READ)])
         assert await ticket(off.intent.id)
+
+
+async def test_the_vault_itself_holds_back_what_asks_each_time_and_what_is_in_quarantine(
+    hub: SplitHub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    connection = await connected(hub, ada, service, server)
+    connector = await hub.connectors.by_id(connection.connector_id)
+    parts = [(BEARER, oauth.access_binding(connection, connector))]
+    asks = NOTE.replace(b'"note",', b'"pay","_meta":{"anthropic/requiresUserInteraction":true},')
+    await seen(hub, connection, NOTE, asks)
+    permissions = Permissions(hub.main, hub.notifications, clock=hub.clock)
+    allowed: list[Given] = [(one, Setting.ALLOW, ToolClass.READ) for one in (TOOL, read_tool(asks))]
+    await permissions.set(connection.id, allowed)
+
+    async def released(tool: str = "") -> bool:
+        with hub.call_log.begin(hub.intent(connection, tool=tool)) as record:
+            try:
+                await hub.kept.vault.ticket(parts, origin=connector.origin, call_id=record.intent.id)
+            except NotReleased:
+                return False
+        return True
+
+    async def quarantine(*, on: bool) -> None:
+        await hub.room.quarantine.of_connection(ada.person.id, connection.id, on=on, by="person:ada")
+
+    async def quarantine_all(*, on: bool) -> None:
+        now = await hub.connectors.by_id(connector.id)
+        await hub.room.quarantine.of_connector(now, on=on, by="person:ada", person_id=ada.person.id)
+
+    assert [await released(), await released(TOOL.name), await released("pay")] == [True, True, False]
+    for put in (quarantine, quarantine_all):
+        await put(on=True)
+        assert [await released(), await released(TOOL.name)] == [False, False]
+        await put(on=False)
+        assert [await released(), await released(TOOL.name)] == [True, True]
 
 
 async def test_what_a_worker_holds_of_tokens_can_be_turned_into_nothing_else(

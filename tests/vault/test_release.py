@@ -27,11 +27,11 @@ class Switches:
         self.on: dict[str, dict[str, str]] = {"con_1": {"search": "as seen"}}
         self.is_warm = True
 
-    def holds_now(self, connection_id: str, tool: str) -> bool:
-        return self.is_warm and tool in self.on.get(connection_id, {})
+    def holds_now(self, person_id: str, connection_id: str, tool: str | None) -> bool:
+        return self.is_warm and (tool is None or tool in self.on.get(connection_id, {}))
 
-    async def holds(self, person_id: str, connection_id: str, tool: str, call_id: str) -> bool:
-        return tool in self.on.get(connection_id, {})
+    async def holds(self, person_id: str, connection_id: str, tool: str | None, call_id: str) -> bool:
+        return tool is None or tool in self.on.get(connection_id, {})
 
 
 def intent(house: House, call_id: str = "call_1", **others: str) -> CallIntent:

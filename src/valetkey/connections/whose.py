@@ -1,4 +1,4 @@
-"""Which connector a person's connection is to, and whose connections one has: what rooms beside this one are told."""
+"""Which connector a call of a person may go to, and whose connections one has: what rooms beside this one are told."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from valetkey.connections import repository
-from valetkey.connections.model import Connection, OfConnector
+from valetkey.connections.accounts import TOPIC
+from valetkey.connections.model import Connection, OfConnector, State
+from valetkey.directory.connectors import TOPIC as CONNECTORS_TOPIC
 from valetkey.directory.model import Connector
+from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotFound
 from valetkey.store.database import Database
+from valetkey.store.notify import EVERYTHING, Notifications
+from valetkey.store.remembered import Remembered
 
 
 class Connectors(Protocol):
@@ -17,22 +22,42 @@ class Connectors(Protocol):
 
 
 class ConnectorOf:
-    """Looks it up anew each time: the vault's own rule asks, in whatever process that is."""
+    """For the vault's own rule, in whatever process that is. Goes by the rows, whatever a door has checked: nothing is
+    found of a connection that is not this person's, has ended or waits to be connected anew, is in quarantine, or is to
+    a connector that is, is blocked, or was changed.
+    """
 
-    def __init__(self, database: Database, connectors: Connectors) -> None:
+    def __init__(
+        self, database: Database, connectors: Connectors, notifications: Notifications, *, clock: Clock
+    ) -> None:
         self._database = database
         self._connectors = connectors
+        self._memory: Remembered[str, tuple[str, Connector]] = Remembered(notifications, TOPIC, clock=clock)
+        # Connectors change seldom, and one may have ten thousand connections: nobody keeps a list of them for that.
+        notifications.subscribe(CONNECTORS_TOPIC, lambda _key: self._memory.drop(EVERYTHING))
+
+    def now(self, person_id: str, connection_id: str) -> Connector | None:
+        """The connector if it is in memory; `None` says nothing but "look it up"."""
+        whose, connector = self._memory.now(connection_id) or ("", None)
+        return connector if whose == person_id else None
 
     async def __call__(self, person_id: str, connection_id: str) -> Connector | None:
-        """The connector; `None` when that connection is none of this person's."""
+        """The connector; `None` when no call of this person's may go over that connection."""
+        drops = self._memory.drops
         async with self._database.read() as tx:
             connection = await repository.find_connection(tx, connection_id)
         if connection is None or connection.person_id != person_id:
             return None
+        if connection.state is not State.CONNECTED or connection.quarantined_at is not None:
+            return None
         try:
-            return await self._connectors.by_id(connection.connector_id)
+            connector = await self._connectors.by_id(connection.connector_id)
         except NotFound:
             return None
+        if connector.state != "enabled" or connector.version != connection.connector_version:
+            return None
+        self._memory.put(connection_id, (person_id, connector), owner=person_id, drops_before=drops)
+        return connector
 
 
 class Accounts:

@@ -3,17 +3,18 @@
 Four things are one: the person's *allow* for a tool that may have a lasting yes, a read of a verified connector, an
 approval that was used up for exactly this call, and a standing approval of which a use was taken for it. That a use was
 written down is no evidence by itself: what was used is looked up, and held against what is known here of the tool.
+Before all that: the connection must be one that calls may go over, which nothing in quarantine is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from valetkey.directory.model import Connector, ReviewState, Snapshot
+from valetkey.directory.model import Connector, ReviewState, Snapshot, Tool
 from valetkey.policy import approval_repository, ceiling_repository, standing_repository
 from valetkey.policy.approval_model import Use
 from valetkey.policy.classes.classify import classify
+from valetkey.policy.each_time import EachTime
 from valetkey.policy.model import Limits, Permission, Setting
 from valetkey.policy.permissions import Permissions
 from valetkey.policy.standing import rules_for
@@ -24,11 +25,20 @@ from valetkey.store.database import Database
 _LASTING: Final = frozenset({ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDIUM})
 """What an *allow* answers for good; all else is confirmed for each call."""
 
-ConnectorOf = Callable[[str, str], Awaitable[Connector | None]]
-"""The connector of a person's connection; `None` when they have no such one."""
+
+class ConnectorOf(Protocol):
+    """The connector of a person's connection; `None` when they have no such one that calls may go over."""
+
+    def now(self, person_id: str, connection_id: str) -> Connector | None:
+        """The same from memory; `None` says nothing but "ask"."""
+        ...
+
+    async def __call__(self, person_id: str, connection_id: str) -> Connector | None: ...
 
 
 class Snapshots(Protocol):
+    def get_now(self, connection_id: str) -> Snapshot | None: ...
+
     async def get(self, connection_id: str) -> Snapshot | None: ...
 
 
@@ -36,47 +46,68 @@ class Grants:
     """Finds the yes. A tool that asks each time has no lasting one."""
 
     def __init__(
-        self, database: Database, permissions: Permissions, snapshots: Snapshots, connector_of: ConnectorOf
-    ) -> None:
+        self, database: Database, permissions: Permissions, snapshots: Snapshots, connector_of: ConnectorOf,
+        each_time: EachTime,
+    ) -> None:  # fmt: skip
         self._database = database
         self._permissions = permissions
         self._snapshots = snapshots
         self._connector_of = connector_of
+        self._each_time = each_time
 
-    def holds_now(self, connection_id: str, tool: str) -> bool:
-        """Whether the person's *allow* is at hand; `False` may mean no more than *ask `holds`*."""
-        given = self._permissions.given_now(connection_id)
-        found = given.get(tool) if given is not None else None
-        return found is not None and found.setting is Setting.ALLOW and found.tool_class in _LASTING
+    def holds_now(self, person_id: str, connection_id: str, tool: str | None) -> bool:
+        """Whether a call may go there, and the person's *allow* is at hand if it is a call of a tool; `False` may mean
+        no more than *ask `holds`*.
+        """
+        connector = self._connector_of.now(person_id, connection_id)
+        if connector is None or tool is None:
+            return connector is not None
+        given, snapshot = self._permissions.given_now(connection_id), self._snapshots.get_now(connection_id)
+        if given is None or snapshot is None:
+            return False
+        return self._lasts(connector, snapshot.tool(tool), given.get(tool))
 
-    async def holds(self, person_id: str, connection_id: str, tool: str, call_id: str) -> bool:
-        """Whether there is a yes for the call with this record."""
+    async def holds(self, person_id: str, connection_id: str, tool: str | None, call_id: str) -> bool:
+        """Whether a call may go there, and, if it is a call of a tool, whether there is a yes to the one with this
+        record.
+        """
+        connector = await self._connector_of(person_id, connection_id)
+        if connector is None or tool is None:
+            return connector is not None
         given = (await self._permissions.given(connection_id)).get(tool)
-        if self.holds_now(connection_id, tool):
+        snapshot = await self._snapshots.get(connection_id)
+        seen = snapshot.tool(tool) if snapshot is not None else None
+        if self._lasts(connector, seen, given):
             return True
         used = await self._used_for(call_id)
         if used is not None and used.connection_id == connection_id and used.tool == tool:
-            return not is_standing(used.approval_id) or await self._stands(person_id, used)
-        return await self._runs_by_itself(person_id, connection_id, tool, given)
+            return not is_standing(used.approval_id) or await self._stands(person_id, connector, seen, used)
+        return seen is not None and not self._each_time(connector, seen) and _runs_by_itself(connector, seen, given)
+
+    def _lasts(self, connector: Connector, seen: Tool | None, given: Permission | None) -> bool:
+        """Whether the *allow* is for the tool as it is seen now, and for one that does not ask each time."""
+        return (
+            seen is not None
+            and given is not None
+            and given.setting is Setting.ALLOW
+            and given.tool_class in _LASTING
+            and given.fingerprint == seen.fingerprint
+            and not self._each_time(connector, seen)
+        )
 
     async def _used_for(self, call_id: str) -> Use | None:
         async with self._database.read() as tx:
             return await approval_repository.find_use(tx, call_id)
 
-    async def _stands(self, person_id: str, used: Use) -> bool:
+    async def _stands(self, person_id: str, connector: Connector, tool: Tool | None, used: Use) -> bool:
         """Whether a standing approval is what it was used as: this person's, for this tool as it is seen now, not
         revoked, under rules that say what they said when it was given; never for class V, and for H by passkey only.
         """
         async with self._database.read() as tx:
             given = await standing_repository.find(tx, used.approval_id)
-            if given is None:
+            if given is None or tool is None or self._each_time(connector, tool):
                 return False
             ceilings = await ceiling_repository.list_of(tx, given.organization_id)
-        connector = await self._connector_of(person_id, used.connection_id)
-        snapshot = await self._snapshots.get(used.connection_id)
-        tool = snapshot.tool(used.tool) if snapshot is not None else None
-        if connector is None or tool is None:
-            return False
         verified = connector.review_state is ReviewState.VERIFIED
         kind = classify(tool, verified=verified, reviewed=None, organization=None, raised_by_taint=False)
         return (
@@ -92,23 +123,17 @@ class Grants:
             and (given.proof is not None or RANK[kind.counts_as] < RANK[ToolClass.HIGH])
         )
 
-    async def _runs_by_itself(self, person_id: str, connection_id: str, tool: str, given: Permission | None) -> bool:
-        """Whether it reads, and its connector is verified: that needs nobody's yes. Or whether an *allow* without a
-        class, as given before there were any or for what nothing is known of, is for a tool that may have one now.
-        """
-        connector = await self._connector_of(person_id, connection_id)
-        if connector is None:
-            return False
-        verified = connector.review_state is ReviewState.VERIFIED
-        classless = given is not None and given.setting is Setting.ALLOW and not given.tool_class
-        if not verified and not classless:
-            return False
-        snapshot = await self._snapshots.get(connection_id)
-        found = snapshot.tool(tool) if snapshot is not None else None
-        if found is None:
-            return False
-        kind = classify(found, verified=verified, reviewed=None, organization=None, raised_by_taint=False)
-        if verified and kind.counts_as is ToolClass.READ:
-            return True
-        same = given is not None and given.fingerprint == found.fingerprint
-        return classless and same and kind.tool_class in (*_LASTING, ToolClass.UNKNOWN)
+
+def _runs_by_itself(connector: Connector, seen: Tool, given: Permission | None) -> bool:
+    """Whether it reads, and its connector is verified: that needs nobody's yes. Or whether an *allow* without a class,
+    as given before there were any or for what nothing is known of, is for a tool that may have one now.
+    """
+    verified = connector.review_state is ReviewState.VERIFIED
+    classless = given is not None and given.setting is Setting.ALLOW and not given.tool_class
+    if not verified and not classless:
+        return False
+    kind = classify(seen, verified=verified, reviewed=None, organization=None, raised_by_taint=False)
+    if verified and kind.counts_as is ToolClass.READ:
+        return True
+    same = given is not None and given.fingerprint == seen.fingerprint
+    return classless and same and kind.tool_class in (*_LASTING, ToolClass.UNKNOWN)

@@ -36,10 +36,11 @@ class Policy:
     taints: Taints
     gate: Gate
     choices: Choices
+    each_time: EachTime
 
     def grants(self, snapshots: Snapshots, connector_of: ConnectorOf) -> Grants:
         """What the vault asks."""
-        return Grants(self.database, self.permissions, snapshots, connector_of)
+        return Grants(self.database, self.permissions, snapshots, connector_of, self.each_time)
 
     def acceptances(self, snapshots: HeldSnapshots, accounts: Accounts) -> Acceptances:
         """What is accepted of what services changed."""
@@ -65,4 +66,4 @@ def open_policy(
         permissions, ceilings, approvals, standing, taints, classify, each_time=each_time, passkeys_work=passkeys_work
     )
     choices = Choices(gate, permissions, trail)
-    return Policy(database, clock, trail, permissions, ceilings, approvals, standing, taints, gate, choices)
+    return Policy(database, clock, trail, permissions, ceilings, approvals, standing, taints, gate, choices, each_time)

@@ -22,6 +22,7 @@ from valetkey.connections.repository import Seen
 from valetkey.connections.servers import Servers
 from valetkey.connections.whose import ConnectorOf
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.listings import load_listings
 from valetkey.directory.snapshots import Snapshots
 from valetkey.kernel.clock import Clock, SystemClock
 from valetkey.kernel.errors import OutboundFailed
@@ -30,6 +31,7 @@ from valetkey.net.beside.dialing import DialerBeside, Hold
 from valetkey.net.outbound import outbound_by
 from valetkey.net.url import parse_url
 from valetkey.oauth.model import AuthorizationServer
+from valetkey.policy.each_time import EachTime
 from valetkey.policy.granted import Grants
 from valetkey.policy.permissions import Permissions
 from valetkey.split.boot import VaultBoot, VaultFacts
@@ -105,7 +107,8 @@ class VaultProcess:
         parse = partial(parse_url, private_names=told.private_names)
         connectors = Connectors(database, notifications, clock=clock, parse_url=parse)
         snapshots = Snapshots(database, notifications, clock=clock)
-        grants = Grants(database, permissions, snapshots, ConnectorOf(database, connectors))
+        whose = ConnectorOf(database, connectors, notifications, clock=clock)
+        grants = Grants(database, permissions, snapshots, whose, EachTime(load_listings(parse_url=parse_url)))
         vault.release_by(ForRecordedCalls(WrittenIntents(Path(told.data) / "journal"), grants))
         if told.is_sealed:
             await vault.seal_shut()

@@ -45,13 +45,13 @@ class FindsIntents(Protocol):
 
 
 class Grants(Protocol):
-    """What people said yes to: to a tool of a connection, or to one call."""
+    """What people said yes to: a connection, a tool of it, or one call. `tool` is `None` for what calls none."""
 
-    def holds_now(self, connection_id: str, tool: str) -> bool:
+    def holds_now(self, person_id: str, connection_id: str, tool: str | None) -> bool:
         """Whether a lasting yes is at hand; false may mean no more than "ask `holds`"."""
         ...
 
-    async def holds(self, person_id: str, connection_id: str, tool: str, call_id: str) -> bool:
+    async def holds(self, person_id: str, connection_id: str, tool: str | None, call_id: str) -> bool:
         """Whether there is one, or one that was used up for the call with this record."""
         ...
 
@@ -104,7 +104,7 @@ class ForRecordedCalls:
         intent = self._intents.intent_of(call_id)
         if intent is None or not _is_theirs(intent, binding):
             return False
-        return intent.method != _CALLS or self._grants.holds_now(intent.connection_id, intent.own_tool)
+        return self._grants.holds_now(intent.person_id, intent.connection_id, _tool(intent))
 
     async def demand(self, call_id: str, binding: Binding) -> None:
         intent = self._intents.intent_of(call_id)
@@ -112,10 +112,12 @@ class ForRecordedCalls:
             raise NotReleased("No credential leaves without a record of the call.", rule="no_record")
         if not _is_theirs(intent, binding):
             raise NotReleased("The record is of another call than the credential is asked for.", rule="other_record")
-        if intent.method == _CALLS and not await self._grants.holds(
-            intent.person_id, intent.connection_id, intent.own_tool, call_id
-        ):
+        if not await self._grants.holds(intent.person_id, intent.connection_id, _tool(intent), call_id):
             raise NotReleased("Nobody said yes to this call.", rule="no_yes")
+
+
+def _tool(intent: Intent) -> str | None:
+    return intent.own_tool if intent.method == _CALLS else None
 
 
 def _is_theirs(intent: Intent, binding: Binding) -> bool:
