@@ -271,7 +271,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         clock=clock,
         trail=trail,
         connections=room.connections,
-        on_removed=partial(_end_sign_ins, families, tokens),
+        on_removed=partial(end_sign_ins, families, tokens, policy),
     )
     introductions.profiles, introductions.policy = profiles, policy
 
@@ -492,14 +492,22 @@ class _Introductions:
         self.calls.close_pool(connection.id)  # what is still in flight with the old credential ends here
 
 
-async def _end_sign_ins(families: Families, tokens: Tokens, profile: Profile) -> None:
-    """A profile is gone: assistants and programs that were let in at its address are not let in at its successor's."""
-    for grant in await families.list(profile.person_id):
+async def end_sign_ins(families: Families, tokens: Tokens, policy: Policy, profile: Profile) -> None:
+    """A profile is gone: assistants and programs that were let in at its address are not let in at its successor's.
+
+    What stood for one that is let in nowhere else ends with it.
+    """
+    person_id, grants = profile.person_id, await families.list(profile.person_id)
+    elsewhere = {grant.client_id for grant in grants if grant.resource != profile.path}
+    for grant in grants:
         if grant.resource == profile.path:
-            await families.end(profile.person_id, grant.id)
-    for token in await tokens.list(profile.person_id):
+            await families.end(person_id, grant.id)
+            if grant.client_id not in elsewhere:
+                await policy.standing.put_out(person_id, grant.client_id)
+    for token in await tokens.list(person_id):
         if token.audience == profile.path:
-            await tokens.revoke(profile.person_id, token.id)
+            await tokens.revoke(person_id, token.id)
+            await policy.standing.put_out(person_id, token.id)
 
 
 async def _declare_local_servers(

@@ -39,7 +39,7 @@ async def at_home(world: World, login: str = "ada") -> tuple[Browser, Person, Co
 
 async def ask(
     world: World, person: Person, connection: Connection, connector: Connector, *, kind: ToolClass = ToolClass.HIGH,
-    call: bytes = CALL, policy_version: str = "v1", **more: Any,
+    call: bytes = CALL, policy_version: str = "v1", client_id: str = "https://claude.ai/mcp.json", **more: Any,
 ) -> Approval:  # fmt: skip
     tool = read_tool(DELETE)
     how = How.PASSKEY if kind in (ToolClass.HIGH, ToolClass.VERTICAL) else How.CLICK
@@ -47,7 +47,7 @@ async def ask(
     decision = Decision(Effect.ASK, "class_h", "It is hard to take back.", how, classified, **more)
     return await world.services.policy.approvals.ask(
         Asked(
-            person.id, person.organization_id, "https://claude.ai/mcp.json", "Claude", connection.id, connector.slug,
+            person.id, person.organization_id, client_id, "Claude", connection.id, connector.slug,
             connector.version, connector.origin, connection.label, tool.name, tool.fingerprint, call, decision,
             policy_version,
         )

@@ -11,7 +11,9 @@ import pytest
 from tests.identity.authenticator import Authenticator
 from tests.web.test_approvals import CALL, ask, at_home, state, with_passkey
 from tests.web.world import Browser, World
+from valetkey.app import end_sign_ins
 from valetkey.policy.approval_model import Approval, State
+from valetkey.policy.model import Setting
 from valetkey.policy.standing_model import Standing
 from valetkey.policy.tool_class import ToolClass
 from valetkey.store.schema import oauth_client, refresh_token, token_family
@@ -187,3 +189,88 @@ async def test_putting_the_assistant_out_ends_what_stood_for_it(world: World) ->
 
     [given] = await world.services.policy.standing.list(ada.id)
     assert given.ended_because == "assistant_put_out"
+
+
+# --- said beforehand ------------------------------------------------------------------------------------------------
+
+
+async def let_in(world: World, login: str, audience: str = "/mcp") -> str:
+    """A program with a token of this person's; its id."""
+    person = await world.services.people.find(login)
+    assert person
+    _, info = await world.services.tokens.create_personal(person, "nightly", audience, ("mcp",), 86_400)
+    return info.id
+
+
+async def test_a_person_says_yes_beforehand_to_calls_that_nobody_has_made_yet(world: World) -> None:
+    """What comes of it is an approval like any other: whole, on its own page, with a passkey where it takes one."""
+    browser, ada, connection, _ = await at_home(world)
+    key, program = await with_passkey(world, ada), await let_in(world, "ada")
+    path = f"/approvals/standing/new/{connection.id}"
+    asked = {"tool": "delete_note", "assistant": program, "arguments": '{"id": "n3"}'}
+
+    await browser.open(path)
+    page = await browser.submit(path, asked)
+    [approval] = await world.services.policy.approvals.list(ada.id)
+    status = await confirm(browser, approval, key, ON, ON)
+
+    assert page.url.path == approval.path
+    assert "n3" in page.text
+    assert status == 200
+    [given] = await world.services.policy.standing.list(ada.id)
+    assert (given.client_id, given.client_name, given.tool, given.calls) == (program, "nightly", "delete_note", 5)
+    assert given.proof
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"arguments": '{"id": "a", "id": "b"}'}, "each name once"),
+        ({"arguments": "[1]"}, "are a JSON object"),
+        ({"assistant": "somebody"}, "choose an assistant"),
+        ({"tool": "other"}, "no such tool"),
+    ],
+)
+async def test_what_was_filled_in_wrongly_beforehand_is_named_and_asks_nothing(
+    world: World, changed: dict[str, str], says: str
+) -> None:
+    browser, ada, connection, _ = await at_home(world)
+    path = f"/approvals/standing/new/{connection.id}"
+    asked = {"tool": "delete_note", "assistant": await let_in(world, "ada"), "arguments": "{}"}
+
+    await browser.open(path)
+    page = await browser.submit(path, asked | changed)
+
+    assert page.status_code == 422
+    assert says in page.text
+    assert await world.services.policy.approvals.list(ada.id) == []
+
+
+async def test_nothing_is_said_beforehand_of_what_is_confirmed_each_time(world: World) -> None:
+    """A ceiling that wants a person asked each time is not answered by something that stands."""
+    browser, ada, connection, _ = await at_home(world)
+    await world.services.policy.ceilings.set(ada.organization_id, Setting.ASK, actor="person:x")
+    path = f"/approvals/standing/new/{connection.id}"
+
+    await browser.open(path)
+    page = await browser.submit(path, {"tool": "delete_note", "assistant": await let_in(world, "ada")})
+
+    assert (page.status_code, "confirmed each time" in page.text) == (422, True)
+    assert await world.services.policy.approvals.list(ada.id) == []
+
+
+async def test_what_stood_for_a_program_of_a_profile_ends_with_the_profile(world: World) -> None:
+    browser, ada, connection, connector = await at_home(world)
+    services = world.services
+    profile = await services.profiles.add(ada, "work", title="", access="auto", choices=[], by=f"person:{ada.id}")
+    there, elsewhere = await let_in(world, "ada", "/p/work/mcp"), await let_in(world, "ada")
+    for program in (there, elsewhere):
+        approval = await ask_standing(world, ada, connection, connector, client_id=program)
+        await browser.open(approval.path)
+        await browser.submit(f"{approval.path}/approve", ON)
+
+    await end_sign_ins(services.families, services.tokens, services.policy, profile)
+
+    now = world.clock.now()
+    states = {one.client_id: one.state_at(now) for one in await services.policy.standing.list(ada.id)}
+    assert states == {there: Standing.ENDED, elsewhere: Standing.STANDS}

@@ -235,6 +235,22 @@ class Gate:
         approval = await self.approvals.ask(asked)
         raise ToConfirm(approval, decision, f"“{asked.tool}” on {subject.connector.name}")
 
+    async def ask_beforehand(self, who: Principal, subject: Subject, call: bytes) -> Approval:
+        """The question about a call that `who` has not made, for a person who wants to say yes to some. Raises
+        `Refused` when it needs no yes, or none can stand.
+        """
+        decision = await self.decide(who, subject)
+        if decision.effect is Effect.DENY:
+            raise refusal(decision, subject)
+        if decision.effect is Effect.ALLOW:
+            raise Refused("This tool runs without being asked for.", rule=decision.rule)
+        if decision.for_tool:
+            raise Refused("This tool only reads: allow it once, on the connection's page.", rule=decision.rule)
+        if not decision.may_stand:
+            raise Refused("This tool is confirmed each time, and by nothing that stands.", rule=decision.rule)
+        limits = await self.ceilings.of(who.organization_id)
+        return await self.approvals.ask(self._asked(who, subject, decision, call, limits.version))
+
     async def nobody_knows(self, who: Principal, passed: Passed, call_id: str) -> None:
         """The call left, and no answer came: what it used up is not to look as if all were well."""
         if is_standing(passed.approval_id):

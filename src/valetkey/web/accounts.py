@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from valetkey.connections.model import Connection, State
-from valetkey.directory.model import Connector
+from valetkey.directory.model import Connector, Tool
 from valetkey.policy.gate import Subject
 from valetkey.web.visit import Visit
 
@@ -43,11 +43,11 @@ async def read_account(visit: Visit) -> Account:
     return Account(connection, await visit.services.connectors.by_id(connection.connector_id))
 
 
-def place_of(visit: Visit, account: Account) -> Subject:
-    """The account as policy is asked about it."""
+def place_of(visit: Visit, account: Account, tool: Tool | None = None) -> Subject:
+    """The account, or a tool of it, as policy is asked about it."""
     connection = account.connection
     page = f"/connections/{connection.id}"
-    return Subject(connection.id, connection.label, account.connector, None, page, visit.public_url)
+    return Subject(connection.id, connection.label, account.connector, tool, page, visit.public_url)
 
 
 def endpoint_path(account: Account) -> str:
