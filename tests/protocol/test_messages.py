@@ -108,7 +108,9 @@ def test_server_facts_are_read_from_either_handshake() -> None:
 
     assert legacy is not None
     assert modern is not None
-    assert json.loads(legacy.summary()) == {"serverInfo": {"name": "a"}, "instructions": "x"}
-    assert json.loads(modern.summary()) == {"serverInfo": {"name": "a"}}
+    assert json.loads(legacy.summary()) == {
+        "serverInfo": {"name": "a"}, "instructions": "x", "protocolVersion": "2025-06-18",
+    }  # fmt: skip
+    assert json.loads(modern.summary()) == {"serverInfo": {"name": "a"}, "protocolVersion": "2026-07-28"}
     assert messages.server_facts(b"{}") is None
     assert messages.server_facts(b"[]") is None

@@ -44,6 +44,8 @@ class AlertKind(StrEnum):
     SIZE = "size"
     ORDERS = "orders"
     ECHO = "echo"
+    NAME = "same_name"
+    PROTOCOL = "protocol"
 
     @property
     def label(self) -> str:
@@ -57,6 +59,8 @@ _LABELS: Final = {
     AlertKind.SCOPE: "More granted than asked",
     AlertKind.ERRORS: "Many errors",
     AlertKind.SIZE: "Unusually large result",
+    AlertKind.NAME: "Name of another's tool",
+    AlertKind.PROTOCOL: "Another revision of MCP",
     AlertKind.ORDERS: "Reads like orders",
     AlertKind.ECHO: "Credential said back",
 }

@@ -45,7 +45,10 @@ def judged(seen: Snapshot, pin: Pin | None) -> Snapshot:
         else:
             held.append(Drift("changed", tool.name, accepted, tool, found))
     server, of_server = _server(seen.server, pin.server)
-    return Snapshot(seen.connection_id, tuple(usable), server, seen.fetched_at, seen.fresh_until, (*of_server, *held))
+    told = _protocol(seen.server, pin.server)
+    return Snapshot(
+        seen.connection_id, tuple(usable), server, seen.fetched_at, seen.fresh_until, (*of_server, *told, *held)
+    )  # fmt: skip
 
 
 def _new(tool: Tool, gone: Sequence[Tool]) -> Drift:
@@ -82,6 +85,28 @@ def _server(now: bytes, accepted: bytes) -> tuple[bytes, tuple[Drift, ...]]:
     if kept["instructions"] is None:
         del kept["instructions"]
     return json.dumps(kept).encode(), () if is_cosmetic(found) else (Drift("server", "", None, None, found),)
+
+
+PROTOCOL: Final = "revision of MCP"
+"""What the drift of kind `protocol` is named by."""
+
+
+def _protocol(now: bytes, accepted: bytes) -> tuple[Drift, ...]:
+    """Another revision than when it was accepted, where both are known (security.md 6.7): told, not held."""
+    said, before = (str(_object(raw).get("protocolVersion") or "") for raw in (now, accepted))
+    if not said or not before or said == before:
+        return ()
+    return (Drift("protocol", PROTOCOL, None, None, (Difference(("protocolVersion",), before, said),)),)
+
+
+def accepted_server(now: bytes, pinned: bytes, *, whole: bool, protocol: bool) -> bytes:
+    """What is pinned of a server when all that it says of itself was accepted, or its revision alone, or neither."""
+    if not whole and not protocol:
+        return pinned
+    said, before = _object(now), _object(pinned)
+    revision = (said if protocol or "protocolVersion" not in before else before).get("protocolVersion")
+    kept = {**(said if whole else before), "protocolVersion": revision}
+    return json.dumps({key: value for key, value in kept.items() if value is not None}).encode()
 
 
 def _object(raw: bytes) -> dict[str, Any]:
@@ -176,5 +201,6 @@ KINDS: Final[Mapping[DriftKind, str]] = {
     "changed": "The service changed it since it was accepted.",
     "renamed": "It looks like a tool that had another name before.",
     "server": "The service says something else about itself.",
+    "protocol": "It speaks another revision of MCP than when it was accepted. Nothing is held back by that.",
 }
 """What each kind of drift is, in a sentence."""

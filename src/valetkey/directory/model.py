@@ -80,7 +80,7 @@ class Tool:
     says_destructive: bool
 
 
-DriftKind = Literal["new", "changed", "renamed", "server"]
+DriftKind = Literal["new", "changed", "renamed", "server", "protocol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How a tool differs from what was accepted; of kind `server`, what the service says of itself (no tool)."""
+    """How a tool differs from what was accepted; of kind `server`, what the service says of itself (no tool). Of kind
+    `protocol`, the revision of MCP that it speaks, which is told and holds nothing back.
+    """
 
     kind: DriftKind
     tool: str

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from valetkey.audit.model import Outcome
+from valetkey.directory.lookalikes import skeleton
 from valetkey.directory.model import Snapshot, Tool
 from valetkey.gateway import addresses
 from valetkey.gateway.accounts import Accounts
@@ -171,8 +172,13 @@ class Listings:
                 raise
             record.end(Outcome.OK, response_bytes=sum(map(len, listing.tools)))
         seen = await self._snapshots.put(account.connection.id, listing.tools, listing.server, listing.fresh_seconds)
-        self._unusual.listed(account, seen)
+        self._unusual.listed(account, seen, await self._elsewhere(who, account) if seen.held else {})
         return seen
+
+    async def _elsewhere(self, who: Principal, account: Account) -> Mapping[str, str]:
+        """Whose tool has which name at the person's other connectors, names as a reader sees them (S-08)."""
+        others = [one for one in await self._accounts.all_of(who) if one.connector.id != account.connector.id]
+        return {skeleton(name): one.connector.name for one in others for name in await self._accounts.tools(one)}
 
     async def _list(self, who: Principal, account: Account, record: Record) -> Listing:
         tickets = self._tickets.of(account, who.person_id, record)

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
@@ -17,6 +17,7 @@ import structlog
 
 from valetkey.audit.alerts import AlertKind, Noticed
 from valetkey.audit.model import CallIntent, Outcome
+from valetkey.directory.lookalikes import skeleton
 from valetkey.directory.model import Drift, Snapshot
 from valetkey.gateway.model import Account
 from valetkey.kernel.clock import Clock
@@ -46,6 +47,7 @@ _DRIFTS: Final = {
     "changed": "The tool {tool} was changed by its service. It is held until somebody looked at the difference.",
     "renamed": "The tool {tool} looks like one that had another name before. It is held until somebody looked at it.",
     "server": "The service says something else about itself. That is held until somebody looked at it.",
+    "protocol": "The service speaks another revision of MCP than when it was accepted. Nothing is held back by it.",
 }
 
 Value = TypeVar("Value")
@@ -153,12 +155,14 @@ class Unusual:
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
-    def listed(self, account: Account, snapshot: Snapshot) -> None:
-        """These are an account's tools, seen now, and what of them is held."""
+    def listed(self, account: Account, snapshot: Snapshot, elsewhere: Mapping[str, str]) -> None:
+        """These are an account's tools, seen now, and what of them is held. `elsewhere` says whose tool at the person's
+        other connectors has which name, as `skeleton` makes it.
+        """
         self._look_at_scopes(account)
         if not snapshot.held and all(self._was_read(account, tool.fingerprint) for tool in snapshot.tools):
             return
-        task = asyncio.get_running_loop().create_task(self._read_list(account, snapshot))
+        task = asyncio.get_running_loop().create_task(self._read_list(account, snapshot, elsewhere))
         self._reading.add(task)
         task.add_done_callback(self._done)
 
@@ -175,10 +179,14 @@ class Unusual:
                 words = f"The service granted {printable(scope, limit=100)}, which was not asked for."
                 self._of_account(account, AlertKind.SCOPE, scope, words)
 
-    async def _read_list(self, account: Account, snapshot: Snapshot) -> None:
+    async def _read_list(self, account: Account, snapshot: Snapshot, elsewhere: Mapping[str, str]) -> None:
         known = _hosts(tool.raw for tool in snapshot.tools) | _hosts([account.connector.url.encode()])
         for drift in snapshot.held:
             self._drifted(account, drift, known)
+            if drift.kind in ("new", "renamed") and (whose := elsewhere.get(skeleton(drift.tool))):
+                name = printable(drift.tool, limit=80)
+                words = f"The tool {name}, which is new here, has the name of one of {printable(whose, limit=60)}."
+                self._of_account(account, AlertKind.NAME, name, words)
         held = [drift.new for drift in snapshot.held if drift.new is not None]
         for tool in [*snapshot.tools, *held]:
             if self._was_read(account, tool.fingerprint):
@@ -197,7 +205,8 @@ class Unusual:
     def _drifted(self, account: Account, drift: Drift, known: set[str]) -> None:
         name = printable(drift.tool, limit=80)
         subject = f"{name} {drift.seen[:12]}".strip()
-        self._of_account(account, AlertKind.DRIFT, subject, _DRIFTS[drift.kind].format(tool=name))
+        kind = AlertKind.PROTOCOL if drift.kind == "protocol" else AlertKind.DRIFT
+        self._of_account(account, kind, subject, _DRIFTS[drift.kind].format(tool=name))
         said = drift.new.raw if drift.new is not None else b" ".join(one.new.encode() for one in drift.differences)
         for host in sorted(_hosts([said]) - known)[:_MOST_HOSTS]:
             where = f"The tool {name}" if name else "The service"

@@ -217,9 +217,13 @@ class ServerFacts(msgspec.Struct, frozen=True, gc=False):
     meta: msgspec.Raw = msgspec.field(default=_NOTHING, name="_meta")
 
     def summary(self) -> bytes:
-        """JSON kept beside the tools: serverInfo, instructions, capabilities, as far as given."""
+        """JSON kept beside the tools: serverInfo, instructions, capabilities, the newest revision, as far as given."""
         info = bytes(self.info) or (bytes(members(bytes(self.meta)).get(SERVER_INFO_KEY, b"")) if self.meta else b"")
-        parts = (("serverInfo", info), ("instructions", self.instructions), ("capabilities", self.capabilities))
+        revision = self.version or max(self.versions, default="")
+        parts = (
+            ("serverInfo", info), ("instructions", self.instructions), ("capabilities", self.capabilities),
+            ("protocolVersion", msgspec.json.encode(revision) if revision else b""),
+        )  # fmt: skip
         return object_of([(key, value) for key, value in parts if bytes(value)])
 
 
