@@ -48,7 +48,7 @@ GUARDIANS: dict[str, tuple[str, ...]] = {
     ),
     # Of checkpoints, audit verifies what the vault signs: public keys. The passkey in software is the outside world.
     "cryptography": ("vault/", "audit/note.py", "demo/story/authenticator.py"),
-    "argon2 webauthn": ("identity/signin/",),
+    "argon2 webauthn joserfc": ("identity/signin/",),
     "sqlalchemy sqlite3 aiosqlite asyncpg alembic": (
         "store/",
         "**repository.py",
@@ -100,9 +100,11 @@ REVEALED: dict[str, str] = {
     "cli/hub_client.py": "the operator's own token becomes bytes",
     # Between the processes of one hub, which are one trust domain towards the vault:
     "beside/channel.py": "what a person typed, on its way to be sealed; out of the vault comes only what is boxed",
+    "identity/signin/openid/id_token.py": "an ID token, to verify it: it says who somebody is, and opens nothing",
+    "identity/signin/openid/sign_in.py": "our client secret at an organization's provider",
     "identity/signin/password.py": "to hash it",
     "web/person_invite.py": "a one-time link, for who invites",
-    "web/session_cookie.py": "the cookie, for the browser",
+    "web/session_cookie.py": "the cookies, for the browser",
     "web/token_create.py": "a new personal token, for its owner",
 }
 

@@ -160,6 +160,8 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "connection": connection.id,
         "label": connection.label,
         "organization": ours.id,
+        "domain": "example.com",
+        "client_id": "x1",
         "url": "https://other.example/mcp",
         "tool": "list",
         "number": "1",

@@ -59,6 +59,7 @@ from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.signin.openid.room import open_openid
 from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.signin.password import Passwords
 from valetkey.identity.sweep import Sweeper
@@ -229,6 +230,11 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     await registry.start()
     closing.push_async_callback(registry.stop)
 
+    openid = open_openid(
+        database, notifications, organizations=organizations, web=outbound.web, desk=kept.desk, vault=vault,
+        parse=parse, clock=clock, trail=trail, public_url=settings.public_url,
+    )  # fmt: skip
+
     # may they, and as whom
     passkeys = Passkeys(database, clock=clock, trail=trail, public_url=settings.public_url)
     policy = open_policy(
@@ -338,6 +344,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             passwords=Passwords(database, clock=clock, trail=trail),
             passkeys=passkeys,
             sessions=sessions,
+            openid=openid,
             tokens=tokens,
             families=families,
             connectors=connectors,
@@ -390,6 +397,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             people=people,
             organizations=organizations,
             links=links,
+            openid=openid,
             tokens=tokens,
             connectors=connectors,
             registry=registry,

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from tests.audit.signing import TestSigner
 from tests.conftest import FakeClock
+from tests.identity.provider import IdentityProvider
 from valetkey.api.app import create
 from valetkey.api.asking import Scope, as_operator
 from valetkey.api.pages import Pages
@@ -47,6 +48,8 @@ from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.signin.openid.providers import Wish
+from valetkey.identity.signin.openid.room import open_openid
 from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.errors import StartRefused
@@ -101,6 +104,10 @@ class Elsewhere:
 
     async def cancel(self, subject: str) -> None:
         self.asked.append(("cancel", subject))
+
+    async def shred(self, subject: str) -> int:
+        self.asked.append(("shred", subject))
+        return 0
 
     async def seal_vault(self) -> None:
         self.asked.append(("seal_vault",))
@@ -167,12 +174,25 @@ class Hub:
         )
         people = People(database, clock=clock, notifications=notifications, trail=trail)
         organizations = Organizations(database, clock=clock)
+        self.provider = IdentityProvider(clock)
         policy = open_policy(database, notifications, clock=clock, keys=None, trail=trail)  # type: ignore[arg-type]  # as for contents
         snapshots = Snapshots(database, notifications, clock=clock)
         self.services = Services(
             people=people,
             organizations=organizations,
             links=SignInLinks(database, clock=clock, trail=trail),
+            openid=open_openid(
+                database,
+                notifications,
+                organizations=organizations,
+                web=self.provider,
+                desk=None,  # type: ignore[arg-type]  # nobody signs in by the API
+                vault=self.elsewhere,  # type: ignore[arg-type]  # as far as it is used: no secret is given here
+                parse=parse_url,
+                clock=clock,
+                trail=trail,
+                public_url=PUBLIC_URL,
+            ),
             tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
             connectors=connectors,
             registry=RegistrySync(
@@ -225,6 +245,16 @@ class Hub:
             clock=clock,
         )
         self.people: dict[str, Person] = {}
+
+    async def give_provider(self, organization_id: str) -> None:
+        """An identity provider and a domain, for an organization that can have them."""
+        if (await self.services.organizations.get(organization_id)).kind == "personal":
+            return
+        providers = self.services.openid.providers
+        await providers.set(
+            organization_id, Wish(issuer=self.provider.issuer, client_id="x", client_secret=None), by="x"
+        )
+        await providers.add_domain(organization_id, "example.com", by="x")
 
     def replaced(self, **rooms: Any) -> None:
         self.services = replace(self.services, **rooms)

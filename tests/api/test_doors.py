@@ -51,6 +51,30 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/people/{person}/disable"): Row(Scope.PEOPLE_WRITE, 200, 200, 403, 404, {}, whose=False),
     ("GET", "/organizations"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 200, 200, whose=False),
     ("POST", "/organizations"): Row(OPERATOR_ONLY, 201, 403, 403, 403, {"name": "New"}, whose=False),
+    ("GET", "/organizations/{organization}/sign-in"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 200, 404, whose=False),
+    ("PUT", "/organizations/{organization}/sign-in"): Row(
+        Scope.ORGANIZATIONS_WRITE,
+        200,
+        200,
+        403,
+        404,
+        {"issuer": "https://id.example.com", "client_id": "valetkey"},
+        whose=False,
+    ),
+    ("DELETE", "/organizations/{organization}/sign-in"): Row(
+        Scope.ORGANIZATIONS_WRITE, 204, 204, 403, 404, whose=False
+    ),
+    ("GET", "/organizations/{organization}/domains"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 200, 404, whose=False),
+    ("POST", "/organizations/{organization}/domains"): Row(
+        Scope.ORGANIZATIONS_WRITE, 201, 201, 403, 404, {"name": "new.example"}, whose=False
+    ),
+    ("POST", "/organizations/{organization}/domains/{domain}/verify"): Row(
+        Scope.ORGANIZATIONS_WRITE, 400, 400, 403, 404, {}, whose=False
+    ),
+    ("DELETE", "/organizations/{organization}/domains/{domain}"): Row(
+        Scope.ORGANIZATIONS_WRITE, 204, 204, 403, 404, whose=False
+    ),
+    ("DELETE", "/people/{person}/identity"): Row(OPERATOR_ONLY, 404, 403, 403, 403, whose=False),
     ("GET", "/tokens"): Row(Scope.TOKENS_READ, 200, 200, 200, 200, ada_in="items"),
     ("POST", "/tokens"): Row(Scope.TOKENS_WRITE, 201, 201, 201, 201, {"name": "t", "resource": "/mcp"}),
     ("DELETE", "/tokens/{token_id}"): Row(Scope.TOKENS_WRITE, 204, 204, 404, 404),

@@ -44,6 +44,8 @@ class Things:
             standing_id=self.standing_id,
             alert_id=self.alert_id,
             person="bob",
+            organization=self.connection.organization_id,
+            domain="example.com",
             name="work",
             event_seq=1,
             before=1,
@@ -53,6 +55,7 @@ class Things:
 
 async def give_things(hub: Hub, login: str = "ada") -> Things:
     person = hub.people[login]
+    await hub.give_provider(person.organization_id)
     connector = await hub.services.connectors.add_custom(person, name="GitHub", url="https://h.example/mcp")
     connection = await hub.services.connections.add(person, connector)
     snapshot = await hub.services.snapshots.put(connection.id, [LIST, DELETE], b"{}", 60)

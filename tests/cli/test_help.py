@@ -13,6 +13,9 @@ from valetkey.cli.main import COMMANDS, run
 
 ALL = dict(commands())
 PRINT_NO_DATA = {
+    "valetkey org domain remove",
+    "valetkey org sign-in remove",
+    "valetkey org sign-in untie",
     "valetkey serve",
     "valetkey demo",
     "valetkey token revoke",

@@ -147,6 +147,7 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
         "{call}": call,
         "{approval}": (await ask(world, ada, connection, connector)).id,
         "{person}": bob.id,
+        "{organization}": world.organization.id,
     }
     return browser, names | {"{connection}": connection.id, "{connection}/headers": f"{keyed.id}/headers"}
 

@@ -17,6 +17,7 @@ from starlette.routing import Mount
 
 from tests.audit.signing import TestSigner
 from tests.conftest import FakeClock
+from tests.identity.provider import IdentityProvider
 from tests.vault.anything import open_handed
 from tests.web.service import MCP_URL, TOOLS, Service
 from valetkey.audit.alerts import Alerts
@@ -42,6 +43,7 @@ from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.signin.openid.room import open_openid
 from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
@@ -178,6 +180,7 @@ class World:
     notifications: Notifications
     organization: Organization
     app: Starlette
+    provider: IdentityProvider
 
     def browser(self, *, host: str = "localhost:8484", scheme: str = "http") -> Browser:
         transport = httpx2.ASGITransport(app=self.app)
@@ -273,10 +276,11 @@ async def build_world(
     root = open_or_create(folder / "keys" / "root.key", forbidden_below=(), may_create=True)
     keyring = Keyring(keyring_database, root, clock=clock)
     await keyring.check("deployment", secrets_exist=False)
-    service = Service()
+    service, provider = Service(), IdentityProvider(clock)
+    vault = open_handed(Vault(database, keyring_database, root, clock, notifications))
     room = open_room(
         database,
-        vault=open_handed(Vault(database, keyring_database, root, clock, notifications)),
+        vault=vault,
         spool=Spool(folder / "spool", keyring, clock=clock),
         web=service,
         desk=DirectDesk(service),
@@ -304,6 +308,18 @@ async def build_world(
         passwords=Passwords(database, clock=clock, trail=trail, hasher=PasswordHasher(1, 8, 1)),
         passkeys=Passkeys(database, clock=clock, trail=trail, public_url=public_url),
         sessions=Sessions(database, clock=clock, notifications=notifications),
+        openid=open_openid(
+            database,
+            notifications,
+            organizations=organizations,
+            web=provider,
+            desk=DirectDesk(provider),  # type: ignore[arg-type]  # as far as it is asked
+            vault=vault,
+            parse=parse_url,
+            clock=clock,
+            trail=trail,
+            public_url=public_url,
+        ),
         tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
         families=Families(database, clock=clock, notifications=notifications, trail=trail),
         connectors=connectors,
@@ -339,7 +355,7 @@ async def build_world(
     site = Site(services=services, clock=clock, public_url=public_url, development=True)
     app = Starlette(routes=[*site.routes(), Mount("", app=site.not_found)])
     organization = await services.organizations.create("Riverside", "personal")
-    return World(services, service, site, clock, calls, database, notifications, organization, app)
+    return World(services, service, site, clock, calls, database, notifications, organization, app, provider)
 
 
 def _exporting(rooms: Services, checkpoints: Checkpoints, proofs: Proofs, clock: FakeClock) -> Exporting:

@@ -133,7 +133,10 @@ class OnlyOperator:
     """A demand that no token meets: what is done to the hub, on its host."""
 
     def __call__(self, request: Request) -> Principal:
-        principal = principal_of(request)
+        return self.demand(principal_of(request))
+
+    def demand(self, principal: Principal) -> Principal:
+        """Raises `Forbidden`."""
         if principal.kind != "operator":
             raise Forbidden("This is done on the hub's host only, through its control socket.")
         return principal

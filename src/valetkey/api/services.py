@@ -30,6 +30,7 @@ from valetkey.identity.model import Person, Principal
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.signin.openid.room import OpenId
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
@@ -126,6 +127,7 @@ class Services:
     people: People
     organizations: Organizations
     links: SignInLinks
+    openid: OpenId
     tokens: Tokens
     connectors: Connectors
     registry: RegistrySync

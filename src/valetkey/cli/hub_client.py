@@ -73,6 +73,9 @@ class Hub:
     def patch(self, path: str, body: Mapping[str, Any], **query: object) -> Any:
         return self._ask("PATCH", path, query, body)
 
+    def put(self, path: str, body: Mapping[str, Any], **query: object) -> Any:
+        return self._ask("PUT", path, query, body)
+
     def delete(self, path: str, **query: object) -> Any:
         return self._ask("DELETE", path, query, None)
 

@@ -14,6 +14,7 @@ from valetkey.net.client import WebClient
 from valetkey.net.limits import REFRESH, TOKEN, Limits
 from valetkey.net.model import Url
 from valetkey.oauth.model import Client, ClientAuth, RegistrationRefused, TokenFailure, TokenSet
+from valetkey.oauth.openid import IdTokenReplied, id_token_request, read_id_token_response
 from valetkey.oauth.registration import Registered, read_registration
 from valetkey.oauth.revocation import Revocation, read_revocation_response, revocation_request
 from valetkey.oauth.token import exchange_request, read_token_response, refresh_request
@@ -72,6 +73,12 @@ class Desk(Protocol):
         """Also raises `RegistrationRefused`."""
         ...
 
+    async def identify(
+        self, endpoint: Url, client: Client, *, issuer: str, code: Secret, verifier: Secret, redirect_uri: str
+    ) -> IdTokenReplied:
+        """For a person who signs in to this hub: what comes back tells who they are, and opens nothing."""
+        ...
+
 
 class DirectDesk:
     """Asks through `web`."""
@@ -108,6 +115,13 @@ class DirectDesk:
             refused.status = fetched.status
             raise
         return RegistrationReplied(fetched.status, registered)
+
+    async def identify(
+        self, endpoint: Url, client: Client, *, issuer: str, code: Secret, verifier: Secret, redirect_uri: str
+    ) -> IdTokenReplied:
+        request = id_token_request(endpoint, client, code=code, verifier=verifier, redirect_uri=redirect_uri)
+        fetched = await self._web.post_form(request.url, request.fields, headers=request.headers, limits=TOKEN)
+        return read_id_token_response(fetched.status, fetched.body)
 
 
 def _replied(status: int, body: bytes) -> Replied:

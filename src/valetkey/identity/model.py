@@ -72,7 +72,7 @@ class BrowserSession:
 
     id: str
     person: Person
-    method: Literal["link", "password", "passkey"]
+    method: SignInMethod
     csrf: str
     user_agent: str
     created_at: datetime
@@ -124,7 +124,8 @@ class TokenInfo:
 
 
 LinkPurpose = Literal["first", "invite", "recovery"]
-SignInMethod = Literal["link", "password", "passkey"]
+SignInMethod = Literal["link", "password", "passkey", "openid"]
+"""The last: at the organization's own identity provider."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ class Scope(StrEnum):
     PEOPLE_READ = "people:read"
     PEOPLE_WRITE = "people:write"
     ORGANIZATIONS_READ = "organizations:read"
+    ORGANIZATIONS_WRITE = "organizations:write"
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
     CONNECTORS_READ = "connectors:read"

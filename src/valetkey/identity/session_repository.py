@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.identity.model import BrowserSession, Role
 from valetkey.identity.model import Person as PersonValue
-from valetkey.store.schema import browser_session, membership, passkey, person
+from valetkey.store.schema import browser_session, membership, passkey, person, sign_in_provider
 
 
 def _sessions() -> Select[Any]:
@@ -71,6 +71,20 @@ async def add(tx: AsyncConnection, digest: str, new: BrowserSession) -> None:
             expires_at=new.expires_at,
         )
     )
+
+
+async def must_use_provider(tx: AsyncConnection, person_id: str) -> bool:
+    """Whether the person's organization lets them in through its provider only. Owners put right what is set wrong."""
+    query = (
+        select(sign_in_provider.c.organization_id)
+        .join(membership, membership.c.organization_id == sign_in_provider.c.organization_id)
+        .where(
+            membership.c.person_id == person_id,
+            membership.c.role != Role.OWNER,
+            sign_in_provider.c.is_required.is_(True),
+        )
+    )
+    return (await tx.execute(query)).first() is not None
 
 
 async def find(tx: AsyncConnection, digest: str) -> BrowserSession | None:

@@ -12,12 +12,13 @@ Signing in again wakes both, in a new session under a new id.
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from valetkey.identity import session_repository as repository
 from valetkey.identity.model import BrowserSession, Person, SignInMethod
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import NotFound
+from valetkey.kernel.errors import Forbidden, NotFound
 from valetkey.kernel.ids import new_id, new_token
 from valetkey.kernel.secret import Secret
 from valetkey.store.database import Database
@@ -46,9 +47,19 @@ class Sessions:
         )
 
     async def begin(
-        self, person: Person, method: SignInMethod, user_agent: str, *, replacing: Secret = _NOBODY
+        self,
+        person: Person,
+        method: SignInMethod,
+        user_agent: str,
+        *,
+        replacing: Secret = _NOBODY,
+        proved_at: datetime | None = None,
     ) -> Secret:
-        """A new session; its cookie value. `replacing` is the cookie the browser came with: it ends (fixation)."""
+        """A new session; its cookie value. `replacing` is the cookie the browser came with: it ends (fixation).
+
+        `proved_at` is when the person proved who they are, where that was elsewhere and earlier. Raises `Forbidden` for
+        a way in that the person's organization has closed.
+        """
         now = self._clock.now()
         cookie = new_token("vks")
         session = BrowserSession(
@@ -58,13 +69,22 @@ class Sessions:
             csrf=secrets.token_urlsafe(32),
             user_agent="".join(char for char in user_agent if char.isprintable())[:200],
             created_at=now,
-            authenticated_at=now,
+            authenticated_at=min(now, proved_at or now),
             last_seen_at=now,
             powers_seen_at=now,
             expires_at=now + LONGEST,
             has_passkey=method == "passkey",
         )
         async with self._database.write() as tx:
+            if method != "openid" and await repository.must_use_provider(tx, person.id):
+                before = await repository.find(tx, replacing.digest()) if replacing else None
+                if before is None or before.person.id != person.id or before.expires_at <= now:
+                    raise Forbidden(
+                        "Your organization has its people sign in through its own identity provider.",
+                        hint="Use “Through my organization” on the sign-in page.",
+                    )
+                # They came in by it; more proof than that is welcome, and lets them stay no longer.
+                session = replace(session, expires_at=before.expires_at)
             if replacing:
                 await repository.end_by_digest(tx, replacing.digest())
             await repository.add(tx, cookie.digest(), session)
@@ -97,9 +117,10 @@ class Sessions:
     def is_fresh(self, session: BrowserSession) -> bool:
         """Whether the person proved who they are in the last five minutes, by the best means they have.
 
-        A link proves nothing of the kind, and a password no more once there is a passkey: it can be phished.
+        A link proves nothing of the kind, and a password, here or at a provider, no more once there is a passkey: it
+        can be phished.
         """
-        proven = session.method == "passkey" or (session.method == "password" and not session.has_passkey)
+        proven = session.method == "passkey" or (session.method in ("password", "openid") and not session.has_passkey)
         return proven and self._clock.now() - session.authenticated_at <= _FRESH
 
     def has_powers(self, session: BrowserSession) -> bool:

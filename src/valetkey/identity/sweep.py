@@ -19,6 +19,7 @@ from valetkey.identity import (
 )
 from valetkey.identity.repository import StoreFailed
 from valetkey.identity.signin import repository as signin_repository
+from valetkey.identity.signin.openid import repository as openid_repository
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock
 from valetkey.store.database import Database
@@ -53,6 +54,7 @@ class Sweeper:
         now = self._clock.now()
         async with self._database.write() as tx:
             await signin_repository.purge(tx, now, now - timedelta(hours=1))
+            await openid_repository.purge(tx, now)
             await session_repository.purge(tx, now, now - sessions.IDLE)
         async with self._database.write() as tx:
             await token_repository.purge(tx, now, now - _LISTED_AFTER_EXPIRY)

@@ -16,6 +16,7 @@ from valetkey.kernel.errors import BadInput
 from valetkey.kernel.secret import Secret
 from valetkey.net.model import Url
 from valetkey.oauth.model import AuthorizationServer, Client, ClientAuth, TokenSet
+from valetkey.oauth.openid import IdTokenReplied
 from valetkey.vault.model import Binding, Use
 from valetkey.vault.parcels import FRESH, Parcels
 
@@ -53,6 +54,14 @@ class DeskBeside:
         return await self._vault.ask(
             "register", RegistrationReplied, endpoint=endpoint, issuer=issuer, document=document,
             redirect_uri=redirect_uri, asked=asked,
+        )  # fmt: skip
+
+    async def identify(
+        self, endpoint: Url, client: Client, *, issuer: str, code: Secret, verifier: Secret, redirect_uri: str
+    ) -> IdTokenReplied:
+        return await self._vault.ask(
+            "identify", IdTokenReplied, endpoint=endpoint, client=client, issuer=issuer, code=code, verifier=verifier,
+            redirect_uri=redirect_uri,
         )  # fmt: skip
 
 
@@ -119,6 +128,18 @@ class GuardedDesk:
             token = self._parcels.fresh(new.management_token, purpose="registration_access_token", like=like)
             new = replace(new, management_token=token)
         return replace(replied, registered=new)
+
+    async def identify(
+        self, endpoint: Url, client: Client, issuer: str, code: Secret, verifier: Secret, redirect_uri: str
+    ) -> IdTokenReplied:
+        """The verifier is the browser's, so no parcel; what comes back says who somebody is, and opens nothing here."""
+        ours = self._client(client, issuer, endpoint)
+        try:
+            return await self._desk.identify(
+                endpoint, ours, issuer=issuer, code=code, verifier=verifier, redirect_uri=redirect_uri
+            )
+        finally:
+            _wipe(code, verifier, ours.secret)
 
     # --- within -------------------------------------------------------------------------------------------------------
 

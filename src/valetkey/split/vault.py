@@ -60,7 +60,7 @@ _ASKED = frozenset(
         "ticket", "echo",
         "seal_many", "reveal", "mark", "subjects", "make_signing_key", "sign", "cancel", "shred", "seal_shut",
         "spool_prepare", "spool_keep", "spool_read", "spool_clear", "spool_remove",
-        "exchange", "refresh", "revoke", "register",
+        "exchange", "refresh", "revoke", "register", "identify",
         "day_key", "day_destroy", "day_destroy_before",
         "trail_sign", "trail_begin_watch", "trail_step", "trail_move_on",
         "key_status", "rotate_root", "move_root", "rotate_tenant", "rewrap", "adopt_kit",

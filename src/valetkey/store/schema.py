@@ -137,7 +137,7 @@ browser_session = Table(
     Column("hash", String(64), primary_key=True),
     Column("id", String(40), nullable=False, unique=True),  # what the device list shows and ends
     Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
-    Column("method", String(10), nullable=False),  # link | password | passkey
+    Column("method", String(10), nullable=False),  # link | password | passkey | openid
     Column("csrf", String(64), nullable=False),
     Column("user_agent", String(200), nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -145,6 +145,65 @@ browser_session = Table(
     Column("last_seen_at", Instant, nullable=False),
     Column("powers_seen_at", Instant, nullable=False),  # the last use while administrative powers lasted
     Column("expires_at", Instant, nullable=False),
+)
+
+sign_in_provider = Table(
+    "sign_in_provider",  # an organization's own identity provider; our client's secret there is sealed in `secret`
+    main,
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), primary_key=True),
+    Column("issuer", String(500), nullable=False),
+    Column("client_id", String(500), nullable=False),
+    Column("client_auth", String(30), nullable=False),
+    Column("sealed_for", String(300), nullable=False),  # where the secret is for; empty: there is none
+    Column("is_required", Boolean, nullable=False),
+    Column("adds_people", Boolean, nullable=False),
+    Column("trusts_email", Boolean, nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+
+organization_domain = Table(
+    "organization_domain",
+    main,
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False),
+    Column("name", String(253), nullable=False),
+    Column("challenge", String(80), nullable=False),  # what is to be published there; public
+    Column("created_at", Instant, nullable=False),
+    Column("verified_at", Instant),
+    PrimaryKeyConstraint("organization_id", "name"),
+    # Named by many, it is the domain of one.
+    Index(
+        "ix_organization_domain_verified",
+        "name",
+        unique=True,
+        sqlite_where=text("verified_at is not null"),
+        postgresql_where=text("verified_at is not null"),
+    ),
+)
+
+sign_in_attempt = Table(
+    "sign_in_attempt",  # somebody was sent to a provider; the verifier is made of what their browser keeps
+    main,
+    Column("state_hash", String(64), primary_key=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False),
+    Column("issuer", String(500), nullable=False),
+    Column("browser_hash", String(64), nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("purpose", String(10), nullable=False),  # signin | again | link
+    Column("person_id", String(40), nullable=False),  # who is signed in already; empty: nobody
+    Column("return_to", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+external_identity = Table(
+    "external_identity",  # whom an account is tied to at its organization's provider
+    main,
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False),
+    Column("issuer", String(500), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, unique=True),
+    Column("linked_at", Instant, nullable=False),
+    PrimaryKeyConstraint("organization_id", "issuer", "subject"),
 )
 
 oauth_client = Table(

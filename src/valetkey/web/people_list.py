@@ -32,13 +32,15 @@ async def show(visit: Visit) -> Response:
 async def people_page(visit: Visit, errors: Mapping[str, str], values: Mapping[str, str]) -> Response:
     """The page, also with what was wrong with an invitation."""
     organization_id = visit.person.organization_id
+    organization = await visit.services.organizations.get(organization_id)
     return visit.page(
         "people_list.html",
         status=422 if errors else 200,
         errors=errors,
         values=values,
-        organization=await visit.services.organizations.get(organization_id),
+        organization=organization,
         people=await visit.services.people.list(organization_id),
         roles=[(role.value, _WORDS[role]) for role in roles_to_give(visit)],
         may_manage=may(visit.person.role, Act.MANAGE_PEOPLE),
+        may_set_sign_in=may(visit.person.role, Act.MANAGE_ORGANIZATION) and organization.kind != "personal",
     )

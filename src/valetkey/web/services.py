@@ -23,6 +23,7 @@ from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
+from valetkey.identity.signin.openid.room import OpenId
 from valetkey.identity.signin.passkey import Passkeys
 from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
@@ -44,6 +45,7 @@ class Services:
     passwords: Passwords
     passkeys: Passkeys
     sessions: Sessions
+    openid: OpenId
     tokens: Tokens
     families: Families
     connectors: Connectors

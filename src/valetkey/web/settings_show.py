@@ -12,6 +12,7 @@ _EVENTS = 12
 
 async def show(visit: Visit) -> Response:
     services, person = visit.services, visit.person
+    provider = await services.openid.providers.of(person.organization_id)
     return visit.page(
         "settings_show.html",
         passkeys=await services.passkeys.list(person.id),
@@ -20,5 +21,7 @@ async def show(visit: Visit) -> Response:
         tokens=await services.tokens.list(person.id),
         sessions=await services.sessions.list(person.id),
         organization=await services.organizations.get(person.organization_id),
+        provider=provider,
+        identity=await services.openid.accounts.identity_of(person.id) if provider else None,
         events=await services.trail.list(OfPerson(person.id), limit=_EVENTS),
     )

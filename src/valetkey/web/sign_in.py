@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from starlette.responses import Response
 
 from valetkey.identity.model import Person, SignInMethod
@@ -15,7 +17,7 @@ async def show(visit: Visit) -> Response:
     to = local_path(visit.query("to", limit=8000))
     if visit.signed_in_as is not None:
         return visit.go(to if visit.signed_in_as.method != "link" else "/welcome")
-    return _page(visit, to=to)
+    return await _page(visit, to=to)
 
 
 async def submit(visit: Visit) -> Response:
@@ -24,7 +26,7 @@ async def submit(visit: Visit) -> Response:
     try:
         person = await visit.services.passwords.check(login, visit.form.secret("password"), visit.network)
     except (NotSignedIn, TooMany) as error:
-        return _page(visit, to=to, login=login, error=error)
+        return await _page(visit, to=to, login=login, error=error)
     return await begin_session(visit, person, "password", to=to)
 
 
@@ -35,11 +37,13 @@ async def begin_session(visit: Visit, person: Person, method: SignInMethod, *, t
     return response
 
 
-async def replace_session(visit: Visit, response: Response, person: Person, method: SignInMethod) -> None:
+async def replace_session(
+    visit: Visit, response: Response, person: Person, method: SignInMethod, *, proved_at: datetime | None = None
+) -> None:
     """Begins a session in place of the browser's present one; its cookie goes onto `response`."""
     before = visit.cookies.session(visit.request) or Secret(b"")
     agent = visit.request.headers.get("user-agent", "")[:200]
-    session = await visit.services.sessions.begin(person, method, agent, replacing=before)
+    session = await visit.services.sessions.begin(person, method, agent, replacing=before, proved_at=proved_at)
     visit.cookies.begin_session(response, session)
 
 
@@ -53,8 +57,9 @@ def after_sign_in(visit: Visit, to: str) -> Response:
     return visit.go(to)
 
 
-def _page(visit: Visit, *, to: str, login: str = "", error: NotSignedIn | TooMany | None = None) -> Response:
+async def _page(visit: Visit, *, to: str, login: str = "", error: NotSignedIn | TooMany | None = None) -> Response:
     errors = {"": error.message, "hint": error.hint} if error else {}
     status = 200 if error is None else 429 if isinstance(error, TooMany) else 422
     return visit.page("sign_in.html", status=status, to=to, login=login, errors=errors, again=False,
-                      with_passkey=True, with_password=True)  # fmt: skip
+                      with_passkey=True, with_password=True,
+                      with_organization=await visit.services.openid.providers.any())  # fmt: skip

@@ -43,5 +43,6 @@ def _page(visit: Visit, *, to: str, errors: dict[str, str] | None = None) -> Res
         errors=errors or {},
         again=True,
         with_passkey=visit.session.has_passkey,
-        with_password=not visit.session.has_passkey,
+        with_password=not visit.session.has_passkey and visit.session.method != "openid",
+        with_organization=not visit.session.has_passkey and visit.session.method == "openid",
     )
