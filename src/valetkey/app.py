@@ -355,6 +355,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             policy=policy,
             connections=room.connections,
             connecting=room.connecting,
+            detecting=room.detecting,
             disconnecting=room.disconnecting,
             quarantine=room.quarantine,
             editing=room.editing,

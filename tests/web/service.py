@@ -33,6 +33,8 @@ class Service(WebClient):
 
     is_open: bool = False
     is_down: bool = False
+    is_silent: bool = False
+    """Whether it says nothing of how one signs in."""
     challenge_scope: str = ""
     resource_scopes: tuple[str, ...] = ("notes:read", "notes:write")
     server_scopes: tuple[str, ...] = ("notes:read", "notes:write", "admin:everything", "offline_access")
@@ -50,6 +52,8 @@ class Service(WebClient):
         if self.is_open:
             return Listing(tools=self.tools, server=b"{}", fresh_seconds=300.0)
         scope = f', scope="{self.challenge_scope}"' if self.challenge_scope else ""
+        if self.is_silent:
+            raise Unauthorized("HTTP 401", challenge="")
         place = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
         raise Unauthorized("HTTP 401", challenge=f'Bearer resource_metadata="{place}"{scope}')
 
@@ -61,6 +65,8 @@ class Service(WebClient):
     async def get(self, url: Url, **_: object) -> Fetched:
         if self.is_down:
             raise Unreachable(f"{url.host} cannot be reached.")
+        if self.is_silent:
+            return Fetched(404, {}, b"", url)
         if url.path == "/.well-known/oauth-protected-resource/mcp":
             document: dict[str, object] = {"resource": MCP_URL, "authorization_servers": [ISSUER]}
             if self.resource_scopes:

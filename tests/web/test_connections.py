@@ -853,3 +853,41 @@ async def test_the_review_says_whose_certificate_was_shown_and_it_is_part_of_wha
     assert "until 2027-03-01; TLSv1.3" in page.text
     assert "<code>X-API-Key</code>" in page.text
     assert facts.certified_by == "A Trusted Authority"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("oauth", "One signs in at https://auth.example.net"),
+        ("none", "lists 4 tools to anyone"),
+        ("header", "take a key"),
+    ],
+)
+async def test_the_service_is_asked_first_and_what_was_found_is_filled_in_and_marked(
+    world: World, kind: str, words: str
+) -> None:
+    """CUS-01: nothing is added by asking, nothing kept, and no credential goes along."""
+    world.service.is_open = kind == "none"
+    world.service.is_silent = kind != "oauth"
+    browser, ada = await world.signed_in("ada")
+    await browser.get("/connections/add")
+
+    page = await browser.submit("/connections/add", {**ADD, "name": "", "sign_in": "oauth", "do": "ask"})
+
+    assert words in page.text
+    marked = re.search(r'value="(\w+)" checked>[^/]*<span class="badge accent">detected', page.text)
+    assert (marked[1] if marked else "") == kind
+    assert "mcp.example.com" in page.text
+    assert await world.services.connectors.list_for(ada) == []
+    assert await world.services.connections.list(ada.id) == ()
+
+
+async def test_asking_first_reaches_no_private_address_and_repeats_no_key(world: World) -> None:
+    browser, _ = await world.signed_in("ada")
+    await browser.get("/connections/add")
+
+    private = await browser.send("/connections/add", {**ADD, "url": "http://10.0.0.1/mcp", "do": "ask"})
+    keyed = await browser.send("/connections/add", {**ADD, "url": f"{MCP_URL}?api_key=CANARY", "do": "ask"})
+
+    assert (private.status_code, keyed.status_code) == (422, 422)
+    assert "CANARY" not in keyed.text

@@ -332,6 +332,7 @@ async def build_world(
         policy=policy,
         connections=room.connections,
         connecting=room.connecting,
+        detecting=room.detecting,
         disconnecting=room.disconnecting,
         quarantine=room.quarantine,
         editing=room.editing,

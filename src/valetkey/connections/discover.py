@@ -63,6 +63,8 @@ class Found:
     tools: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     shown: Shown | None = None
+    is_guess: bool = False
+    """Whether nobody said where one signs in, so that `server` is what the first revision of MCP assumes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,7 @@ class Discovery:
             except BadMetadata as error:
                 if error.field:
                     raise await unusable(error, place, STAGE, steps) from error
+        is_guess = server is None
         if server is None:
             server = legacy_default_server(url, parse=self._parse)
             warnings.append(f"Where to sign in at {url.host} is a guess: it publishes no metadata at all.")
@@ -288,6 +291,7 @@ class Discovery:
             server=server,
             tools=probe.tools,
             warnings=tuple(warnings),
+            is_guess=is_guess,
         )
 
 

@@ -14,6 +14,7 @@ from valetkey.connections.client_identity import ClientIdentities
 from valetkey.connections.connect import Connecting
 from valetkey.connections.credentials import Credentials
 from valetkey.connections.desk import Desk
+from valetkey.connections.detect import Detecting
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.echoes import Echoes
@@ -45,6 +46,7 @@ class Room:
 
     connections: Connections
     connecting: Connecting
+    detecting: Detecting
     credentials: Credentials
     disconnecting: Disconnecting
     identities: ClientIdentities
@@ -202,6 +204,7 @@ def open_room(
     return Room(
         connections=connections,
         connecting=connecting,
+        detecting=Detecting(discovery, identities=identities),
         credentials=credentials,
         disconnecting=disconnecting,
         identities=identities,

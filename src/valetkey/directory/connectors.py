@@ -94,6 +94,12 @@ class Connectors:
         `auth` as in `Connector.auth`. Raises `BadInput` naming the field, `Conflict` when the organization has the same
         one already, `Listed` when it is a listing's endpoint, `TooMany`.
         """
+        return await self._add(self.draft(person, name=name, url=url, auth_kind=auth_kind, auth=auth))
+
+    def draft(
+        self, person: Adder, *, name: str, url: str, auth_kind: str = "oauth", auth: Mapping[str, Any] | None = None
+    ) -> Connector:
+        """As `add_custom`, and kept nowhere."""
         shown_name = read_name(name)
         endpoint = self._read_endpoint(url)
         kind, facts = read_auth(auth_kind, auth or {})
@@ -101,7 +107,7 @@ class Connectors:
         if listing is not None and listing.auth.kind == kind and not facts:
             raise Listed(listing)  # S-05d: offered as what it is, and never made into it silently
         slug = new_slug(shown_name, host=endpoint.host)
-        return await self._add(self._new(person, slug, shown_name, endpoint, kind, facts))
+        return self._new(person, slug, shown_name, endpoint, kind, facts)
 
     async def add_listed(self, person: Adder, slug: str, *, url: str = "") -> Connector:
         """The organization's connector for a listing, made if it is not there. `url` is for one that has a pattern.

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
+from valetkey.connections.detect import Detected
 from valetkey.directory.connectors import Listed
-from valetkey.kernel.errors import BadInput, Conflict, TooMany
+from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, TooMany
 from valetkey.web.catalog import check_may_add, tell_added
 from valetkey.web.connection_start import begin_account
 from valetkey.web.visit import Visit
@@ -36,6 +37,8 @@ async def show(visit: Visit) -> Response:
 async def submit(visit: Visit) -> Response:
     await check_may_add(visit, "connector.add_refused")
     values = {name: visit.form.one(name, limit=4096) for name in _EMPTY}
+    if visit.form.one("do") == "ask":
+        return await _ask_first(visit, values)
     kind = values["sign_in"]
     try:
         connector = await visit.services.connectors.add_custom(
@@ -46,11 +49,7 @@ async def submit(visit: Visit) -> Response:
             auth=facts_of(kind, values),
         )
     except BadInput as error:
-        field = FIELDS.get(error.field, error.field)
-        shown = field if field in _EMPTY else ""
-        if shown == "url":  # refused perhaps because it holds a key: not given back, not even into its field (CON-03)
-            values["url"] = ""
-        return _page(visit, {shown: f"{error.message} {error.hint}".strip()}, values)
+        return _refused(visit, error, values)
     except Listed as error:
         return visit.go(f"/connections/new/{error.listing.slug}", done="listed")
     except (Conflict, TooMany) as error:
@@ -59,6 +58,31 @@ async def submit(visit: Visit) -> Response:
     if kind == "oauth":
         return await begin_account(visit, connector, {"label": "", "display_name": ""})
     return visit.go(f"/connections/new/{connector.slug}")
+
+
+async def _ask_first(visit: Visit, values: dict[str, str]) -> Response:
+    """Asks the service, without any credential, how one signs in, and fills the form in with it; adds nothing."""
+    try:
+        draft = visit.services.connectors.draft(
+            visit.person, name=values["name"] or _host(values["url"]), url=values["url"]
+        )
+        detected = await visit.services.detecting.ask(draft)
+    except BadInput as error:
+        return _refused(visit, error, values)
+    except Listed as error:
+        return visit.go(f"/connections/new/{error.listing.slug}", done="listed")
+    except ConnectFailed as error:
+        return _page(visit, {"": error.message, "hint": error.hint}, values)
+    values |= {"sign_in": detected.auth_kind, "name": values["name"] or draft.name}
+    return _page(visit, {}, values, detected=detected)
+
+
+def _refused(visit: Visit, error: BadInput, values: dict[str, str]) -> Response:
+    field = FIELDS.get(error.field, error.field)
+    shown = field if field in _EMPTY else ""
+    if shown == "url":  # refused perhaps because it holds a key: not given back, not even into its field (CON-03)
+        values["url"] = ""
+    return _page(visit, {shown: f"{error.message} {error.hint}".strip()}, values)
 
 
 def _host(url: str) -> str:
@@ -84,12 +108,20 @@ def facts_of(kind: str, values: Mapping[str, str]) -> dict[str, Any]:
     return facts
 
 
-def _page(visit: Visit, errors: Mapping[str, str], values: Mapping[str, str], *, from_link: bool = False) -> Response:
+def _page(
+    visit: Visit,
+    errors: Mapping[str, str],
+    values: Mapping[str, str],
+    *,
+    from_link: bool = False,
+    detected: Detected | None = None,
+) -> Response:
     return visit.page(
         "connection_add.html",
         status=422 if errors else 200,
         errors=errors,
         values=values,
-        advanced=bool(values["headers"] or values["client_id"]),
+        advanced=bool(values["headers"] or values["client_id"] or (detected and detected.wants_client)),
+        detected=detected,
         from_link=from_link,
     )

@@ -10,6 +10,7 @@ from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
 from valetkey.connections.accounts import Connections
 from valetkey.connections.connect import Connecting
+from valetkey.connections.detect import Detecting
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
@@ -56,6 +57,7 @@ class Services:
     policy: Policy
     connections: Connections
     connecting: Connecting
+    detecting: Detecting
     disconnecting: Disconnecting
     quarantine: Quarantine
     editing: Editing
