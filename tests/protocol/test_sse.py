@@ -55,11 +55,17 @@ def test_what_is_written_is_read_back(messages: list[str], size: int) -> None:
         [b"data:\n"] * 101,
         [b": comment\n"] * 200,
         [b"data: x\n\n"] * 6,
+        [b":\n"] * 26,
+        [b"event: ping\ndata: {}\n\n"] * 13,
     ],
 )
 def test_a_stream_beyond_its_limits_is_refused(chunks: list[bytes]) -> None:
     with pytest.raises(StreamRefused):
         read(SseReader(SMALL), chunks)
+
+
+def test_comments_up_to_five_for_each_event_are_passed_over() -> None:
+    assert read(SseReader(SMALL), [b":\n"] * 24 + [b"data: x\n\n"]) == [b"x"]
 
 
 def test_a_stream_of_single_bytes_is_read_in_one_pass() -> None:

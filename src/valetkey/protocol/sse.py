@@ -15,6 +15,8 @@ _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _MAX_ID: Final = 1024
 """Bytes of an event's id, which is sent back in a header; a longer one is passed over."""
 _BOM: Final = b"\xef\xbb\xbf"
+_LINES: Final = 5
+"""Lines without data for each event there may be: its type, its id, how long to wait, its end, and a comment."""
 
 
 class StreamRefused(BadInput):
@@ -51,6 +53,7 @@ class SseReader:
         self._size = 0
         self._total = 0
         self._events = 0
+        self._idle = limits.events * _LINES
         self._is_message = b"" in self._kinds
         self._after_cr = False
         self._at_start = True
@@ -92,9 +95,6 @@ class SseReader:
         if self._at_start:
             self._at_start = False
             line = line.removeprefix(_BOM)
-        if not line:
-            self._dispatch(complete)
-            return
         field, _, value = line.partition(b":")
         if field == b"data":
             value = value.removeprefix(b" ")
@@ -102,6 +102,12 @@ class SseReader:
             if self._size > self._limits.event:
                 raise StreamRefused("An event is larger than the limit.")
             self._data.append(value)
+            return
+        self._idle -= 1
+        if self._idle < 0:
+            raise StreamRefused("The event stream has more lines without data than the limit.")
+        if not line:
+            self._dispatch(complete)
         elif field == b"event":
             self._is_message = value.removeprefix(b" ") in self._kinds
         elif field == b"id":
