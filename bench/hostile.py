@@ -116,7 +116,7 @@ def open_hub(directory: Path) -> Iterator[tuple[str, Path, int]]:
     data, log = directory / "data", directory / "hub.log"
     command = [
         sys.executable, "-m", "valetkey", "serve", "--data", str(data), "--root-key", str(directory / "root.key"),
-        "--port", "0", "--allow-network", "127.0.0.1/32",
+        "--port", "0", "--allow-network", "127.0.0.1/32", "--privacy-policy", "template",
     ]  # fmt: skip
     with started(command, log) as process:
         yield wait_for_line(log, process, r"^ready: (\S+)$"), data, process.pid

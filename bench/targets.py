@@ -128,7 +128,7 @@ def open_hub(name: str, directory: Path, upstream: str, *, vault: str) -> Iterat
     data, log = directory / "data", directory / "hub.log"
     command = [
         sys.executable, "-m", "valetkey", "serve", "--data", str(data), "--root-key", str(directory / "root.key"),
-        "--port", "0", "--allow-network", "127.0.0.1/32", "--vault", vault,
+        "--port", "0", "--allow-network", "127.0.0.1/32", "--privacy-policy", "template", "--vault", vault,
     ]  # fmt: skip
     with started(command, log) as process:
         ready = wait_for_line(log, process, r"^ready: (\S+)$")

@@ -30,6 +30,10 @@ def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
         faulthandler.dump_traceback_later(_LAST_WORDS, exit=True, file=out)
 
 
+async def everybody_may() -> None:
+    """What `connections` asks before something is connected: here there is a privacy policy."""
+
+
 class FakeClock:
     """Time stands still until `advance` is called; `sleep` advances it."""
 

@@ -203,6 +203,7 @@ async def test_of_all_that_a_hub_keeps_in_its_life_no_secret_is_found_anywhere(
     data.mkdir(mode=0o700)
     settings = Settings(
         data=data, public_url=ORIGIN, port=8484, root_key=str(tmp_path / "keys/root.key"), development=True,
+        privacy_policy="template",
         allow_network=(ipaddress.ip_network("127.0.0.1/32"),), database=stores[0], keyring_database=stores[1],
     )  # fmt: skip
     answers: list[bytes] = []

@@ -27,7 +27,7 @@ DOORS = {
     r"/oauth/client/.+\.(json|jwks)": "metadata",
     r"/api/v1/.+": "api",
     r"/static/\{name\}": "static",
-    r"/(|_components|_components/quiet|privacy)": "pages",
+    r"/(|_components|_components/quiet|privacy(/.*)?)": "pages",
     r"/(signin|signout|welcome|directory|connections|profiles|activity|settings|admin|approvals|alerts)(/.*)?": "pages",
     r"/oauth/(authorize|callback/\{issuer\})": "pages",
 }

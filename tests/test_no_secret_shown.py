@@ -105,7 +105,12 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     settings = Settings(
-        data=data, public_url=ORIGIN, root_key=str(tmp_path / "keys" / "root.key"), development=True, port=8484
+        data=data,
+        public_url=ORIGIN,
+        root_key=str(tmp_path / "keys" / "root.key"),
+        development=True,
+        port=8484,
+        privacy_policy="template",
     )
     async with open_hub(settings) as hub:
         yield await _planted(hub.asgi, data, made)
@@ -146,6 +151,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
     async with made["Vault"]._main.write() as tx:
         await tx.execute(connections.update().values(state="connected", method="oauth", has_refresh_token=True))
     await services.profiles.add(oscar, "work", title="", access="auto", choices=[], by="person:x")
+    (data / "policy.txt").write_text("We keep little.")
     stands_for = {
         "connection_id": connection.id,
         "slug": connector.slug,
@@ -169,6 +175,8 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "before": "1",
         "after": "2",
         "path": "x",
+        "version": "1",
+        "file": str(data / "policy.txt"),
         "listing": "github",
         "words": "notes",
         "setting": "ask",

@@ -65,6 +65,7 @@ from valetkey.identity.signin.password import Passwords
 from valetkey.identity.sweep import Sweeper
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock, SystemClock
+from valetkey.kernel.errors import BadInput, StartRefused
 from valetkey.net.client import WebClient
 from valetkey.net.http1 import CallClient
 from valetkey.net.limits import MIB, Limits
@@ -76,6 +77,7 @@ from valetkey.policy.room import Policy, open_policy
 from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
+from valetkey.privacy.policy import Policies
 from valetkey.privacy.retention import Retention, Times
 from valetkey.privacy.room import open_privacy
 from valetkey.settings import Settings
@@ -248,6 +250,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     acceptances = introductions.acceptances = policy.acceptances(snapshots, Accounts(database))
     local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
     upstreams = Upstreams(outbound.calls, database, clock, local=local)
+    policies = Policies(database, clock=clock, trail=trail)
+    await _follow_policy(settings, policies)
     room = open_room(
         database,
         vault=vault,
@@ -262,6 +266,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         clock=clock,
         parse=parse,
         public_url=settings.public_url,
+        may_connect=policies.demand,
         document_url=settings.client_id_url,
         documents_reachable=settings.client_id_reachable,
         on_connected=[introductions.connected],
@@ -517,6 +522,20 @@ async def end_sign_ins(families: Families, tokens: Tokens, policy: Policy, profi
         if token.audience == profile.path:
             await tokens.revoke(person_id, token.id)
             await policy.standing.put_out(person_id, token.id)
+
+
+async def _follow_policy(settings: Settings, policies: Policies) -> None:
+    """Publishes what the settings say the privacy policy is, if it is not that already. Raises `StartRefused`."""
+    said = settings.privacy_policy
+    try:
+        if said == "template":
+            await policies.accept(actor="operator")
+        elif said:
+            await policies.publish(await asyncio.to_thread(Path(said).read_text), actor="operator")
+    except (OSError, UnicodeDecodeError, BadInput) as error:
+        raise StartRefused(
+            f"The privacy policy {said!r} cannot be read.", hint="Name a text file, or `template` for the built-in one."
+        ) from error
 
 
 async def _declare_local_servers(

@@ -78,6 +78,10 @@ class Settings:
     keep_calls: int = 365
     """Days for which the records of calls are kept. No fewer than `keep_contents`."""
 
+    privacy_policy: str = ""
+    """What people are told becomes of their data: a text file, or `template` to make the built-in one the operator's.
+    Until there is a policy, from here or from the page /privacy, nothing can be connected."""
+
     development: bool = False
     """Serves every component of the pages in every state on /_components, for whoever works on them."""
 

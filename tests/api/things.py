@@ -48,6 +48,7 @@ class Things:
             domain="example.com",
             name="work",
             event_seq=1,
+            number=1,
             before=1,
             after=1,
         )
@@ -65,6 +66,7 @@ async def give_things(hub: Hub, login: str = "ada") -> Things:
     ceiling = await hub.services.policy.ceilings.set(
         person.organization_id, Setting.ASK, actor=f"person:{person.id}", connector="another"
     )
+    await hub.services.privacy.policies.accept(actor="operator")
     standing_id, alert_id = await _stands(hub, connection), await _noticed(hub, connection)
     return Things(connector, connection, snapshot.tools, "call_1", info.id, ceiling.id, standing_id, alert_id)
 

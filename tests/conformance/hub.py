@@ -128,6 +128,7 @@ def running_hub(log: Path) -> Iterator[Hub]:
     ):
         options = [f"--data={data}", f"--root-key={elsewhere}/root.key", "--port=0"]
         options += ["--allow-network=127.0.0.1/32", "--allow-network=::1/128", f"--client-id-url={CLIENT_DOCUMENT}"]
+        options += ["--privacy-policy=template"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
         command = [sys.executable, "-m", "valetkey", "serve", *options]
         with running(command, environment=environment, log=written):

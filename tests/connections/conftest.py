@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import FakeClock
+from tests.conftest import FakeClock, everybody_may
 from tests.connections.outside import AuthServer, Service
 from tests.databases import STORES, migrated_file, migrated_postgres
 from tests.vault.anything import open_handed
@@ -74,6 +74,7 @@ class Hub:
             trail=self.trail,
             clock=self.clock,
             parse=PARSE,
+            may_connect=everybody_may,
             public_url=PUBLIC_URL,
             on_ended=[self._on_ended],
             on_connected=[self._on_connected],

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.conftest import FakeClock
+from tests.conftest import FakeClock, everybody_may
 from tests.databases import migrated_sqlite
 from tests.gateway.client import Client
 from tests.gateway.service import Service
@@ -257,7 +257,8 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         database, vault=vault, web=outbound.web, desk=DirectDesk(outbound.web), upstreams=upstreams,
         connectors=connectors, leases=Leases(database, clock=clock), notifications=notifications, trail=trail,
         clock=clock, parse=read_url,
-        public_url="http://localhost", spool=Spool(tmp_path / "spool", vault.keyring, clock=clock),
+        may_connect=everybody_may,
+            public_url="http://localhost", spool=Spool(tmp_path / "spool", vault.keyring, clock=clock),
     )  # fmt: skip
     call_log = CallLog(database, tmp_path / "journal", clock)
     await call_log.start()

@@ -16,7 +16,8 @@ from valetkey.identity.model import Person, Role
 from valetkey.identity.roles import Act
 from valetkey.kernel.errors import BadInput, Conflict, Forbidden
 from valetkey.privacy import consent_repository as repository
-from valetkey.privacy.consent import POLICY_VERSION, TEXT, TEXT_HASH, Consent
+from valetkey.privacy.consent import TEXT, TEXT_HASH, Consent
+from valetkey.privacy.policy import TEMPLATE_VERSION
 from valetkey.settings import Settings
 from valetkey.store.database import Database
 from valetkey.store.schema import membership
@@ -89,10 +90,10 @@ async def test_a_yes_says_who_when_under_which_policy_and_to_which_text(hub: Hub
     kept = await hub.services.privacy.consents.of(hub.people["eve"])
     assert kept == given
     assert kept == Consent(
-        given.id, hub.people["eve"].id, hub.people["eve"].organization_id, hub.clock.now(), POLICY_VERSION, TEXT_HASH,
+        given.id, hub.people["eve"].id, hub.people["eve"].organization_id, hub.clock.now(), TEMPLATE_VERSION, TEXT_HASH,
         None,
     )  # fmt: skip
-    assert await events(hub, "training.consent_given") == [{"policy_version": POLICY_VERSION, "text_hash": TEXT_HASH}]
+    assert await events(hub, "training.consent_given") == [{"policy_version": TEMPLATE_VERSION, "text_hash": TEXT_HASH}]
 
 
 async def test_a_yes_to_another_text_is_none_and_a_second_one_says_so(hub: Hub) -> None:

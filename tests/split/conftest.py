@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import everybody_may
 from tests.connections.conftest import PARSE, PUBLIC_URL, Hub
 from tests.connections.outside import AuthServer, Service
 from tests.databases import migrated_postgres
@@ -67,6 +68,7 @@ class SplitHub(Hub):
             trail=self.trail,
             clock=self.clock,
             parse=PARSE,
+            may_connect=everybody_may,
             public_url=PUBLIC_URL,
             on_ended=[self._on_ended],
             on_connected=[self._on_connected],

@@ -191,13 +191,6 @@ async def test_a_level_beyond_the_organizations_bounds_is_not_offered_and_not_ta
     assert "does not allow" in refused.text
 
 
-async def test_the_privacy_page_is_there_for_everybody_and_says_that_nobody_set_it(world: World) -> None:
-    page = await world.browser().get("/privacy")
-
-    assert page.status_code == 200
-    assert "Not set" in page.text
-
-
 @pytest.mark.parametrize(("role", "reaches", "manages"), [
     (Role.OWNER, True, True), (Role.ADMIN, True, True), (Role.AUDITOR, True, False), (Role.MEMBER, False, False),
 ])  # fmt: skip

@@ -25,6 +25,7 @@ MEANT_FOR_EVERYBODY = {
     ("GET", "/signin/organization/callback/{organization}"),
     ("GET", "/oauth/callback/{issuer}"),
     ("GET", "/privacy"),
+    ("GET", "/privacy/{version}"),
     ("GET", "/_components"),
     ("GET", "/_components/quiet"),
 }

@@ -53,6 +53,7 @@ from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
 from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
+from valetkey.privacy.policy import Policies
 from valetkey.privacy.room import open_privacy
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
@@ -278,6 +279,8 @@ async def build_world(
     await keyring.check("deployment", secrets_exist=False)
     service, provider = Service(), IdentityProvider(clock)
     vault = open_handed(Vault(database, keyring_database, root, clock, notifications))
+    policies = Policies(database, clock=clock, trail=trail)
+    await policies.accept(actor="operator")
     room = open_room(
         database,
         vault=vault,
@@ -292,6 +295,7 @@ async def build_world(
         clock=clock,
         parse=parse_url,
         public_url=public_url,
+        may_connect=policies.demand,
     )
     profiles = Profiles(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in

@@ -26,6 +26,7 @@ COMMANDS = {
     "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, block, …"),
     "review": Later("valetkey.cli.review:review", "Tell what keeps a connector out of the directory."),
     "connection": Later("valetkey.cli.connection:connection", "Connected accounts: list, connect, disconnect, uses, …"),
+    "privacy": Later("valetkey.cli.privacy:privacy", "The hub's privacy policy: show, list, accept, set."),
     "profile": Later(
         "valetkey.cli.profile:profile", "Profiles of connections and tools: list, show, add, set, remove."
     ),

@@ -91,6 +91,11 @@ if TYPE_CHECKING:
     multiple=True,
     help="An assistant's client ID metadata document, for a hub without a way out.",
 )
+@click.option(
+    "--privacy-policy",
+    metavar="FILE|template",
+    help="Your privacy policy, or `template` to make the built-in one yours; without one nothing can be connected.",
+)
 def serve(**flags: object) -> None:
     """Run the hub: all doors on one port.
 

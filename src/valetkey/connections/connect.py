@@ -11,7 +11,7 @@ replayed answer (S-01).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -40,6 +40,8 @@ from valetkey.oauth.model import BadMetadata, ParseUrl
 from valetkey.store.database import Database
 from valetkey.vault.verbs import Vault
 
+MayConnect = Callable[[], Awaitable[None]]
+"""Raises when nobody may connect anything here: people have not been told yet what becomes of their data (S-04)."""
 LIFETIME = timedelta(minutes=10)
 """How long an attempt may take."""
 
@@ -62,7 +64,9 @@ class Connecting:
         step_up: StepUp,
         trace: Trace,
         parse: ParseUrl,
+        may_connect: MayConnect,
     ) -> None:
+        self._may_connect = may_connect
         self._database = database
         self._vault = vault
         self._clock = clock
@@ -84,8 +88,9 @@ class Connecting:
         """Finds out how to connect `connector`; nothing is asked of anyone yet.
 
         Connects the account with this label, or the default one, anew if it is there already. Raises `StepFailed`,
-        `BadInput`, `Conflict` for a connector that is blocked.
+        `BadInput`, `Conflict` for a connector that is blocked, and what `may_connect` raises.
         """
+        await self._may_connect()
         await self._purge()
         connection = await self._connections.open_entry(  # 1.
             session.person, connector, label=label, display_name=display_name
@@ -240,6 +245,7 @@ class Connecting:
         `acknowledged` is the version of what is said of the connector that the person saw. Raises `BadInput`,
         `NotAcknowledged`.
         """
+        await self._may_connect()
         self._connectors.disclosure(connector).check(acknowledged)
         person = by.person if isinstance(by, BrowserSession) else by
         return await self._unsigned.set_header(person, connector, values=values, label=label, display_name=display_name)
@@ -257,6 +263,7 @@ class Connecting:
 
         `acknowledged` as in `set_header`.
         """
+        await self._may_connect()
         self._connectors.disclosure(connector).check(acknowledged)
         return await self._unsigned.connect_open(session.person, connector, label=label, display_name=display_name)
 

@@ -11,7 +11,7 @@ from valetkey.audit.trail import Trail
 from valetkey.connections.accounts import Connections, ConnectorBook
 from valetkey.connections.callback import Callback
 from valetkey.connections.client_identity import ClientIdentities
-from valetkey.connections.connect import Connecting
+from valetkey.connections.connect import Connecting, MayConnect
 from valetkey.connections.credentials import Credentials
 from valetkey.connections.desk import Desk
 from valetkey.connections.detect import Detecting
@@ -86,6 +86,7 @@ def open_room(
     clock: Clock,
     parse: ParseUrl,
     public_url: str,
+    may_connect: MayConnect,
     document_url: str = "",
     documents_reachable: bool = True,
     on_connected: Sequence[Told] = (),
@@ -187,6 +188,7 @@ def open_room(
         step_up=step_up,
         trace=trace,
         parse=parse,
+        may_connect=may_connect,
     )
     credentials = Credentials(
         database,

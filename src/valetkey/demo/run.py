@@ -57,6 +57,7 @@ def started(executable: str) -> Iterator[tuple[Hub, Sample, Popen[bytes]]]:
     ):
         root_key = Path(elsewhere, "root.key")
         options = [f"--data={data}", f"--root-key={root_key}", "--port=0", "--allow-network=127.0.0.1/32"]
+        options.append("--privacy-policy=template")  # as whoever runs a hub has to say what becomes of people's data
         # Settings of a hub that somebody runs on this machine are none of ours.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VALETKEY_")}
         command = [executable, "-m", "valetkey", "serve", *options]
@@ -88,6 +89,7 @@ def _say_what_to_do(hub: Hub, sample: Sample) -> None:
     print(
         f"""
 The hub is at {hub.url}; beside it runs Marginalia, a sample service with its own sign-in.
+Its privacy policy is the built-in template ({hub.url}/privacy), accepted for this demo; elsewhere you say so yourself.
 
   1. Sign in, once, with this link, and choose a password or a passkey:
        {hub.sign_in_link}

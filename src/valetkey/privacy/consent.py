@@ -18,9 +18,9 @@ from valetkey.kernel.errors import BadInput, Conflict, Forbidden
 from valetkey.kernel.ids import new_id
 from valetkey.privacy import consent_repository as repository
 from valetkey.privacy.levels import TrailWriter
+from valetkey.privacy.policy import Policies
 from valetkey.store.database import Database
 
-POLICY_VERSION: Final = "template-2026-11"
 TEXT: Final = (
     "Whoever runs this hub may learn from how I use it: on which day a call was made, how it ended, of which class its "
     "tool was, how long it took and how large it was.",
@@ -54,10 +54,17 @@ class Consents:
     """Takes a person's yes and their taking it back. Each stands in the trail."""
 
     def __init__(
-        self, database: Database, organizations: FindsOrganizations, *, clock: Clock, trail: TrailWriter
+        self,
+        database: Database,
+        organizations: FindsOrganizations,
+        policies: Policies,
+        *,
+        clock: Clock,
+        trail: TrailWriter,
     ) -> None:
         self._database = database
         self._organizations = organizations
+        self._policies = policies
         self._clock = clock
         self._trail = trail
 
@@ -90,13 +97,12 @@ class Consents:
             raise BadInput("The text has changed since it was shown.", field="text", hint="Read it again.")
         if await self.of(person) is not None:
             raise Conflict("This was allowed already.")
-        new = Consent(
-            new_id("consent"), person.id, person.organization_id, self._clock.now(), POLICY_VERSION, TEXT_HASH, None
-        )
-        said = {"policy_version": POLICY_VERSION, "text_hash": TEXT_HASH}
+        policy = (await self._policies.current()).name
+        new = Consent(new_id("consent"), person.id, person.organization_id, self._clock.now(), policy, TEXT_HASH, None)
+        said = {"policy_version": policy, "text_hash": TEXT_HASH}
         await self._write("training.consent_given", person, actor, new.id, said)
         async with self._database.write() as tx:
-            await repository.add(tx, new.id, person.id, person.organization_id, new.given_at, POLICY_VERSION, TEXT_HASH)
+            await repository.add(tx, new.id, person.id, person.organization_id, new.given_at, policy, TEXT_HASH)
         return new
 
     async def withdraw(self, person: Person, *, actor: str) -> int:

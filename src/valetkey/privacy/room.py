@@ -8,6 +8,7 @@ from valetkey.audit.repository import CallRecords
 from valetkey.kernel.clock import Clock
 from valetkey.privacy.consent import Consents, FindsOrganizations
 from valetkey.privacy.levels import Levels, TrailWriter
+from valetkey.privacy.policy import Policies
 from valetkey.privacy.training_export import FindsPeople, TrainingExport
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
@@ -15,8 +16,10 @@ from valetkey.store.notify import Notifications
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Privacy:
-    """`levels`: how much of calls is kept. `consents` and `training`: what may be learned from, and by whose yes."""
+    """`policies`: what people are told. `levels`: how much of calls is kept. `consents` and `training`: what may be
+    learned from, and by whose yes."""
 
+    policies: Policies
     levels: Levels
     consents: Consents
     training: TrainingExport
@@ -32,8 +35,10 @@ def open_privacy(
     clock: Clock,
     trail: TrailWriter,
 ) -> Privacy:
-    consents = Consents(database, organizations, clock=clock, trail=trail)
+    policies = Policies(database, clock=clock, trail=trail)
+    consents = Consents(database, organizations, policies, clock=clock, trail=trail)
     return Privacy(
+        policies=policies,
         levels=Levels(database, notifications, clock=clock, trail=trail),
         consents=consents,
         training=TrainingExport(database, people, consents, calls, clock=clock, trail=trail),

@@ -809,6 +809,23 @@ log_level = Table(
     PrimaryKeyConstraint("organization_id", "person_id", "connector", "kind"),
 )
 
+privacy_policy = Table(
+    "privacy_policy",  # the operator's, in versions: none is ever changed
+    main,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("published_at", Instant, nullable=False),
+    Column("published_by", String(80), nullable=False),
+    Column("is_template", Boolean, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+privacy_seen = Table(
+    "privacy_seen",  # the last version that a person was shown
+    main,
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
 training_consent = Table(
     "training_consent",  # a person said that what comes of their use may be learned from; nobody else can
     main,

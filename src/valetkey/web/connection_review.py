@@ -130,6 +130,7 @@ async def _page(
         attempt=attempt,
         facts=attempt.facts,
         connector=connector,
+        policy=await visit.services.privacy.policies.current(),
         listing=visit.services.connectors.listing_of(connector),
         disclosure=visit.services.connectors.disclosure(connector),
         asks_secret=attempt.facts.client_source == "preregistered" and may_change(visit.person, connector),

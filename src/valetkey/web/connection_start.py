@@ -129,6 +129,7 @@ async def _page(
         "connection_start.html",
         status=status if errors else 200,
         connector=connector,
+        policy=await visit.services.privacy.policies.current(),
         disclosure=visit.services.connectors.disclosure(connector),
         listing=visit.services.connectors.listing_of(connector),
         errors=errors,

@@ -43,6 +43,8 @@ async def show(visit: Visit) -> Response:
         "home.html",
         entries=entries,
         reconnect=[one for one in accounts if one.connection.state is State.RECONNECT],
+        policy_is_news=await visit.services.privacy.policies.is_news_to(visit.person),
+        policy=await visit.services.privacy.policies.current(),
         endpoint=f"{visit.public_url}/mcp",
         setups=setups(visit.public_url),
     )

@@ -207,6 +207,10 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/admin/verticals", ceiling_list.submit_vertical),
         # for everybody
         Page("GET", "/privacy", privacy_show.show, PUBLIC),
+        Page("POST", "/privacy", privacy_show.publish),
+        Page("POST", "/privacy/accept", privacy_show.accept),
+        Page("POST", "/privacy/seen", privacy_show.seen),
+        Page("GET", "/privacy/{version}", privacy_show.show_version, PUBLIC),
     )
 
 
