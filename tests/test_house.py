@@ -84,6 +84,7 @@ REVEALED: dict[str, str] = {
     "oauth/authorization.py": "`state` is part of an address",
     "oauth/token.py": "our client secret, in HTTP Basic",
     "vault/trail_keys.py": "our own keys, to sign a checkpoint and to mark it",
+    "net/smtp.py": "the operator's password at the mail server, for the one line it is in",
     "net/client.py": "a form field or header of the token endpoint becomes bytes",
     "split/desk.py": "the beginning of a refresh token, to see that no error repeats it",
     "split/vault_beside.py": "asks for parcels, which only the vault opens; a key of the log, to be made ready",

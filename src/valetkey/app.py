@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
@@ -70,9 +71,12 @@ from valetkey.net.client import WebClient
 from valetkey.net.http1 import CallClient
 from valetkey.net.limits import MIB, Limits
 from valetkey.net.model import Url
+from valetkey.net.outbound import Outbound
 from valetkey.net.reach import WatchedFetches
+from valetkey.net.smtp import Letter, is_mail_address, named_server
 from valetkey.net.url import parse_url
 from valetkey.policy.accepting import Acceptances
+from valetkey.policy.letters import Letters
 from valetkey.policy.room import Policy, open_policy
 from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
@@ -239,9 +243,12 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
 
     # may they, and as whom
     passkeys = Passkeys(database, clock=clock, trail=trail, public_url=settings.public_url)
+    letters = _letters(settings, outbound, people, clock=clock, parse=parse)
+    if letters is not None:
+        closing.push_async_callback(letters.stop)
     policy = open_policy(
         database, notifications, clock=clock, keys=day_keys, trail=trail, listings=connectors.listings,
-        passkeys_work=passkeys.available,
+        passkeys_work=passkeys.available, on_asked=[letters.asked] if letters is not None else [],
     )  # fmt: skip
     introductions = _Introductions()
     snapshots = Snapshots(
@@ -504,6 +511,28 @@ class _Introductions:
         await self.profiles.leave(connection.id)
         await self.gateway.connection_ended(connection.id)
         self.calls.close_pool(connection.id)  # what is still in flight with the old credential ends here
+
+
+def _letters(
+    settings: Settings, outbound: Outbound, people: People, *, clock: Clock, parse: Callable[..., Url]
+) -> Letters | None:
+    """Mail about what waits for a person's yes; `None` while the operator names no server. A login is the address."""
+    if not settings.mail_server:
+        return None
+    if not is_mail_address(settings.mail_from):
+        raise StartRefused("mail_from is no mail address.", hint="Set VALETKEY_MAIL_FROM to where letters come from.")
+    server = named_server(settings.mail_server, settings.mail_password_file, parse=parse)
+    host = urlsplit(settings.public_url).hostname or "localhost"
+
+    async def send(address: str, subject: str, text: str, letter_id: str) -> None:
+        letter = Letter(settings.mail_from, address, subject, text, clock.now(), f"{letter_id}@{host}")
+        await outbound.mail.send(server, letter)
+
+    async def address_of(person_id: str) -> str:
+        login = (await people.get(person_id)).login
+        return login if is_mail_address(login) else ""
+
+    return Letters(send, address_of, clock=clock, public_url=settings.public_url)
 
 
 async def end_sign_ins(families: Families, tokens: Tokens, policy: Policy, profile: Profile) -> None:

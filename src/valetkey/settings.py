@@ -67,6 +67,12 @@ class Settings:
     """Client ID metadata documents (JSON files) of assistants, for hubs that cannot fetch them."""
     trail_sink: tuple[str, ...] = ()
     """Where signed checkpoints of the trail are sent, off this host: file:, syslog:, s3: or git+https: addresses."""
+    mail_server: str = ""
+    """Where letters about what waits are handed in: smtps://[user@]host[:465] or smtp://, in an opened network."""
+    mail_from: str = ""
+    """The address that such letters come from. Needed with `mail_server`."""
+    mail_password_file: str = ""
+    """File with the password of the mail server's user, readable by the hub's user alone."""
     local_servers: tuple[LocalProgram, ...] = ()
     """Programs on this host that people may connect; only in valetkey.toml: each a command, and variables to pass."""
     registry: str = ""
@@ -151,7 +157,7 @@ def _checked(given: dict[str, object]) -> Settings:
     for name in ("client_id_reachable", "development"):
         if isinstance(said := values.get(name), str):
             values[name] = said.lower() not in ("0", "false", "no", "off")
-    for name in ("root_key", "former_root_key", "registry"):
+    for name in ("root_key", "former_root_key", "registry", "mail_server", "mail_from", "mail_password_file"):
         values[name] = str(values.get(name) or "")
     values["vault"] = _vault(values)
     values["workers"] = _workers(values.get("workers", 1))

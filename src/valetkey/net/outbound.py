@@ -10,16 +10,18 @@ from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.client import WebClient
 from valetkey.net.dialer import Dialer, Dials, Resolve, resolve_by_system
 from valetkey.net.http1 import CallClient
+from valetkey.net.smtp import MailClient
 from valetkey.net.stream import StreamClient
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """The clients of one process; `web` and `streams` hold nothing open, `calls` a pool."""
+    """The clients of one process; `web`, `streams` and `mail` hold nothing open, `calls` a pool."""
 
     calls: CallClient
     web: WebClient
     streams: StreamClient
+    mail: MailClient
 
     async def close(self) -> None:
         """Hang up everywhere."""
@@ -35,4 +37,7 @@ def open_outbound(
 
 def outbound_by(dialer: Dials, clock: Clock) -> Outbound:
     """The way out through a dialer that there is."""
-    return Outbound(calls=CallClient(dialer, clock=clock), web=WebClient(dialer), streams=StreamClient(dialer))
+    return Outbound(
+        calls=CallClient(dialer, clock=clock), web=WebClient(dialer), streams=StreamClient(dialer),
+        mail=MailClient(dialer),
+    )  # fmt: skip

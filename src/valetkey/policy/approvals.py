@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -59,6 +59,10 @@ class TrailWriter(Protocol):
     ) -> None: ...  # fmt: skip
 
 
+OnAsked = Callable[[Approval], Awaitable[None]]
+"""Told of what waits since a moment ago. It must not wait for anything itself."""
+
+
 class Denied(Refused):
     """The person said no to this very call, a moment ago."""
 
@@ -69,13 +73,15 @@ class Approvals:
     """Asks for approvals, takes them, and uses them up."""
 
     def __init__(
-        self, database: Database, notifications: Notifications, *, clock: Clock, keys: FindsDayKeys, trail: TrailWriter
-    ) -> None:
+        self, database: Database, notifications: Notifications, *, clock: Clock, keys: FindsDayKeys, trail: TrailWriter,
+        on_asked: Sequence[OnAsked] = (),
+    ) -> None:  # fmt: skip
         self._database = database
         self._notifications = notifications
         self._clock = clock
         self._keys = keys
         self._trail = trail
+        self._on_asked = on_asked
         self._warned: OrderedDict[str, float] = OrderedDict()
 
     # --- what the gateway does ----------------------------------------------------------------------------------------
@@ -146,6 +152,8 @@ class Approvals:
                 rule="too_many_asked", path="/approvals",
             )  # fmt: skip
         await self._notifications.publish(TOPIC, asked.person_id)
+        for tell in self._on_asked:
+            await tell(new)
         return new
 
     async def used_for(self, call_id: str) -> Use | None:

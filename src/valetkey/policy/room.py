@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from valetkey.directory.listings import NO_LISTINGS, Listings
 from valetkey.kernel.clock import Clock
 from valetkey.policy.accepting import Acceptances, Accounts
 from valetkey.policy.accepting import Snapshots as HeldSnapshots
-from valetkey.policy.approvals import Approvals, FindsDayKeys, TrailWriter
+from valetkey.policy.approvals import Approvals, FindsDayKeys, OnAsked, TrailWriter
 from valetkey.policy.ceilings import Ceilings
 from valetkey.policy.choices import Choices
 from valetkey.policy.classes.classify import classify
@@ -54,11 +55,11 @@ class Policy:
 
 def open_policy(
     database: Database, notifications: Notifications, *, clock: Clock, keys: FindsDayKeys, trail: TrailWriter,
-    listings: Listings = NO_LISTINGS, passkeys_work: bool = True,
+    listings: Listings = NO_LISTINGS, passkeys_work: bool = True, on_asked: Sequence[OnAsked] = (),
 ) -> Policy:  # fmt: skip
     permissions = Permissions(database, notifications, clock=clock)
     ceilings = Ceilings(database, notifications, clock=clock, trail=trail)
-    approvals = Approvals(database, notifications, clock=clock, keys=keys, trail=trail)
+    approvals = Approvals(database, notifications, clock=clock, keys=keys, trail=trail, on_asked=on_asked)
     standing = Standings(database, ceilings, clock=clock, keys=keys, trail=trail)
     taints = Taints(database, notifications, clock=clock)
     each_time = EachTime(listings)
