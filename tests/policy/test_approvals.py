@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import FakeClock
 from tests.policy.rooms import Keys, Told, seed
 from valetkey.kernel.errors import Conflict, NotFound, Refused
-from valetkey.policy.approval_model import State
+from valetkey.policy.approval_model import Approval, State
 from valetkey.policy.approvals import MOST_AN_HOUR, MOST_PENDING, Approvals, Denied
 from valetkey.policy.binding import Asked
 from valetkey.policy.model import Decision, Effect, How
@@ -214,3 +214,21 @@ async def test_when_the_connection_ends_nothing_that_was_said_holds(approvals: A
     await approvals.forget("cn_1")
 
     assert await approvals.take(asked(), "call_1") is None
+
+
+async def test_who_is_told_that_something_waits_is_told_once(database: Database, clock: FakeClock) -> None:
+    """A question that is asked again while it waits is the same one."""
+    await seed(database, clock)
+    told: list[str] = []
+
+    async def tell(approval: Approval) -> None:
+        told.append(approval.id)
+
+    approvals = Approvals(
+        database, Notifications(database), clock=clock, keys=Keys(), trail=Told(), on_asked=[tell]
+    )  # fmt: skip
+
+    first = await approvals.ask(asked())
+    await approvals.ask(asked())
+
+    assert told == [first.id]
