@@ -66,7 +66,17 @@ async def test_another_name_leaves_everybody_connected(
     assert server.revoked == []
 
 
-@pytest.mark.parametrize("url", ["https://elsewhere.example/mcp", "http://127.0.0.1:1/mcp"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example/mcp",
+        "http://127.0.0.1:1/mcp",
+        "https://127.0.0.1/mcp",
+        "http://localhost/mcp",
+        "https://xn--pple-43d.example/mcp",
+    ],
+    ids=["host", "port", "scheme", "alias", "look-alike"],
+)
 async def test_another_origin_is_another_connector_and_nobody_loses_anything(
     hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, url: str
 ) -> None:
