@@ -322,7 +322,7 @@ class _Reads(HTMLParser):
         return self.value
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        kind = dict(attrs).get("class") or tag
+        kind = (dict(attrs).get("class") or tag).split()[0]
         self.kinds.append(kind)
         if tag == "ul":
             self.stack.append([])
