@@ -420,6 +420,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             policy=policy,
             connections=room.connections,
             connecting=room.connecting,
+            labels=room.labels,
             disconnecting=room.disconnecting,
             revoking=room.revoking,
             quarantine=room.quarantine,

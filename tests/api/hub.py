@@ -30,6 +30,7 @@ from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Against, verify
 from valetkey.connections.accounts import Connections
+from valetkey.connections.labels import Label
 from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
@@ -143,6 +144,10 @@ class Elsewhere:
             State.CONNECTED, "", "header", "", "", "", "", False, None, 1, now, now, None,
         )  # fmt: skip
 
+    async def of(self, connector: Connector, *, policy: str) -> Label:
+        state, now = connector.review_state, self.clock.now()
+        return Label(state.value, state.label, policy, now, now, "a.b.c", f"{PUBLIC_URL}/keys.jwks")
+
     async def call(self, principal: Principal, *, connector: str, label: str, tool: str, arguments: bytes) -> Answer:
         self.asked.append(("call", principal.person_id, connector, label, tool, json.loads(arguments)))
         return Answer("call_1", b'{"content":[{"type":"text","text":"done"}]}')
@@ -206,6 +211,7 @@ class Hub:
             policy=policy,
             connections=connections,
             connecting=self.elsewhere,
+            labels=self.elsewhere,
             disconnecting=self.elsewhere,
             revoking=RevokingAll(database, self.elsewhere, clock=clock),  # type: ignore[arg-type]  # as far as it is used
             quarantine=Quarantine(

@@ -89,6 +89,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("DELETE", "/connectors/{slug}/quarantine"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404),
     ("GET", "/directory"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 200),
     ("GET", "/directory/{slug}"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 404),
+    ("GET", "/directory/{slug}/label"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 404),
     ("POST", "/directory/{listing}/takedown"): Row(OPERATOR_ONLY, 204, 403, 403, 403, {"reason": "sold"}, whose=False),
     ("DELETE", "/directory/{listing}/takedown"): Row(OPERATOR_ONLY, 404, 403, 403, 403, whose=False),
     ("POST", "/directory/{listing}"): Row(Scope.CONNECTORS_WRITE, 201, 201, 403, 201, {}),

@@ -19,6 +19,7 @@ PRINT_NO_DATA = {
     "valetkey serve",
     "valetkey demo",
     "valetkey token revoke",
+    "valetkey connector label",
     "valetkey connector remove",
     "valetkey connector block",
     "valetkey connector set",

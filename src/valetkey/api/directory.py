@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -15,6 +15,7 @@ from valetkey.directory.catalog import Catalog, Entry
 from valetkey.directory.listings import Source
 from valetkey.directory.model import AuthKind, ReviewState
 from valetkey.identity.model import Principal
+from valetkey.review.clauses import VERSION
 
 router = APIRouter(prefix="/directory", tags=["connectors"])
 
@@ -122,6 +123,42 @@ async def show_entry(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> Ent
     told = rooms.connectors.disclosure(catalog.connector_of(entry, whose))
     shown = DisclosureShown(facts=dict(told.facts), warnings=told.warnings, version=told.version)
     return EntryInFull(**EntryShown.of(entry).model_dump(), disclosure=shown)
+
+
+class LabelShown(BaseModel):
+    """`statement` is a JWS (ES256) with what is said here as its claims, `keys` where its public key is."""
+
+    slug: str
+    name: str
+    endpoint: str
+    label: ReviewState
+    words: str
+    policy: str
+    at: datetime
+    until: datetime
+    statement: str
+    keys: str
+
+
+@router.get("/{slug}/label", operation_id="show_label")
+async def show_label(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> LabelShown:
+    """The label of one entry as this hub computes it now, signed, for whoever wants to check it elsewhere."""
+    catalog = Catalog(rooms.connectors)
+    entry = await catalog.get(slug, whose, whole=await rooms.organizations.may_add_connectors(whose))
+    connector = catalog.connector_of(entry, whose)
+    told = await rooms.labels.of(connector, policy=VERSION)
+    return LabelShown(
+        slug=connector.slug,
+        name=connector.name,
+        endpoint=connector.url,
+        label=connector.review_state,
+        words=told.words,
+        policy=told.policy,
+        at=told.at,
+        until=told.until,
+        statement=told.statement,
+        keys=told.keys,
+    )
 
 
 class Takedown(BaseModel):

@@ -16,6 +16,7 @@ from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
 from valetkey.connections.accounts import Connections
+from valetkey.connections.labels import Label
 from valetkey.connections.model import Connection, Receipt
 from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
@@ -55,6 +56,12 @@ class Connecting(Protocol):
         values: Mapping[str, Secret],
         acknowledged: str,
     ) -> Connection: ...
+
+
+class SignsLabels(Protocol):
+    """`connections.labels.Labels`: what a connector is labeled today, signed."""
+
+    async def of(self, connector: Connector, *, policy: str) -> Label: ...
 
 
 class Disconnecting(Protocol):
@@ -137,6 +144,7 @@ class Services:
     policy: Policy
     connections: Connections
     connecting: Connecting
+    labels: SignsLabels
     disconnecting: Disconnecting
     revoking: RevokingAll
     quarantine: Quarantine

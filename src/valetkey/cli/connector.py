@@ -32,6 +32,16 @@ _LISTED = {
 
 _RUN = ("registry", "began_at", "finished_at", "since", "pages", "servers", "gone", "left_out", "error")
 
+_LABEL = {
+    "words": "label",
+    "endpoint": "endpoint",
+    "policy": "policy version",
+    "at": "as of",
+    "until": "good until",
+    "keys": "keys",
+    "statement": "statement",
+}
+
 _TOOL = {"name": "tool", "switched_on": "on", "changed_since": "changed since", "says_read_only": "says it only reads"}
 
 
@@ -87,6 +97,20 @@ def show_connector(hub: Hub, slug: str, user: str, as_json: bool) -> None:
     for label, tools in accounts.items():
         print(f"\naccount {label}:")
         print_table(tools, _TOOL, empty="No tools were listed.")
+
+
+@connector.command("label")
+@click.argument("slug", metavar="CONNECTOR")
+@for_user
+@as_json
+@hub_options
+def show_label(hub: Hub, slug: str, user: str, as_json: bool) -> None:
+    """Show how a connector is labeled now, as a signed statement that can be checked elsewhere."""
+    found = hub.get(f"/directory/{part(slug)}/label", person=user)
+    if as_json:
+        print_json(found)
+    else:
+        print_facts({name: found[key] for key, name in _LABEL.items()})
 
 
 @connector.command("add")

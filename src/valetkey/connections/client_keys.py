@@ -34,30 +34,39 @@ class ClientKeys:
 
     async def of(self, server: AuthorizationServer) -> dict[str, Any]:
         """The public key for a server, made now if there is none yet."""
-        short_name = issuer_hash(server.issuer)
+        return await self._made(server.issuer)
+
+    async def kid(self, issuer: str) -> str:
+        """Which key signs for this issuer, made now if there is none yet."""
+        return str((await self._made(issuer))["kid"])
+
+    async def sign(self, issuer: str, message: bytes) -> bytes:
+        """The signature of `message` with the key for this issuer. Raises `VaultFailed`."""
+        return await self._vault.sign(message, bound_to=_binding(issuer, await self.kid(issuer)))
+
+    async def _made(self, issuer: str) -> dict[str, Any]:
+        short_name = issuer_hash(issuer)
         if found := await self.public(short_name):
             return found
         # Sealed before it is published, and under its own name: of two processes that make one at once the first to
         # publish wins, and the other's is destroyed.
-        new = await self._vault.make_signing_key(bound_to=_binding(server, ""))
+        new = await self._vault.make_signing_key(bound_to=_binding(issuer, ""))
         async with self._database.write() as tx:
             await repository.add_key_once(tx, short_name, new, at=self._clock.now())
             published = await repository.find_key(tx, short_name)
         assert published is not None  # in one transaction
         if published["kid"] != new["kid"]:
-            await self._vault.shred(_binding(server, new["kid"]).subject)
+            await self._vault.shred(_binding(issuer, new["kid"]).subject)
         return published
 
     async def assertion(self, server: AuthorizationServer, client_id: str) -> Secret:
         """Proof for one request to this server that we are `client_id`. Raises `VaultFailed`."""
-        kid = str((await self.of(server))["kid"])
+        kid = await self.kid(server.issuer)
         signed = signing_input(
             client_id=client_id, issuer=server.issuer, kid=kid, jti=new_id("jti"), now=int(self._clock.time())
         )
-        return assertion(signed, await self._vault.sign(signed, bound_to=_binding(server, kid)))
+        return assertion(signed, await self.sign(server.issuer, signed))
 
 
-def _binding(server: AuthorizationServer, kid: str) -> Binding:
-    return Binding(
-        tenant=_TENANT, person="", subject=f"key:{kid}", purpose="signing_key", origin="", issuer=server.issuer
-    )
+def _binding(issuer: str, kid: str) -> Binding:
+    return Binding(tenant=_TENANT, person="", subject=f"key:{kid}", purpose="signing_key", origin="", issuer=issuer)

@@ -11,6 +11,7 @@ from valetkey.audit.trail import Trail
 from valetkey.connections.accounts import Connections, ConnectorBook
 from valetkey.connections.callback import Callback
 from valetkey.connections.client_identity import ClientIdentities
+from valetkey.connections.client_keys import ClientKeys
 from valetkey.connections.connect import Connecting, MayConnect
 from valetkey.connections.credentials import Credentials
 from valetkey.connections.desk import Desk
@@ -18,6 +19,7 @@ from valetkey.connections.detect import Detecting
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.echoes import Echoes
+from valetkey.connections.labels import Labels
 from valetkey.connections.model import Connection
 from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
@@ -47,6 +49,7 @@ class Room:
     connections: Connections
     connecting: Connecting
     detecting: Detecting
+    labels: Labels
     credentials: Credentials
     disconnecting: Disconnecting
     identities: ClientIdentities
@@ -207,6 +210,7 @@ def open_room(
         connections=connections,
         connecting=connecting,
         detecting=Detecting(discovery, identities=identities),
+        labels=Labels(ClientKeys(database, vault=vault, clock=clock), clock=clock, public_url=public_url),
         credentials=credentials,
         disconnecting=disconnecting,
         identities=identities,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from valetkey.kernel.secret import Secret
@@ -32,17 +33,26 @@ def signing_input(*, client_id: str, issuer: str, kid: str, jti: str, now: int) 
     The audience is the issuer alone: a statement that names a token endpoint can be carried to another server by one
     that lies about its endpoints (draft-ietf-oauth-rfc7523bis 4). `jti` is used once.
     """
-    header = {"alg": _ALGORITHM, "kid": kid, "typ": "JWT"}
     claims = {"iss": client_id, "sub": client_id, "aud": issuer, "jti": jti, "iat": now, "exp": now + LIFETIME}
-    return b".".join(_part(each) for each in (header, claims))
+    return signed_parts(claims, kid=kid, kind="JWT")
+
+
+def signed_parts(claims: Mapping[str, Any], *, kid: str, kind: str) -> bytes:
+    """A statement as it is signed; `kind` tells readers what it is for (RFC 8725 3.11)."""
+    return b".".join(_part(each) for each in ({"alg": _ALGORITHM, "kid": kid, "typ": kind}, claims))
+
+
+def with_signature(signed: bytes, signature: bytes) -> bytes:
+    """The statement whole."""
+    return signed + b"." + _base64url(signature)
 
 
 def assertion(signed: bytes, signature: bytes) -> Secret:
     """The statement with its signature: good for one request, and a secret for as long as it lives."""
-    return Secret(signed + b"." + _base64url(signature))
+    return Secret(with_signature(signed, signature))
 
 
-def _part(value: dict[str, Any]) -> bytes:
+def _part(value: Mapping[str, Any]) -> bytes:
     return _base64url(json.dumps(value, separators=(",", ":")).encode())
 
 
