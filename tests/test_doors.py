@@ -25,7 +25,7 @@ DOORS = {
     r"/\.well-known/.+": "metadata",
     r"/oauth/(token|register|revoke)": "authserver",
     r"/oauth/client/.+\.(json|jwks)": "metadata",
-    r"/api/v1/.+": "api",
+    r"/(api/v1|scim/v2)/.+": "api",
     r"/static/\{name\}": "static",
     r"/(|_components|_components/quiet|privacy(/.*)?)": "pages",
     r"/(signin|signout|welcome|directory|connections|profiles|activity|settings|admin|approvals|alerts)(/.*)?": "pages",

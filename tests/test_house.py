@@ -56,7 +56,7 @@ GUARDIANS: dict[str, tuple[str, ...]] = {
     ),
     "jinja2 markupsafe": ("web/",),
     "starlette": ("app.py", "gateway/", "authserver/", "web/", "api/", "demo/"),
-    "fastapi": ("api/",),
+    "fastapi scim2_models": ("api/",),
     "uvicorn": ("app.py", "gateway/", "api/control_socket.py", "demo/"),
     "click rich": ("cli/", "__main__.py", "demo/"),
     "prometheus_client": ("app.py",),
@@ -93,6 +93,7 @@ REVEALED: dict[str, str] = {
     "vault/verbs.py": "declares `reveal_for_exchange`",
     # A secret of ours, shown once to whom it is for, or compared:
     "api/pages.py": "a one-time link, for who invites",
+    "api/provisioning.py": "a new provisioning token, once, for who gives it to the organization's directory",
     "api/tokens.py": "a new personal token, for its owner",
     "api/trail_log.py": "the first value of a new watch key, once, for who keeps it off the host",
     "authserver/authorize.py": "a code, for the client",

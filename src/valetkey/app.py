@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from valetkey.api.app import create as create_api
 from valetkey.api.control_socket import ControlSocket
 from valetkey.api.pages import Pages
+from valetkey.api.scim.app import create as create_scim
 from valetkey.api.services import Answer, CallTool, TrailLog, VerifyTrail
 from valetkey.api.services import Services as ApiServices
 from valetkey.audit.alerts import Alerts
@@ -58,6 +59,7 @@ from valetkey.identity.first_start import first_start
 from valetkey.identity.model import Principal, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.provisioning.room import open_provisioning
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.signin.openid.room import open_openid
@@ -405,52 +407,54 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         render_consent=site.render_consent,
         render_problem=site.render_problem,
     )
-    api = create_api(
-        ApiServices(
-            people=people,
-            organizations=organizations,
-            links=links,
-            openid=openid,
-            tokens=tokens,
-            connectors=connectors,
-            registry=registry,
-            snapshots=snapshots,
-            acceptances=acceptances,
-            profiles=profiles,
-            policy=policy,
-            connections=room.connections,
-            connecting=room.connecting,
-            labels=room.labels,
-            disconnecting=room.disconnecting,
-            revoking=room.revoking,
-            quarantine=room.quarantine,
-            editing=room.editing,
-            offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
-            leaving=leaving,
-            exporting=exporting,
-            privacy=privacy,
-            trace=room.trace,
-            calls=calls,
-            uses=Uses(database),
-            day_keys=day_keys,
-            alerts=alerts,
-            trail=trail,
-            trail_log=TrailLog(
-                checkpoints=checkpoints,
-                proofs=proofs,
-                verify=_verifier(database, trail_keys, settings.data / "journal"),
-                begin_watch=trail_keys.begin_watch,
-                flush=call_log.flush,
-            ),
-            call_tool=_caller(gateway),
-            pages=Pages(settings.public_url),
-            rotation=kept.rotation,
-            recovery=kept.recovery,
-            seal_vault=vault.seal_shut,
-            move_root=kept.move_root,
-            clock=clock,
-        )
+    programs = ApiServices(
+        people=people,
+        organizations=organizations,
+        links=links,
+        openid=openid,
+        provisioning=open_provisioning(
+            database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
+        ),
+        tokens=tokens,
+        connectors=connectors,
+        registry=registry,
+        snapshots=snapshots,
+        acceptances=acceptances,
+        profiles=profiles,
+        policy=policy,
+        connections=room.connections,
+        connecting=room.connecting,
+        labels=room.labels,
+        disconnecting=room.disconnecting,
+        revoking=room.revoking,
+        quarantine=room.quarantine,
+        editing=room.editing,
+        offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
+        leaving=leaving,
+        exporting=exporting,
+        privacy=privacy,
+        trace=room.trace,
+        calls=calls,
+        uses=Uses(database),
+        day_keys=day_keys,
+        alerts=alerts,
+        trail=trail,
+        trail_log=TrailLog(
+            checkpoints=checkpoints,
+            proofs=proofs,
+            verify=_verifier(database, trail_keys, settings.data / "journal"),
+            begin_watch=trail_keys.begin_watch,
+            flush=call_log.flush,
+        ),
+        call_tool=_caller(gateway),
+        pages=Pages(settings.public_url),
+        rotation=kept.rotation,
+        recovery=kept.recovery,
+        seal_vault=vault.seal_shut,
+        move_root=kept.move_root,
+        clock=clock,
     )
+    api, scim = create_api(programs), create_scim(programs)
     control = ControlSocket(api, settings.data)
     await control.start()
     closing.push_async_callback(control.stop)
@@ -459,14 +463,18 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     return Hub(
         settings=settings,
         root_key=kept.root_key,
-        asgi=Frame(_site_map(gateway, authserver, room, api, site), hosts=_names(settings), https=settings.is_public),
+        asgi=Frame(
+            _site_map(gateway, authserver, room, api, scim, site), hosts=_names(settings), https=settings.is_public
+        ),
         gateway=gateway,
         sign_in_url=Pages(settings.public_url).sign_in(welcome.token) if welcome is not None else "",
         public_url_before=ground.public_url_before,
     )
 
 
-def _site_map(gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp, site: Site) -> Starlette:
+def _site_map(
+    gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp, scim: ASGIApp, site: Site
+) -> Starlette:
     """Every door, on one origin."""
     app = Starlette(
         routes=[
@@ -475,6 +483,7 @@ def _site_map(gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp
             client_document_route(room.identities.document),  # /oauth/client/<issuer>.json
             client_document_route(room.identities.key_set, path="/oauth/client/{issuer}.jwks"),
             Mount("/api/v1", app=api),
+            Mount("/scim/v2", app=scim),
             *site.routes(),  # the pages
         ]
     )

@@ -19,6 +19,7 @@ from tests.identity.provider import IdentityProvider
 from valetkey.api.app import create
 from valetkey.api.asking import Scope, as_operator
 from valetkey.api.pages import Pages
+from valetkey.api.scim.app import create as create_scim
 from valetkey.api.services import Answer, Services, TrailLog
 from valetkey.audit.alerts import Alerts
 from valetkey.audit.checkpoints import Checkpoints
@@ -47,6 +48,7 @@ from valetkey.identity.families import Families
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.provisioning.room import open_provisioning
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.signin.openid.providers import Wish
@@ -186,6 +188,9 @@ class Hub:
             people=people,
             organizations=organizations,
             links=SignInLinks(database, clock=clock, trail=trail),
+            provisioning=open_provisioning(
+                database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
+            ),
             openid=open_openid(
                 database,
                 notifications,
@@ -342,7 +347,9 @@ class Hub:
 
     @property
     def app(self) -> ASGIApp:
-        return Starlette(routes=[Mount("/api/v1", app=create(self.services))])
+        return Starlette(
+            routes=[Mount("/api/v1", app=create(self.services)), Mount("/scim/v2", app=create_scim(self.services))]
+        )
 
     async def add(self, login: str, organization_id: str, role: Role) -> Person:
         person = await self.services.people.create(

@@ -75,6 +75,19 @@ TABLE: dict[tuple[str, str], Row] = {
         Scope.ORGANIZATIONS_WRITE, 204, 204, 403, 404, whose=False
     ),
     ("DELETE", "/people/{person}/identity"): Row(OPERATOR_ONLY, 404, 403, 403, 403, whose=False),
+    ("GET", "/organizations/{organization}/provisioning-tokens"): Row(
+        Scope.ORGANIZATIONS_READ, 200, 200, 403, 404, whose=False
+    ),
+    ("POST", "/organizations/{organization}/provisioning-tokens"): Row(
+        Scope.ORGANIZATIONS_WRITE, 201, 201, 403, 404, {"name": "directory"}, whose=False
+    ),
+    ("DELETE", "/organizations/{organization}/provisioning-tokens/{token_id}"): Row(
+        Scope.ORGANIZATIONS_WRITE, 404, 404, 403, 404, whose=False
+    ),
+    ("GET", "/organizations/{organization}/groups"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 403, 404, whose=False),
+    ("PUT", "/organizations/{organization}/groups/{group_id}/role"): Row(
+        Scope.ORGANIZATIONS_WRITE, 404, 404, 403, 404, {"role": "admin"}, whose=False
+    ),
     ("GET", "/tokens"): Row(Scope.TOKENS_READ, 200, 200, 200, 200, ada_in="items"),
     ("POST", "/tokens"): Row(Scope.TOKENS_WRITE, 201, 201, 201, 201, {"name": "t", "resource": "/mcp"}),
     ("DELETE", "/tokens/{token_id}"): Row(Scope.TOKENS_WRITE, 204, 204, 404, 404),

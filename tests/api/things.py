@@ -46,6 +46,7 @@ class Things:
             person="bob",
             organization=self.connection.organization_id,
             domain="example.com",
+            group_id="group_1",
             name="work",
             event_seq=1,
             number=1,

@@ -30,6 +30,7 @@ from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.model import Person, Principal
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.provisioning.room import Provisioning
 from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.signin.openid.room import OpenId
 from valetkey.identity.tokens import Tokens
@@ -135,6 +136,7 @@ class Services:
     organizations: Organizations
     links: SignInLinks
     openid: OpenId
+    provisioning: Provisioning
     tokens: Tokens
     connectors: Connectors
     registry: RegistrySync

@@ -105,7 +105,7 @@ async def show_sign_in(organization: OrganizationId, who: Reader, rooms: Rooms) 
 @router.put("/organizations/{organization}/sign-in", operation_id="set_sign_in")
 async def set_sign_in(organization: OrganizationId, wanted: ProviderWanted, who: Writer, rooms: Rooms) -> ProviderShown:
     """Sets the identity provider; its metadata is read first. An owner, with a token made within the hour."""
-    await _demand_owner(who, organization, rooms)
+    await demand_owner(who, organization, rooms)
     secret = wanted.client_secret
     wish = Wish(
         issuer=wanted.issuer,
@@ -121,7 +121,7 @@ async def set_sign_in(organization: OrganizationId, wanted: ProviderWanted, who:
 @router.delete("/organizations/{organization}/sign-in", operation_id="remove_sign_in", status_code=204)
 async def remove_sign_in(organization: OrganizationId, who: Writer, rooms: Rooms) -> None:
     """People sign in with passkeys and passwords again."""
-    await _demand_owner(who, organization, rooms)
+    await demand_owner(who, organization, rooms)
     await rooms.openid.providers.remove(organization, by=actor_of(who))
 
 
@@ -136,7 +136,7 @@ async def list_domains(organization: OrganizationId, who: Reader, rooms: Rooms) 
 @router.post("/organizations/{organization}/domains", operation_id="add_domain", status_code=201)
 async def add_domain(organization: OrganizationId, new: NewDomain, who: Writer, rooms: Rooms) -> DomainShown:
     """Names a domain, and says what to publish there."""
-    await _demand_owner(who, organization, rooms)
+    await demand_owner(who, organization, rooms)
     return DomainShown.of(await rooms.openid.providers.add_domain(organization, new.name, by=actor_of(who)))
 
 
@@ -145,7 +145,7 @@ async def verify_domain(
     organization: OrganizationId, domain: DomainName, wanted: Verification, who: Writer, rooms: Rooms
 ) -> DomainShown:
     """Looks for the line that proves whose the domain is."""
-    await _demand_owner(who, organization, rooms)
+    await demand_owner(who, organization, rooms)
     if wanted.vouched:
         OnlyOperator().demand(who)
     verified = await rooms.openid.providers.verify_domain(
@@ -157,7 +157,7 @@ async def verify_domain(
 @router.delete("/organizations/{organization}/domains/{domain}", operation_id="remove_domain", status_code=204)
 async def remove_domain(organization: OrganizationId, domain: DomainName, who: Writer, rooms: Rooms) -> None:
     """Nobody new comes in by it; who is here stays."""
-    await _demand_owner(who, organization, rooms)
+    await demand_owner(who, organization, rooms)
     await rooms.openid.providers.remove_domain(organization, domain, by=actor_of(who))
 
 
@@ -175,9 +175,10 @@ def _demand_own(who: Principal, organization_id: str) -> None:
         raise NotFound("There is no such organization.")
 
 
-async def _demand_owner(who: Principal, organization_id: str, rooms: Services) -> None:
+async def demand_owner(who: Principal, organization_id: str, rooms: Services, *, fresh: bool = True) -> None:
     """Whoever sets this decides who can come in as whom: an owner, lately signed in, or who runs the hub."""
     _demand_own(who, organization_id)
     demand_act(who, Act.MANAGE_ORGANIZATION)
-    await demand_fresh(who, rooms)
+    if fresh:
+        await demand_fresh(who, rooms)
     await rooms.organizations.get(organization_id)

@@ -27,7 +27,9 @@ class People:
         self._notifications = notifications
         self._trail = trail
 
-    async def create(self, *, login: str, display_name: str, organization_id: str, role: Role) -> Person:
+    async def create(
+        self, *, login: str, display_name: str, organization_id: str, role: Role, by: str = "system"
+    ) -> Person:
         """A new person, active, without a credential. Raises `BadInput`, or `Conflict` when the login is taken."""
         new = Person(
             id=new_id("person"),
@@ -44,7 +46,7 @@ class People:
             await repository.add_person(tx, new)
         await self._trail.write(
             "person.created",
-            actor="system",
+            actor=by,
             organization_id=organization_id,
             person_id=new.id,
             object=new.id,

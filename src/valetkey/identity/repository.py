@@ -11,7 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.identity.model import Organization, Person, Role
 from valetkey.kernel.errors import Conflict
-from valetkey.store.schema import external_identity, membership, organization, passkey, password, person
+from valetkey.store.schema import (
+    external_identity,
+    membership,
+    organization,
+    passkey,
+    password,
+    person,
+    provisioned_member,
+    provisioned_person,
+)
 
 StoreFailed = SQLAlchemyError
 """What background work survives: the database will be back."""
@@ -129,7 +138,7 @@ async def set_state(tx: AsyncConnection, person_id: str, state: str) -> None:
 async def forget_names(tx: AsyncConnection, person_id: str, *, login: str) -> None:
     values = {"login": login, "display_name": "(left)", "state": "disabled"}
     await tx.execute(update(person).where(person.c.id == person_id).values(values))
-    await tx.execute(delete(external_identity).where(external_identity.c.person_id == person_id))
+    await _leave_directory(tx, person_id)
 
 
 async def set_role(tx: AsyncConnection, person_id: str, role: Role) -> None:
@@ -137,12 +146,18 @@ async def set_role(tx: AsyncConnection, person_id: str, role: Role) -> None:
 
 
 async def set_membership(tx: AsyncConnection, person_id: str, organization_id: str, role: Role, now: datetime) -> None:
-    """The person's only membership from now on. The provider of the one they leave lets them in no more."""
-    await tx.execute(delete(external_identity).where(external_identity.c.person_id == person_id))
+    """The person's only membership from now on."""
+    await _leave_directory(tx, person_id)
     await tx.execute(delete(membership).where(membership.c.person_id == person_id))
     await tx.execute(
         insert(membership).values(organization_id=organization_id, person_id=person_id, role=role, created_at=now)
     )
+
+
+async def _leave_directory(tx: AsyncConnection, person_id: str) -> None:
+    """The provider of the organization they leave lets them in no more; what its directory said of them goes, too."""
+    for table in (external_identity, provisioned_person, provisioned_member):
+        await tx.execute(delete(table).where(table.c.person_id == person_id))
 
 
 async def has_credential(tx: AsyncConnection, person_id: str) -> bool:

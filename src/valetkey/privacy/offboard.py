@@ -44,6 +44,14 @@ class Offboarding:
         self._day_keys = day_keys
         self._trail = trail
 
+    async def suspend(self, person_id: str, *, by: str) -> int:
+        """1. and 2. only: their organization's directory says that they are not active. How many connections ended.
+
+        They may come back, and connect anew. Raises `NotFound`, and `Conflict` for the last owner.
+        """
+        await self._people.disable(person_id, by=by)
+        return len(await self._disconnecting.disconnect_all(person_id, by=by))
+
     async def remove(self, person_id: str, *, by: str) -> Left:
         """Ends and forgets. `by` is the actor. Raises `NotFound`, and `Conflict` for the last owner."""
         person = await self._people.get(person_id)

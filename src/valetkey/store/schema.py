@@ -206,6 +206,47 @@ external_identity = Table(
     PrimaryKeyConstraint("organization_id", "issuer", "subject"),
 )
 
+provisioning_token = Table(
+    "provisioning_token",  # an organization's directory speaks by it (SCIM), for nobody's person
+    main,
+    Column("hash", String(64), primary_key=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+)
+
+provisioned_person = Table(
+    "provisioned_person",  # what the directory says of a member, besides what `person` has
+    main,
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), primary_key=True),
+    Column("said", Json, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+)
+
+provisioned_group = Table(
+    "provisioned_group",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("external_id", String(300), nullable=False),
+    Column("role", String(10), CheckConstraint("role in ('admin', 'auditor', 'member')", name="role")),  # null: none
+    Column("created_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    UniqueConstraint("organization_id", "name"),
+)
+
+provisioned_member = Table(
+    "provisioned_member",
+    main,
+    Column("group_id", ForeignKey("provisioned_group.id", ondelete="cascade"), nullable=False),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    PrimaryKeyConstraint("group_id", "person_id"),
+)
+
 oauth_client = Table(
     "oauth_client",
     main,
