@@ -9,10 +9,12 @@ from tests.connections.outside import AuthServer, Service
 from valetkey.connections.model import State
 from valetkey.connections.reconsent import WHY
 from valetkey.directory.editing import Edit
+from valetkey.directory.listings import Listings, read_listing
 from valetkey.directory.model import Connector
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import BadInput, Conflict, NotConnected
 from valetkey.kernel.secret import Secret
+from valetkey.net.url import parse_url
 
 
 async def edit(hub: Hub, ada: BrowserSession, connector: Connector, wanted: Edit) -> Connector:
@@ -130,3 +132,50 @@ async def test_a_connector_that_takes_a_key_instead_keeps_no_client_id(hub: Hub,
     changed = await edit(hub, ada, connector, Edit(auth_kind="header", auth={"headers": ["X-API-Key"]}))
 
     assert (changed.auth_kind, dict(changed.auth)) == ("header", {"headers": ["X-API-Key"]})
+
+
+def listed_at(url: str) -> Listings:
+    entry = f"""
+    name = "Notes"
+    publisher = "Notes Company"
+    about = "Notes, kept."
+    url = "{url}"
+    categories = ["documents"]
+    source = {{ url = "https://notes.example/docs", date = 2026-08-01 }}
+
+    [auth]
+    kind = "header"
+    headers = ["X-API-Key"]
+    """
+    return Listings([read_listing("notes", entry, parse_url=parse_url)])
+
+
+async def test_a_listing_that_moved_takes_along_nobody_and_no_key(hub: Hub, ada: BrowserSession) -> None:
+    """CUS-08: who was connected stays where they were until somebody moves it; then they agree anew."""
+    hub.connectors.listings = listed_at("https://old.notes.example/mcp")
+    connector = await hub.connectors.add_listed(ada.person, "notes")
+    connection = await hub.room.connecting.set_header(
+        ada, connector, acknowledged=hub.seen(connector), values={"X-API-Key": Secret("key")}
+    )
+    hub.connectors.listings = listed_at("https://new.notes.example/mcp")
+    await hub.notifications.publish("connectors", connector.id)
+
+    stayed = await hub.connectors.by_id(connector.id)
+    key = await hub.token(connection)
+    moved = await edit(hub, ada, stayed, Edit(follow_listing=True))
+
+    assert (stayed.url, stayed.review_state.value) == ("https://old.notes.example/mcp", "custom")
+    assert hub.connectors.moved_to(stayed) == moved.url == "https://new.notes.example/mcp"
+    assert (moved.origin, moved.review_state.value) == ("https://new.notes.example", "community")
+    assert hub.connectors.moved_to(moved) == ""
+    assert key == "x-api-key: key\r\n"
+    with pytest.raises(NotConnected):
+        await hub.token(connection)
+    assert not (await hub.vault.mark(connection.id)).names
+
+
+async def test_what_has_not_moved_is_not_moved(hub: Hub, ada: BrowserSession) -> None:
+    connector = await hub.connector(ada.person, "https://mcp.example.com/a")
+
+    with pytest.raises(Conflict, match="where its listing says"):
+        await edit(hub, ada, connector, Edit(follow_listing=True))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec import structs
 from sqlalchemy import update
 
 from tests.web.world import World
-from valetkey.directory.listings import load_listings
+from valetkey.directory.listings import Listings, load_listings
 from valetkey.identity.model import Role
 from valetkey.net.url import parse_url
 from valetkey.store.schema import organization
@@ -160,3 +161,24 @@ async def test_how_somebody_elses_connecting_went_is_not_found(listed: World) ->
 
     assert (await other.get(f"{path}/trace")).status_code == 404
     assert (await other.get(f"{path}/trace.json")).status_code == 404
+
+
+async def test_a_listing_that_moved_says_so_and_is_moved_by_who_may(listed: World) -> None:
+    """CUS-08: a new address is a new consent."""
+    browser, ada = await listed.signed_in("ada", role=Role.OWNER)
+    connector = await listed.services.connectors.add_listed(ada, "notion")
+    elsewhere = [
+        structs.replace(one, url="https://mcp.notion.example/mcp") if one.slug == "notion" else one
+        for one in listed.services.connectors.listings
+    ]
+    listed.services.connectors.listings = Listings(elsewhere)
+    await listed.notifications.publish("connectors", f"{ada.organization_id}/notion")
+    await listed.notifications.publish("connectors", connector.id)
+
+    page = (await browser.get("/connections/new/notion")).text
+    done = await browser.submit("/directory/notion/move")
+
+    assert "The directory has it elsewhere now" in page
+    assert "Custom – unverified" in page
+    assert "connects anew" in done.text
+    assert (await listed.services.connectors.get("notion", ada)).url == "https://mcp.notion.example/mcp"

@@ -26,7 +26,7 @@ EverybodyQuery = Annotated[bool, Query(description="End everybody's connections 
 
 _SECONDS = 60.0
 _FACTS = {"client_id", "scope", "headers", "optional_headers"}
-_EDITED = {"name", "url", "auth_kind", *_FACTS}
+_EDITED = {"follow_listing", "name", "url", "auth_kind", *_FACTS}
 
 
 class ConnectorShown(BaseModel):
@@ -115,6 +115,7 @@ class ConnectorChange(BaseModel):
     auth_kind: AuthKind | None = None
     headers: list[str] | None = Field(default=None, description="Names of request headers; an empty list for none.")
     optional_headers: list[str] | None = None
+    follow_listing: Literal[True] | None = Field(default=None, description="Go where its listing is now; nothing else.")
     client_id: str | None = Field(
         default=None,
         max_length=2048,
@@ -138,7 +139,10 @@ async def change_connector(
         raise Conflict("Which programs there are is said in the hub's settings.")
     if told := change.model_dump(include=_EDITED, exclude_none=True):
         auth = {fact: value for fact, value in told.items() if fact in _FACTS}
-        edit = Edit(name=change.name, url=change.url, auth_kind=change.auth_kind, auth=auth or None)
+        edit = Edit(
+            name=change.name, url=change.url, auth_kind=change.auth_kind, auth=auth or None,
+            follow_listing=bool(change.follow_listing),
+        )  # fmt: skip
         await rooms.editing.edit(connector, edit, by=actor_of(who), person_id=whose.id)
     if change.state is not None:
         await rooms.connectors.set_state(connector.id, change.state)

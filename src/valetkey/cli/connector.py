@@ -164,6 +164,7 @@ def add_connector(
 @click.argument("slug", metavar="CONNECTOR")
 @click.option("--name", default=None, help="How people see it; only this leaves everybody connected.")
 @click.option("--at", default=None, metavar="URL", help="Its MCP endpoint: another path of the same host.")
+@click.option("--follow-listing", is_flag=True, default=None, help="Go where its listing in the directory is now.")
 @click.option("--auth", "auth_kind", type=click.Choice(["oauth", "header", "none"]), help="How one signs in to it.")
 @click.option("--header", "headers", multiple=True, metavar="NAME", help="A request header that takes a key.")
 @click.option("--client-id", default=None, help="Our client id there, registered by hand; empty for none.")
@@ -176,7 +177,9 @@ def set_connector(hub: Hub, slug: str, user: str, as_json: bool, **told: Any) ->
     given = {"url": told.pop("at"), **told}
     change = {name: value for name, value in given.items() if value is not None and value != ()}
     if not change:
-        raise click.UsageError("Say what to change: --name, --at, --auth, --header, --client-id or --scope.")
+        raise click.UsageError(
+            "Say what to change: --name, --at, --follow-listing, --auth, --header, --client-id or --scope."
+        )
     changed = hub.patch(f"/connectors/{part(slug)}", change, person=user)
     if as_json:
         print_json(changed)

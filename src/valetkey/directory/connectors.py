@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from valetkey.directory import repository
 from valetkey.directory.custom import new_slug, read_auth, read_name, read_url
 from valetkey.directory.disclosure import Disclosure, disclose
-from valetkey.directory.editing import Edit, Edited, edited
+from valetkey.directory.editing import Edit, Edited, edited, moved
 from valetkey.directory.listings import NO_LISTINGS, Listing, Listings, ParsedUrl, ParseUrl, endpoint_key
 from valetkey.directory.lookalikes import resembling
 from valetkey.directory.model import AuthKind, Connector, ReviewState
@@ -251,7 +251,14 @@ class Connectors:
             stored = await repository.find_by_id(tx, connector_id)
         if stored is None:
             raise NotFound("There is no such connector.")
+        if edit.follow_listing:
+            return moved(stored, self.listings.find(stored.listing), parse_url=self._read_endpoint)
         return edited(stored, edit, parse_url=self._read_endpoint)
+
+    def moved_to(self, connector: Connector) -> str:
+        """Where the directory has it now, if that is elsewhere; empty if it has not moved."""
+        listing = self.listings.find(connector.listing)
+        return listing.url if listing is not None and connector.review_state is ReviewState.CUSTOM else ""
 
     async def keep(self, edited: Edited) -> Connector:
         """Writes what `edited` gave. Raises `Conflict` when it was changed meanwhile, or its address is another's."""

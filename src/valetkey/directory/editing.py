@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from valetkey.directory.custom import read_auth, read_name
-from valetkey.directory.listings import ParsedUrl, ParseUrl
+from valetkey.directory.listings import Listing, ParsedUrl, ParseUrl
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import BadInput, Conflict
 
@@ -25,6 +25,8 @@ class Edit:
     url: str | None = None
     auth_kind: str | None = None
     auth: Mapping[str, Any] | None = None
+    follow_listing: bool = False
+    """Go where its listing is now, which nobody is taken to unasked (CUS-08)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,17 @@ def edited(stored: Connector, edit: Edit, *, parse_url: ParseUrl) -> Edited:
     new = replace(stored, name=name, url=place.text, auth_kind=kind, auth=auth)
     agreed, now = (stored.url, stored.auth_kind, dict(stored.auth)), (new.url, new.auth_kind, dict(new.auth))
     return Edited(stored, new if agreed == now else replace(new, version=stored.version + 1))
+
+
+def moved(stored: Connector, listing: Listing | None, *, parse_url: ParseUrl) -> Edited:
+    """The connector of a listing that has another address now, at that address. Raises `Conflict`."""
+    if listing is None or not listing.url or listing.fits(parse_url(stored.url)):
+        raise Conflict("It is where its listing says.")
+    place = parse_url(listing.url)
+    after = replace(
+        stored, url=place.text, origin=place.origin, auth_kind=listing.auth.kind, auth={}, version=stored.version + 1
+    )
+    return Edited(stored, after)
 
 
 def _same_origin(stored: Connector, place: ParsedUrl) -> ParsedUrl:

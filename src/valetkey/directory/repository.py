@@ -90,6 +90,7 @@ async def set_edited(tx: AsyncConnection, new: Connector, *, was: int) -> Connec
     values = {
         "name": new.name,
         "url": new.url,
+        "origin": new.origin,
         "auth_kind": new.auth_kind,
         "auth": dict(new.auth),
         "version": new.version,

@@ -81,6 +81,7 @@ async def show(visit: Visit) -> Response:
         page=page,
         page_count=page_count,
         header_names=header_names(account.connector),
+        moved_to=visit.services.connectors.moved_to(account.connector),
         calls=calls,
         trace=await visit.services.trace.list(visit.person.id, connection.id),
     )

@@ -48,6 +48,15 @@ async def submit(visit: Visit) -> Response:
     return visit.go(f"/connections/new/{connector.slug}", done=done)
 
 
+async def submit_move(visit: Visit) -> Response:
+    """To where the directory has the service now; everybody agrees to that anew (CUS-08)."""
+    connector = await visit.services.connectors.get(visit.path("connector"), visit.person)
+    await check_may_add(visit, "connector.change_refused")
+    edit = Edit(follow_listing=True)
+    await visit.services.editing.edit(connector, edit, by=visit.actor, person_id=visit.person.id)
+    return visit.go(f"/connections/new/{connector.slug}", done="connector-edited")
+
+
 async def _editable(visit: Visit) -> Connector:
     """Raises `NotFound` for what the directory or the operator describes, `Forbidden`."""
     connector = await visit.services.connectors.get(visit.path("connector"), visit.person)

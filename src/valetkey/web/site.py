@@ -110,6 +110,7 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/directory/{connector}/client", connector_client.submit),
         Page("GET", "/directory/{connector}/edit", connector_edit.show),
         Page("POST", "/directory/{connector}/edit", connector_edit.submit),
+        Page("POST", "/directory/{connector}/move", connector_edit.submit_move),
         Page("POST", "/directory/{connector}/remove", connector_remove.submit),
         Page("GET", "/connections", connection_list.show),
         Page("GET", "/connections/add", connection_add.show),
