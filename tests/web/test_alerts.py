@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from tests.web.world import World
 from valetkey.audit.alerts import AlertKind, Noticed
 from valetkey.identity.model import Role
@@ -21,7 +23,7 @@ async def test_a_person_sees_what_was_noticed_and_dismisses_it(world: World) -> 
 
     page = (await browser.open("/alerts")).text
     for kind in AlertKind:
-        assert f"{kind.label}: " in page
+        assert f"{kind.label}: " in html.unescape(page)
     assert "<b>echo</b>" not in page
     assert "In the organization" not in page
     assert "unusual" not in (await browser.open(f"/connections/{connection.id}/uses")).text

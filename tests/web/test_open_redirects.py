@@ -9,6 +9,7 @@ import html
 import json
 import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -19,6 +20,7 @@ import pytest
 from tests.corpus import open_redirects
 from tests.web.world import PASSWORD, PUBLIC_URL, Browser, World
 from valetkey.identity.model import Person
+from valetkey.identity.signin.openid.model import Arrived
 from valetkey.web.return_path import local_path
 
 ENTRIES = open_redirects.read()
@@ -157,6 +159,28 @@ async def adds_a_first_passkey(world: World) -> Play:
     return play
 
 
+async def asks_its_organization(world: World) -> Play:
+    browser = world.browser()
+    return lambda entry: asks(browser, "/signin/organization", entry)
+
+
+async def goes_to_its_organization_and_comes_back(world: World) -> Play:
+    ada = await world.person("ada")
+    real = world.services.openid
+
+    async def play(entry: str) -> list[str]:
+        browser, provider = world.browser(), AnyProvider(ada)
+        await browser.get("/signin")
+        asked = [("csrf", browser.csrf()), ("address", "ada@ours.example"), ("to", entry)]
+        object.__setattr__(world.services, "openid", provider)
+        await browser.post("/signin/organization", asked)
+        back = await browser.get("/signin/organization/callback/org_1?state=x")
+        object.__setattr__(world.services, "openid", real)
+        return [provider.to, *led_to(back)]
+
+    return play
+
+
 async def opens_a_path_while_out(world: World) -> Play:
     browser = world.browser()
 
@@ -214,6 +238,20 @@ class AnyPasskey:
         pass
 
 
+class AnyProvider:
+    """An organization's provider that knows everybody, and what it was asked to come back to."""
+
+    def __init__(self, person: Person) -> None:
+        self.sign_ins, self._person, self.to = self, person, ""
+
+    async def begin_for(self, _address: str, *, browser: object, to: str) -> str:
+        self.to = to
+        return "https://provider.example/authorize"
+
+    async def finish(self, *_: object, **_more: object) -> Arrived:
+        return Arrived(self._person, "signin", datetime.now(UTC), self.to)
+
+
 async def by_link(world: World, login: str) -> Browser:
     person = await world.person(login, password="")
     token = (await world.services.links.issue(person.id, purpose="invite")).reveal().decode()
@@ -237,6 +275,8 @@ PLAYS: dict[str, tuple[Callable[[World], Awaitable[Play]], str]] = {
     "sets a first password": (sets_a_first_password, "password_set.py"),
     "sets a password badly": (sets_a_password_badly, "password_set.py"),
     "adds a first passkey": (adds_a_first_passkey, "passkey_add.py"),
+    "asks its organization": (asks_its_organization, "sign_in_organization.py"),
+    "goes to its organization": (goes_to_its_organization_and_comes_back, "sign_in_organization.py"),
     "opens a path while out": (opens_a_path_while_out, "door.py"),
     "opens a path by another name of ours": (opens_a_path_by_another_name_of_ours, "door.py"),
 }
@@ -246,6 +286,7 @@ EACH_TIME = {
     "opens a path while out": 1,
     "opens a path by another name of ours": 1,
     "sets a first password": 80,
+    "goes to its organization": 80,
     "adds a first passkey": 80,
 }
 
