@@ -220,7 +220,7 @@ LEFT_OUT = {
     "valetkey demo": "a hub of its own",
     "valetkey key recover": "for a hub that is not running",
 }
-_ENDS = re.compile(r"remove|disable|disconnect|revoke|seal|rotate|rewrap")
+_ENDS = re.compile(r"remove|disable|disconnect|revoke|seal|rotate|rewrap|erase")
 
 
 def client(world: World, who: str) -> httpx2.AsyncClient:

@@ -80,6 +80,7 @@ from valetkey.net.url import parse_url
 from valetkey.policy.accepting import Acceptances
 from valetkey.policy.letters import Letters
 from valetkey.policy.room import Policy, open_policy
+from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
@@ -325,6 +326,16 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     notifications.subscribe(QUARANTINE, cutting.heard)
     closing.push_async_callback(cutting.stop)
     leaving = Leaving(people, organizations, room.connections, day_keys, trail)
+    erasing = Erasing(
+        database,
+        connections=room.connections,
+        receipts=room.disconnecting,
+        day_keys=day_keys,
+        consents=privacy.consents,
+        flush_calls=call_log.flush,
+        trail=trail,
+        clock=clock,
+    )
     proofs = Proofs(database, clock=clock)
     exporting = Exporting(
         Sources(
@@ -380,6 +391,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             alerts=alerts,
             leaving=leaving,
             exporting=exporting,
+            erasing=erasing,
             privacy=privacy,
             trail=trail,
         ),
@@ -432,6 +444,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
         leaving=leaving,
         exporting=exporting,
+        erasing=erasing,
         privacy=privacy,
         trace=room.trace,
         calls=calls,

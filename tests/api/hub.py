@@ -59,6 +59,7 @@ from valetkey.kernel.errors import StartRefused
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
+from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
@@ -125,6 +126,9 @@ class Elsewhere:
     async def disconnect_all(self, person_id: str, *, by: str) -> Sequence[Receipt]:
         self.asked.append(("disconnect_all", person_id, by))
         return [self._receipt(person_id, "main")]
+
+    async def forget_receipts(self, person_id: str) -> None:
+        self.asked.append(("forget_receipts", person_id))
 
     async def receipts(self, person_id: str) -> Sequence[Receipt]:
         return [self._receipt(person_id, "main")]
@@ -247,6 +251,7 @@ class Hub:
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
             leaving=None,  # type: ignore[arg-type]  # as for contents
+            erasing=None,  # type: ignore[arg-type]  # as for contents
             exporting=None,  # type: ignore[arg-type]  # as for contents
             offboarding=None,  # type: ignore[arg-type]  # as for contents
             rotation=None,  # type: ignore[arg-type]  # only the tests of keys give them
@@ -310,6 +315,7 @@ class Hub:
             day_keys=keys,
             offboarding=Offboarding(self.services.people, self.elsewhere, keys, self.services.trail),
             exporting=self._exporting(keys),
+            erasing=self._erasing(keys),
             leaving=Leaving(
                 self.services.people, self.services.organizations, self.services.connections, keys, self.services.trail
             ),
@@ -317,6 +323,19 @@ class Hub:
             recovery=Recovery(keyring_of_hub, clock=self.clock),
         )
         return keys
+
+    def _erasing(self, keys: DayKeys) -> Erasing:
+        rooms = self.services
+        return Erasing(
+            self.database,
+            connections=rooms.connections,
+            receipts=self.elsewhere,
+            day_keys=keys,
+            consents=rooms.privacy.consents,
+            flush_calls=rooms.trail_log.flush,
+            trail=rooms.trail,
+            clock=self.clock,
+        )
 
     def _exporting(self, keys: DayKeys) -> Exporting:
         rooms, clock = self.services, self.clock

@@ -503,3 +503,15 @@ async def test_everything_about_a_person_is_a_file_for_whoever_proved_who_they_a
     await browser.open("/settings/data/export")
     world.clock.advance(360.0)
     assert (await browser.submit("/settings/data/export")).url.path == "/signin/again"
+
+
+async def test_everything_about_a_person_is_erased_at_their_word_and_the_receipt_is_on_the_page(world: World) -> None:
+    browser, ada = await world.signed_in("ada")
+    await world.call(ada, await world.connection(ada, connector := await world.connector(ada)), connector)
+    assert "nobody can bring it back" in (await browser.open("/settings/data/erase")).text
+
+    page = await browser.submit("/settings/data/erase")
+
+    assert "1 calls" in page.text
+    assert "Nothing is connected yet" in (await browser.open("/")).text
+    assert "No calls yet" in (await browser.open("/activity")).text

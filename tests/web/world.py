@@ -51,6 +51,7 @@ from valetkey.kernel.ids import new_id
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
+from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.policy import Policies
@@ -305,6 +306,9 @@ async def build_world(
     organizations = Organizations(database, clock=clock)
     policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail)
     snapshots = Snapshots(database, notifications, clock=clock)
+    privacy = open_privacy(
+        database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
+    )
     services = Services(
         people=people,
         organizations=organizations,
@@ -346,10 +350,18 @@ async def build_world(
         day_keys=day_keys,
         alerts=Alerts(database, clock=clock, trail=trail),
         leaving=Leaving(people, organizations, room.connections, day_keys, trail),
-        exporting=None,  # type: ignore[arg-type]  # below, of these
-        privacy=open_privacy(
-            database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
+        erasing=Erasing(
+            database,
+            connections=room.connections,
+            receipts=room.disconnecting,
+            day_keys=day_keys,
+            consents=privacy.consents,
+            flush_calls=calls.flush,
+            trail=trail,
+            clock=clock,
         ),
+        exporting=None,  # type: ignore[arg-type]  # below, of these
+        privacy=privacy,
         trail=trail,
     )
     signer = TestSigner()

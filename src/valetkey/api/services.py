@@ -38,6 +38,7 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
 from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy
+from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
@@ -154,6 +155,7 @@ class Services:
     offboarding: Offboarding
     leaving: Leaving
     exporting: Exporting
+    erasing: Erasing
     privacy: Privacy
     trace: Trace
     calls: CallRecords

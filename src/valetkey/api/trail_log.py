@@ -125,15 +125,20 @@ class ReportShown(BaseModel):
 
 
 class InclusionShown(BaseModel):
-    """Leaf hash: SHA-256 of 0x00 and `record`, exactly these characters. Proof: RFC 9162 2.1.3.2, in hex."""
+    """Leaf hash: SHA-256 of 0x00 and `record`, exactly these characters; of an erased record, which is empty, `leaf`.
+
+    Proof: RFC 9162 2.1.3.2, in hex.
+    """
 
     index: int
     record: str
     proof: list[str]
+    leaf: str = Field(default="", description="In hex; of an erased record only.")
 
     @classmethod
     def of(cls, one: Inclusion) -> InclusionShown:
-        return cls(index=one.index, record=one.record.decode(errors="replace"), proof=hashes(one.proof))
+        record, proof = one.record.decode(errors="replace"), hashes(one.proof)
+        return cls(index=one.index, record=record, proof=proof, leaf="" if record else one.leaf.hex())
 
 
 class ProvenRecord(InclusionShown):

@@ -10,7 +10,9 @@ import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from valetkey.audit.leaves import RECORDS, Erasing
 
 
 @dataclass(slots=True)
@@ -24,12 +26,24 @@ class _Deletion:
     first: tuple[int, str] = (-1, "")
 
 
+@dataclass(slots=True)
+class _Erasure:
+    """A deletion that erased records, and which ones name it."""
+
+    seq: int
+    person_id: str
+    digest: str
+    named: Erasing = field(default_factory=Erasing)
+    first: int = -1
+
+
 class Deletions:
     """Takes the records of the log's deletions, in order; what cannot be read explains nothing."""
 
     def __init__(self, records: Sequence[bytes]) -> None:
         self._of_person: dict[tuple[str, bool], list[_Deletion]] = defaultdict(list)
         self._before: dict[bool, list[_Deletion]] = {False: [], True: []}
+        self._erasures: dict[str, _Erasure] = {}
         self.missing = 0
         self.add(records)
 
@@ -38,6 +52,10 @@ class Deletions:
         for written in records:
             try:
                 record = json.loads(written)
+                if record.get("only") == RECORDS:
+                    told = _Erasure(record["seq"], record["person_id"], record["digest"])
+                    self._erasures[record["id"]] = told
+                    continue
                 deletion = _Deletion(
                     record["seq"],
                     record["person_id"],
@@ -45,7 +63,7 @@ class Deletions:
                     record["calls"],
                     record.get("only") == "payloads",
                 )
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
             if deletion.person_id:
                 self._of_person[deletion.person_id, deletion.only_payloads].append(deletion)
@@ -66,6 +84,28 @@ class Deletions:
     def explains_payload(self, seq: int, record: dict[str, str | int]) -> bool:
         """Whether the payloads of the call at `seq` were erased by one of them."""
         return self._first(seq, record, only_payloads=True) is not None
+
+    def names(self, deletion: str, seq: int, leaf: bytes) -> bool:
+        """Whether a deletion later in the log erased records, and may have erased this one; it is then counted."""
+        erasure = self._erasures.get(deletion)
+        if erasure is None or erasure.seq <= seq:
+            return False
+        self.missing += 1
+        erasure.named.add(seq, leaf)
+        erasure.first = seq if erasure.first < 0 else erasure.first
+        return True
+
+    def is_being_erased(self, record: dict[str, str | int], *, since: int) -> bool:
+        """Whether this person's records are erased while somebody looks, who began at `since`."""
+        return any(one.seq >= since and one.person_id == record["person_id"] for one in self._erasures.values())
+
+    def wrongly_named(self, *, before: int) -> Iterator[int]:
+        """A leaf of each erasure (-1 for none) that not exactly those leaves name which it erased. Those that came
+        after `before` are for whoever looks next: some leaves were read before they were erased.
+        """
+        for one in self._erasures.values():
+            if one.seq < before and one.named.hex() != one.digest:
+                yield one.first
 
     def unexplained(self) -> Iterator[tuple[int, str]]:
         """The first call of each deletion that more calls are missing for than it deleted."""

@@ -15,6 +15,9 @@ import msgspec
 import orjson
 
 CALL, EVENT, DELETION = "call", "event", "deletion"
+RECORDS = "records"
+"""What a deletion let go of when it erased the records themselves: `only` says so."""
+_ERASED = b"erased "
 _encode = msgspec.json.Encoder().encode
 
 
@@ -104,3 +107,28 @@ def payload_hash(sealed: bytes | None) -> str:
 def detail_hash(detail: Any) -> str:
     """The same for whatever order of keys the database gives back."""
     return sha256(json.dumps(detail, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def erased(deletion: str) -> bytes:
+    """What stands in the place of a record that this deletion erased."""
+    return _ERASED + deletion.encode()
+
+
+def erased_by(record: bytes) -> str:
+    """The id of the deletion that erased this record; empty for one that is there."""
+    return record.removeprefix(_ERASED).decode(errors="replace") if record.startswith(_ERASED) else ""
+
+
+class Erasing:
+    """Which leaves a deletion erased: how many, and a hash over their places and hashes, in their order."""
+
+    def __init__(self) -> None:
+        self._over = sha256()
+        self.leaves = 0
+
+    def add(self, seq: int, leaf: bytes) -> None:
+        self._over.update(seq.to_bytes(8, "big") + leaf)
+        self.leaves += 1
+
+    def hex(self) -> str:
+        return self._over.hexdigest()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from valetkey.audit import checkpoint_repository, log_repository, verify_repository
 from valetkey.audit.checkpoint_repository import KeptCheckpoint
+from valetkey.audit.leaves import erased_by
 from valetkey.audit.merkle import Tree
 from valetkey.audit.model import Everyone, OfPerson, Scope
 from valetkey.audit.verify_repository import LeafRow
@@ -25,12 +26,16 @@ _LOOKED_AT = 2000  # leaves for one page of an export
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """That `record`, exactly these bytes, is leaf `index` of the log under `checkpoint`."""
+    """That `record`, exactly these bytes, is leaf `index` of the log under `checkpoint`; `leaf` is its hash.
+
+    Of one that was erased the hash is all there is, and the record is empty.
+    """
 
     index: int
     record: bytes
     checkpoint: KeptCheckpoint
     proof: tuple[bytes, ...]
+    leaf: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,8 @@ def may_read(record: bytes, scope: Scope) -> bool:
 
 
 def _inclusion(tree: Tree, leaf: LeafRow, under: KeptCheckpoint) -> Inclusion:
-    return Inclusion(leaf.seq, leaf.record, under, tuple(tree.prove_inclusion(leaf.seq, under.size)))
+    record = b"" if erased_by(leaf.record) else leaf.record
+    return Inclusion(leaf.seq, record, under, tuple(tree.prove_inclusion(leaf.seq, under.size)), leaf.hash)
 
 
 def hashes(proof: Sequence[bytes]) -> list[str]:

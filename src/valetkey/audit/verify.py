@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from valetkey.audit import checkpoint_repository, verify_repository
 from valetkey.audit.checkpoint_repository import KeptCheckpoint
 from valetkey.audit.deletions import Deletions
-from valetkey.audit.leaves import CALL, DELETION, EVENT, canonical, payload_hash
+from valetkey.audit.leaves import CALL, DELETION, EVENT, canonical, erased_by, payload_hash
 from valetkey.audit.merkle import Frontier, leaf_hash
 from valetkey.audit.note import Note, VerifierKey, read_note, read_verifier_key
 from valetkey.audit.report import Fault, Finding, Report
@@ -147,6 +147,9 @@ class _Walk:
             if not self._look_at_page(leaves, contents):
                 return
             await asyncio.sleep(0)  # calls go on meanwhile
+        for erased in self.deletions.wrongly_named(before=self.end):
+            says = "This record, or another like it, was erased beyond what an erasure in the log erased."
+            self.found(Fault.MODIFIED, says, record=erased)
         for record, reference in self.deletions.unexplained():
             says = "This call, or another like it, was deleted beyond what retention and erasure deleted."
             self.found(Fault.MOVED, says, record=record, kind=CALL, reference=reference)
@@ -158,7 +161,9 @@ class _Walk:
                 gap = f"The records from {self.frontier.size} to {leaf.seq - 1} were deleted."
                 self.found(Fault.MOVED, gap, record=self.frontier.size)
                 return False
-            if leaf.seq >= self.from_record:
+            if by := erased_by(leaf.record):
+                self._look_at_erased(leaf, by, contents)
+            elif leaf.seq >= self.from_record:
                 self._look_at(leaf, contents)
             self.frontier.append(leaf.hash)
             self._note_root()
@@ -183,7 +188,7 @@ class _Walk:
             return
         content = contents.get((leaf.kind, leaf.reference))
         if content is None:
-            if leaf.kind == EVENT or not self.deletions.explain(leaf.seq, leaf.reference, record):
+            if not self._is_explained(leaf, record):
                 says = f"The {leaf.kind} was deleted, and no deletion in the log explains it."
                 self.found(Fault.MOVED, says, **at)  # type: ignore[arg-type]  # its own names
             return
@@ -191,6 +196,22 @@ class _Walk:
         if differing and not self._is_erased(leaf.seq, record, content, differing):
             says = f"The {leaf.kind}'s {', '.join(sorted(differing))} changed after it was written."
             self.found(Fault.MODIFIED, says, **at)  # type: ignore[arg-type]  # its own names
+
+    def _look_at_erased(self, leaf: LeafRow, by: str, contents: Contents) -> None:
+        """The record is gone; its hash stays, and a deletion later in the log answers for it. So is what it told of."""
+        self.looked_at += leaf.seq >= self.from_record
+        if not self.deletions.names(by, leaf.seq, leaf.hash):
+            says = "The record was erased, and no deletion in the log explains it."
+            self.found(Fault.MODIFIED, says, record=leaf.seq, kind=leaf.kind, reference=leaf.reference)
+        elif (leaf.kind, leaf.reference) in contents:
+            says = f"The {leaf.kind} was erased, and is there again."
+            self.found(Fault.MOVED, says, record=leaf.seq, kind=leaf.kind, reference=leaf.reference)
+
+    def _is_explained(self, leaf: LeafRow, record: dict[str, str | int]) -> bool:
+        """Whether what the record tells of was deleted by a deletion in the log, or is erased while we look."""
+        if leaf.kind == CALL and self.deletions.explain(leaf.seq, leaf.reference, record):
+            return True
+        return self.deletions.is_being_erased(record, since=self.end)
 
     def _is_erased(
         self, seq: int, record: dict[str, str | int], content: dict[str, str | int], differing: Sequence[str]

@@ -23,7 +23,7 @@ _for_connector = click.option(
 
 @click.group()
 def data() -> None:
-    """What is kept about people: level, export, training-export, …"""
+    """What is kept about people: level, export, erase, training-export, …"""
 
 
 @data.command("level")
@@ -133,6 +133,50 @@ def write_archive(hub: Hub, out: Path, now: datetime) -> dict[str, int]:
         out.unlink(missing_ok=True)  # half an archive would pass for a whole one
         raise
     return counts
+
+
+@data.command("erase")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@hub_options
+def erase(hub: Hub, yes: bool, as_json: bool) -> None:
+    """Erase what is kept about you: connections, calls, approvals, what the log tells. Your account stays.
+
+    Needs a token of yours with data:erase, made within the hour. What was cut off goes on when you ask again.
+    """
+    if not yes:
+        click.confirm(
+            "Everything about you is ended and erased, and nobody can bring it back. Go on?", abort=True, err=True
+        )
+    found = hub.post("/data/erase")
+    while not found["finished_at"]:
+        note(f"erasing … {found['percent']} %")
+        found = hub.post("/data/erase")
+    if as_json:
+        print_json(found)
+        return
+    print_facts({
+        "erased": found["finished_at"], "connections": found["connections"], "days of contents": found["days"],
+        "calls": found["calls"], "events": found["events"],
+    })  # fmt: skip
+    if found["unconfirmed"]:
+        note(f"{found['unconfirmed']} of the services did not confirm: end their access there, in your account.")
+
+
+@data.command("erasures")
+@as_json
+@hub_options
+def erasures(hub: Hub, as_json: bool) -> None:
+    """List the receipts of what you had erased, newest first."""
+    found = hub.get("/data/erasures")
+    if as_json:
+        print_json(found)
+        return
+    columns = {
+        "began_at": "began", "finished_at": "finished", "connections": "connections", "days": "days",
+        "calls": "calls", "events": "events",
+    }  # fmt: skip
+    print_table(found["items"], columns, empty="Nothing was erased.")
 
 
 @data.command("training-export")

@@ -130,6 +130,11 @@ class Disconnecting:
         async with self._database.read() as tx:
             return await repository.list_receipts(tx, person_id, limit=_RECEIPTS)
 
+    async def forget_receipts(self, person_id: str) -> None:
+        """The person has erased what is kept of them."""
+        async with self._database.write() as tx:
+            await repository.delete_receipts(tx, person_id)
+
     async def resume(self) -> int:
         """At the start: takes up what a crash cut off, and destroys what no connection owns up to. How many.
 

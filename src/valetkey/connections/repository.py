@@ -340,6 +340,10 @@ async def find_receipt(tx: AsyncConnection, *, person_id: str, receipt_id: str) 
     return _receipt(row) if row else None
 
 
+async def delete_receipts(tx: AsyncConnection, person_id: str) -> None:
+    await tx.execute(delete(receipt).where(receipt.c.person_id == person_id))
+
+
 async def list_receipts(tx: AsyncConnection, person_id: str, *, limit: int) -> list[Receipt]:
     query = select(receipt).where(receipt.c.person_id == person_id).order_by(receipt.c.id.desc()).limit(limit)
     return [_receipt(row) for row in await tx.execute(query)]

@@ -867,6 +867,22 @@ privacy_seen = Table(
     Column("number", Integer, nullable=False),
 )
 
+erasure = Table(
+    "erasure",  # at a person's wish: how far it is, and the receipt that is left
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("began_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("connections", Integer, nullable=False),
+    Column("unconfirmed", Integer, nullable=False),
+    Column("days", Integer, nullable=False),
+    Column("calls", BigInt, nullable=False),
+    Column("events", BigInt, nullable=False),
+    Column("next_from", BigInt, nullable=False),  # places in the log
+    Column("end", BigInt, nullable=False),
+)
+
 training_consent = Table(
     "training_consent",  # a person said that what comes of their use may be learned from; nobody else can
     main,

@@ -30,6 +30,7 @@ from valetkey.identity.signin.password import Passwords
 from valetkey.identity.tokens import Tokens
 from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy
+from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.room import Privacy
@@ -68,5 +69,6 @@ class Services:
     alerts: Alerts
     leaving: Leaving
     exporting: Exporting
+    erasing: Erasing
     privacy: Privacy
     trail: Trail
