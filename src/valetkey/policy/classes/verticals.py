@@ -52,6 +52,7 @@ _ACTED_UPON: Final = {
     "finance": lexicon.vocabulary(
         "order orders position positions trade trades transfer transfers deposit deposits withdrawal withdrawals",
         "transaction transactions payment payments fund funds wallet wallets checkout checkouts collateral loan loans",
+        "receipt receipts sale sales",
     ),
     "law": lexicon.vocabulary("contract contracts agreement agreements envelope envelopes consent consents deed deeds"),
     "medicine": lexicon.vocabulary("prescription prescriptions encounter encounters dose doses referral referrals"),
