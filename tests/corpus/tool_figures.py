@@ -24,7 +24,6 @@ CLASSES = "RWMHV"
 PARTS: Final[dict[Part, str]] = {
     "chosen by": "Servers whose definitions the words were chosen by",
     "looked at since": "Held out once, and looked at since: no figure of strangers any more",
-    "held out": "Held out: strangers, labelled before the classifier saw them and measured after the words stood",
 }
 
 

@@ -28,13 +28,13 @@ def test_the_corpus_is_large_and_says_where_each_server_was_read_and_under_which
     assert all(head["repository"].startswith("https://github.com/") and len(head["commit"]) == 12 for head in heads)
 
 
-@pytest.mark.parametrize(("part", "recall"), [("chosen by", 0.99), ("looked at since", 0.98)])
+@pytest.mark.parametrize(("part", "recall"), [("chosen by", 0.99), ("looked at since", 0.96)])
 def test_what_is_hard_to_take_back_is_not_missed(part: Part, recall: float) -> None:
     """Recall first; asking once too often is the price, and that has a limit too."""
     found = figures(part)
 
     assert found.recall() >= recall, found
-    assert found.behind_passkey() >= 0.99, found
+    assert found.behind_passkey() >= 0.98, found
     assert found.precision() >= 0.55, found
     assert found.over("R") <= 0.1, found
 
