@@ -94,6 +94,7 @@ HIGH: Final = vocabulary(
     "spedire pubblicare pubblica condividere condivide invitare eseguire esegue acquistare acquista comprare",
     "ordinare revocare ripristinare verwijderen verwijdert wissen wist verzenden verzendt versturen verstuurt",
     "publiceren publiceert delen deelt uitnodigen uitvoeren voert kopen koopt bestellen bestelt intrekken",
+    "adopt disown pair unpair flash forget throttle sever assume seal unseal bootstrap blackhole",
     "abandon blacklist whitelist allowlist blocklist cleanup cutover deregister disassociate disconnect dissolve",
     "expire",
     "expunge finalize freeze unfreeze inject invalidate liquidate lock unlock offboard onboard override prune",
@@ -222,6 +223,7 @@ LEGAL: Final = vocabulary(
 MEDICAL: Final = vocabulary(
     "drug drugs prescribe prescription prescriptions medication medications patient patients diagnosis diagnoses",
     "dosage dose",
+    "openehr hl7 dicom snomed loinc radiology pathology anamnesis triage",
     "immunization allergy allergyintolerance encounter fhir ehr emr clinical medicationrequest observation lab",
     "labs careplan careteam episodeofcare episode condition procedure appointment-medical referral vaccine hospital",
     "phi clinician practitioner",

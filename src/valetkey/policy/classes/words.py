@@ -12,6 +12,8 @@ from valetkey.policy.classes import lexicon
 
 _PART: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
 _SENTENCE: Final = re.compile(r"[.!?;:\n\r•。!?;:]+|\s[-–—*]\s")
+_ALTERNATIVES: Final = re.compile(r"(?<=[a-z])/(?=[A-Za-z])")
+"""“Create/Update/Delete” is three verbs; `/path/to` and `a / b` are none."""
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[a-z]+)?")
 _TEXT: Final = 4000
 """Characters of a description that are read. What is beyond them is not what the tool says first that it does."""
@@ -64,7 +66,7 @@ _ENDINGS: Final = (("ies", "y"), ("es", ""), ("es", "e"), ("s", ""), ("ed", ""),
 
 def sentences(text: str) -> Iterator[tuple[str, ...]]:
     """The sentences of `text`, as words in their ground form, without what leads in ("This tool allows you to …")."""
-    for part in _SENTENCE.split(plain(text[:_TEXT])):
+    for part in _SENTENCE.split(_ALTERNATIVES.sub(" or ", plain(text[:_TEXT]))):
         words = [ground(word.lower()) for word in _WORD.findall(part)]
         begin = 0
         while begin < len(words) - 1 and _leads_in(words, begin):
