@@ -24,6 +24,7 @@ CLASSES = "RWMHV"
 PARTS: Final[dict[Part, str]] = {
     "chosen by": "Servers whose definitions the words were chosen by",
     "looked at since": "Held out once, and looked at since: no figure of strangers any more",
+    "held out": "Held out: strangers, labelled before the classifier saw them and measured after the words stood",
 }
 
 
@@ -54,6 +55,10 @@ class Figures:
         )
         return kept / self.labelled(classes)
 
+    def of_one(self, label: str) -> str:
+        """The recall of one class, to print."""
+        return f"{self.recall(label):.4f}" if self.labelled(label) else "none there"
+
     def behind_passkey(self) -> float:
         """The share of those labelled H or V that are not called without a passkey."""
         kept = sum(number for (label, found), number in self.taken.items() if label in "HV" and found in "HV")
@@ -79,7 +84,7 @@ class Figures:
         ]
         rows += [
             f"recall: H and V {self.recall():.4f} of {self.labelled('HV')}, "
-            f"H {self.recall('H'):.4f}, V {self.recall('V'):.4f}",
+            f"H {self.of_one('H')}, V {self.of_one('V')}",
             f"behind a passkey: {self.behind_passkey():.4f} of H and V",
             f"precision of H and V: {self.precision():.2f}",
         ]
