@@ -14,11 +14,11 @@ on it, by these rules:
 - V: money moves, is asked for, or counts as paid; orders and positions; a price or plan in force; a contract is made,
   sent, changed or ended, a claim decided, a policy bound; a patient's record is written.
 
-`part` says what a figure of it is worth. The words were *chosen by* the first; the second was held out once, and what
-was missed in it has been *looked at since*: its figure is no longer one of strangers. *Held out* are servers of which
-nobody who chooses words has seen what the classifier makes: read and labelled first, in a commit of their own, and
-measured only after. They are other servers, not other tools of the same ones, or their words would already be known.
-Their definitions are as their documents give them: names, sentences, and arguments where those are documented.
+`part` says what a figure of it is worth. The words were *chosen by* the first. The others were *held out* once: other
+servers, not other tools of the same ones, read and labelled in a commit of their own before the classifier was run on
+them, and measured once; then what was missed was *looked at* and mended by what it had in common, so that their figure
+is one of strangers no more. What they measured is kept in `tool_figures.STRANGERS`. The later ones are as their
+documents give them: names, sentences, and arguments where those are documented.
 """
 
 from __future__ import annotations

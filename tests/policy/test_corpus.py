@@ -13,8 +13,8 @@ from tests.corpus.tool_figures import FILE, class_of, figures, report
 from valetkey.policy.tool_class import RANK
 
 TOOLS: Final = labelled()
-HELD_OUT: Final = [tool for tool in TOOLS if tool.part == "held out"]
-KNOWN: Final = [tool for tool in TOOLS if tool.part != "held out"]
+HELD_OUT: Final = [tool for tool in TOOLS if tool.part != "chosen by"]
+KNOWN: Final = [tool for tool in TOOLS if tool.part == "chosen by"]
 
 
 def test_the_corpus_is_large_and_says_where_each_server_was_read_and_under_which_license() -> None:
@@ -28,15 +28,15 @@ def test_the_corpus_is_large_and_says_where_each_server_was_read_and_under_which
     assert all(head["repository"].startswith("https://github.com/") and len(head["commit"]) == 12 for head in heads)
 
 
-@pytest.mark.parametrize(("part", "recall"), [("chosen by", 0.99), ("looked at since", 0.96)])
-def test_what_is_hard_to_take_back_is_not_missed(part: Part, recall: float) -> None:
-    """Recall first; asking once too often is the price, and that has a limit too."""
+@pytest.mark.parametrize(("part", "asked"), [("chosen by", 0.1), ("looked at since", 0.15)])
+def test_what_is_hard_to_take_back_is_not_missed(part: Part, asked: float) -> None:
+    """Recall first; asking once too often is the price, and that has a limit too. Of strangers it is `STRANGERS`."""
     found = figures(part)
 
-    assert found.recall() >= recall, found
-    assert found.behind_passkey() >= 0.98, found
+    assert found.recall() >= 0.99, found
+    assert found.behind_passkey() >= 0.99, found
     assert found.precision() >= 0.55, found
-    assert found.over("R") <= 0.1, found
+    assert found.over("R") <= asked, found
 
 
 def test_the_figures_that_are_kept_are_those_of_today() -> None:

@@ -43,7 +43,7 @@ READS_SAID: Final = vocabulary(
 
 LOW: Final = vocabulary(
     "label tag draft star unstar like unlike bookmark favorite favourite mark note pin unpin follow unfollow mute",
-    "unmute snooze remember memorize save annotate subscribe unsubscribe color highlight navigate click scroll",
+    "unmute snooze remember memorize annotate subscribe unsubscribe color highlight navigate click scroll",
     "hover open reorder reprioritize rearrange uncomplete unresolve unmark unlike react markieren etikettieren",
     "entwerfen entwirft merken brouillon etiqueter borrador etiquetar rascunho",
     "marcar bozza etichettare concept labelen markeren",
@@ -55,6 +55,7 @@ MEDIUM: Final = vocabulary(
     "generate build make configure register upsert save store log complete transition archive unarchive toggle",
     "resize sort react record submit start stop resume pause cancel new respond accept decline dismiss request",
     "process manage do perform handle bind link unlink type fill press select drag upload switch",
+    "setup refresh pull",
     "restore export import init initialize join leave increase decrease increment fix format index tune capture",
     "ingest merge publish erstellen erstellt anlegen legt bearbeiten bearbeitet andern andert aktualisieren",
     "aktualisiert hinzufugen fugt schreiben schreibt hochladen verschieben speichern speichert planen setzen",
@@ -94,7 +95,8 @@ HIGH: Final = vocabulary(
     "spedire pubblicare pubblica condividere condivide invitare eseguire esegue acquistare acquista comprare",
     "ordinare revocare ripristinare verwijderen verwijdert wissen wist verzenden verzendt versturen verstuurt",
     "publiceren publiceert delen deelt uitnodigen uitvoeren voert kopen koopt bestellen bestelt intrekken",
-    "adopt disown pair unpair flash forget throttle sever assume seal unseal bootstrap blackhole",
+    "clean stash unstash cherry squash amend adopt disown pair unpair flash forget throttle sever assume seal unseal",
+    "bootstrap blackhole",
     "abandon blacklist whitelist allowlist blocklist cleanup cutover deregister disassociate disconnect dissolve",
     "expire",
     "expunge finalize freeze unfreeze inject invalidate liquidate lock unlock offboard onboard override prune",

@@ -69,8 +69,8 @@ def issues(grounded: Sequence[str]) -> bool:
 
 
 def _acts(number: int, word: str, raw: Sequence[str]) -> bool:
-    if kind_of(word) is None:
-        return False
+    if kind_of(word) is None or (raw and number > 0 and raw[number].endswith("ing") and raw[number] != word):
+        return False  # `setup_monitoring`: what is set up is monitoring
     # `conversations_replies`, `users_open`: a word in the plural, or an adjective at the end, is no verb.
     plural = bool(raw) and word in lexicon.NOUNS and number > 0 and raw[number].endswith("s") and raw[number] != word
     return not plural and not (raw and number > 0 and number == len(raw) - 1 and word in lexicon.ADJECTIVES)
