@@ -205,6 +205,9 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "session",
         "standing",
         "standing_id",
+        "submission",
+        "submission_id",
+        "run_id",
         "token",
     )
     stands_for |= dict.fromkeys(nothing, "x1")

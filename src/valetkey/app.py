@@ -96,11 +96,13 @@ from valetkey.store.deployment import find_or_create_deployment
 from valetkey.store.leases import Leases
 from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
+from valetkey.submissions.room import open_submissions
+from valetkey.submissions.under_way import ReviewsUnderWay
 from valetkey.upstream.client import Upstreams
 from valetkey.upstream.model import LocalServer
 from valetkey.vault.keyring import deployment_of
 from valetkey.vault.recovery import Recovered, recover
-from valetkey.vault.release import ForRecordedCalls
+from valetkey.vault.release import AlsoForReviews, ForRecordedCalls
 from valetkey.vault.root_keys.opening import Asked, nobody_to_ask, open_root_key
 from valetkey.vault.root_keys.passphrase import Ask
 from valetkey.vault.roots import Roots
@@ -284,7 +286,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )
 
     whose = ConnectorOf(database, connectors, notifications, clock=clock)
-    kept.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, whose)))
+    for_calls = ForRecordedCalls(call_log, policy.grants(snapshots, whose))
+    kept.release_by(AlsoForReviews(ReviewsUnderWay(database, clock=clock), for_calls))
 
     profiles = Profiles(
         database,
@@ -296,6 +299,12 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )
     introductions.profiles, introductions.policy = profiles, policy
 
+    submissions = open_submissions(
+        database, notifications, organizations, vault=vault, out=outbound, listings=connectors.listings, parse=parse,
+        trail=trail, clock=clock,
+    )  # fmt: skip
+    await submissions.start()
+    closing.push_async_callback(submissions.stop)
     privacy = open_privacy(database, notifications, people, organizations, calls, clock=clock, trail=trail)
 
     # the doors
@@ -384,6 +393,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             disconnecting=room.disconnecting,
             quarantine=room.quarantine,
             editing=room.editing,
+            submissions=submissions,
             trace=room.trace,
             calls=calls,
             uses=Uses(database),
@@ -446,6 +456,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         exporting=exporting,
         erasing=erasing,
         privacy=privacy,
+        submissions=submissions,
         trace=room.trace,
         calls=calls,
         uses=Uses(database),

@@ -68,6 +68,7 @@ from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
 from valetkey.store.schema import connection as connection_table
+from valetkey.submissions.room import open_submissions
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.recovery import Recovery
@@ -237,6 +238,17 @@ class Hub:
                 revoking=RevokingAll(database, self.elsewhere, clock=clock),  # type: ignore[arg-type]  # as far as it is used
                 notifications=notifications,
                 trail=trail,
+            ),
+            submissions=open_submissions(
+                database,
+                notifications,
+                organizations,
+                vault=None,  # type: ignore[arg-type]  # tests/submissions give one, and a way out
+                out=None,  # type: ignore[arg-type]  # so here
+                listings=connectors.listings,
+                parse=parse_url,
+                trail=trail,
+                clock=clock,
             ),
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),

@@ -32,6 +32,7 @@ class Things:
     ceiling_id: str
     standing_id: str
     alert_id: str
+    submission_id: str
 
     def path(self, template: str) -> str:
         return template.format(
@@ -43,6 +44,8 @@ class Things:
             ceiling_id=self.ceiling_id,
             standing_id=self.standing_id,
             alert_id=self.alert_id,
+            submission_id=self.submission_id,
+            run_id="rev_1",
             person="bob",
             organization=self.connection.organization_id,
             domain="example.com",
@@ -69,7 +72,10 @@ async def give_things(hub: Hub, login: str = "ada") -> Things:
     )
     await hub.services.privacy.policies.accept(actor="operator")
     standing_id, alert_id = await _stands(hub, connection), await _noticed(hub, connection)
-    return Things(connector, connection, snapshot.tools, "call_1", info.id, ceiling.id, standing_id, alert_id)
+    submission = await hub.services.submissions.drafts.begin(person, "marginalia", {}, by="person:ada")
+    return Things(
+        connector, connection, snapshot.tools, "call_1", info.id, ceiling.id, standing_id, alert_id, submission.id
+    )
 
 
 async def _noticed(hub: Hub, connection: Connection) -> str:

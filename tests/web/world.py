@@ -33,6 +33,7 @@ from valetkey.connections.model import Connection, State
 from valetkey.connections.room import open_room
 from valetkey.connections.whose import Accounts
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.listings import Listings
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
@@ -60,6 +61,7 @@ from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
 from valetkey.store.schema import connection
+from valetkey.submissions.room import open_submissions
 from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
@@ -273,7 +275,7 @@ async def build_world(
     notifications = Notifications(database)
     trail = Trail(database, clock)
     people = People(database, clock=clock, notifications=notifications, trail=trail)
-    connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url)
+    connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url, listings=Listings(()))
     (folder / "keys").mkdir(mode=0o700)
     root = open_or_create(folder / "keys" / "root.key", forbidden_below=(), may_create=True)
     keyring = Keyring(keyring_database, root, clock=clock)
@@ -344,6 +346,17 @@ async def build_world(
         disconnecting=room.disconnecting,
         quarantine=room.quarantine,
         editing=room.editing,
+        submissions=open_submissions(
+            database,
+            notifications,
+            organizations,
+            vault=vault,
+            out=None,  # type: ignore[arg-type]  # tests/submissions go out
+            listings=connectors.listings,
+            parse=parse_url,
+            trail=trail,
+            clock=clock,
+        ),
         trace=room.trace,
         calls=CallRecords(database),
         uses=Uses(database),

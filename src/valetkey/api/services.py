@@ -43,6 +43,7 @@ from valetkey.privacy.export import Exporting
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.room import Privacy
+from valetkey.submissions.room import Submissions
 from valetkey.vault.day_keys import FindsDayKeys
 from valetkey.vault.verbs import AdoptsKits, TurnsKeys
 
@@ -157,6 +158,7 @@ class Services:
     exporting: Exporting
     erasing: Erasing
     privacy: Privacy
+    submissions: Submissions
     trace: Trace
     calls: CallRecords
     uses: Uses

@@ -25,6 +25,11 @@ COMMANDS = {
     "token": Later("valetkey.cli.token:token", "API tokens: list, create, revoke."),
     "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, block, …"),
     "review": Later("valetkey.cli.review:review", "Tell what keeps a connector out of the directory."),
+    "submission": Later(
+        "valetkey.cli.submission:submission",
+        "Submissions to the directory: list, show, add, agree, prove, review, submit, …",
+    ),
+    "desk": Later("valetkey.cli.desk:desk", "The review desk: list, show, review, decide; who reviews."),
     "connection": Later("valetkey.cli.connection:connection", "Connected accounts: list, connect, disconnect, uses, …"),
     "privacy": Later("valetkey.cli.privacy:privacy", "The hub's privacy policy: show, list, accept, set."),
     "profile": Later(

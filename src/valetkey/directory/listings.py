@@ -183,10 +183,30 @@ def _key_of(url: str) -> str:
 
 
 class Listings:
-    """All listings, by slug."""
+    """All listings, by slug: those that come with this version, and those that the hub's desk published."""
 
     def __init__(self, listings: Iterable[Listing]) -> None:
-        self._by_slug = {one.slug: one for one in sorted(listings, key=lambda one: (one.name.casefold(), one.slug))}
+        self._shipped = tuple(listings)
+        self._by_slug: dict[str, Listing] = {}
+        self.publish(())
+
+    def publish(self, listings: Iterable[Listing]) -> None:
+        """What the desk published is this, and no longer what it was. What comes with the hub wins of the same slug or
+
+        address: nobody is moved to a stranger by an entry of the database.
+        """
+        keys = {_key_of(one.url) for one in self._shipped if one.url}
+        found = {one.slug: one for one in listings if _key_of(one.url) not in keys} | {
+            one.slug: one for one in self._shipped
+        }
+        self._by_slug = dict(sorted(found.items(), key=lambda pair: (pair[1].name.casefold(), pair[0])))
+        for derived in ("_by_key", "_patterns"):
+            self.__dict__.pop(derived, None)
+
+    @property
+    def shipped(self) -> tuple[Listing, ...]:
+        """Those that come with this version."""
+        return self._shipped
 
     def __iter__(self) -> Iterator[Listing]:
         return iter(self._by_slug.values())
@@ -219,6 +239,7 @@ class Listings:
 
 
 NO_LISTINGS: Final = Listings(())
+"""For who knows none; nothing is ever published into it."""
 
 
 def read_listing(slug: str, text: str, *, parse_url: ParseUrl) -> Listing:
@@ -227,7 +248,7 @@ def read_listing(slug: str, text: str, *, parse_url: ParseUrl) -> Listing:
         listing = msgspec.convert({**tomllib.loads(text), "slug": slug}, Listing)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadInput(f"The listing {printable(slug, limit=40)} cannot be read: {error}", field="listing") from error
-    for problem in _problems(listing, parse_url):
+    for problem in problems_of(listing, parse_url):
         raise BadInput(f"The listing {printable(slug, limit=40)}: {problem}", field="listing")
     return listing
 
@@ -249,7 +270,8 @@ def load_listings(*, parse_url: ParseUrl) -> Listings:
     return Listings(found.values())
 
 
-def _problems(listing: Listing, parse_url: ParseUrl) -> Iterator[str]:
+def problems_of(listing: Listing, parse_url: ParseUrl) -> Iterator[str]:
+    """What keeps it from being an entry, in sentences."""
     if not _SLUG.fullmatch(listing.slug):
         yield "its slug must be [a-z0-9-]{1,24}, not beginning with local-."
     yield from _names(listing)

@@ -58,9 +58,11 @@ async def probe(visit: Visit, listing: Listing | None) -> Probe:
     )
 
 
-async def _certificate(visit: Visit) -> Certificate | str:
+async def _certificate(visit: Visit) -> Certificate | str | None:
     if visit.url.scheme != "https":
         return "It is not https."
+    if visit.certificates is None:
+        return None
     try:
         return await visit.certificates.look(visit.url, limits=visit.patience.request)
     except OutboundFailed as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import OutboundFailed, VaultFailed, printable
@@ -33,6 +33,12 @@ class Patience:
 
 
 USUAL: Final = Patience()
+
+
+class Account(Protocol):
+    """A test account: a credential for each request to the connector's own origin, and for no other."""
+
+    async def ticket(self) -> Credential: ...
 
 
 class TestAccount:
@@ -87,12 +93,13 @@ class Visit:
 
     url: Url
     out: Outbound
-    certificates: CertificateClient
+    certificates: CertificateClient | None
+    """Where nobody can look at one, what asks about it is not run."""
     clock: Clock
     parse: ParseUrl
     say: Callable[[str], None]
     patience: Patience = USUAL
-    account: TestAccount | None = None
+    account: Account | None = None
     ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property

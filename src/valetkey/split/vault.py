@@ -40,13 +40,15 @@ from valetkey.split.verbs import Keeping, KeyTurning, Releasing, Spooling
 from valetkey.store.database import Database
 from valetkey.store.migrations import migrate
 from valetkey.store.notify import EVERYTHING, Notifications
+from valetkey.submissions.published import Published
+from valetkey.submissions.under_way import ReviewsUnderWay
 from valetkey.vault.boxes import TicketSeal
 from valetkey.vault.broker import SEALED, SHREDDED, Vault
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import holds_keys
 from valetkey.vault.parcels import Parcels
 from valetkey.vault.recovery import Recovery
-from valetkey.vault.release import ForRecordedCalls
+from valetkey.vault.release import AlsoForReviews, ForRecordedCalls
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.root_keys.opening import Asked, nobody_to_ask, open_root_key
 from valetkey.vault.root_keys.passphrase import Ask
@@ -108,8 +110,13 @@ class VaultProcess:
         connectors = Connectors(database, notifications, clock=clock, parse_url=parse)
         snapshots = Snapshots(database, notifications, clock=clock)
         whose = ConnectorOf(database, connectors, notifications, clock=clock)
-        grants = Grants(database, permissions, snapshots, whose, EachTime(load_listings(parse_url=parse_url)))
-        vault.release_by(ForRecordedCalls(WrittenIntents(Path(told.data) / "journal"), grants))
+        listings = load_listings(parse_url=parse_url)
+        published = Published(database, notifications, listings)
+        await published.read()
+        self._closing.push_async_callback(published.stop)
+        grants = Grants(database, permissions, snapshots, whose, EachTime(listings))
+        calls = ForRecordedCalls(WrittenIntents(Path(told.data) / "journal"), grants)
+        vault.release_by(AlsoForReviews(ReviewsUnderWay(database, clock=clock), calls))
         if told.is_sealed:
             await vault.seal_shut()
         notifications.relay(lambda topic, key: self.channel.tell("hear", topic=topic, key=key))

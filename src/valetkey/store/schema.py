@@ -377,6 +377,67 @@ takedown = Table(
     Column("at", Instant, nullable=False),
 )
 
+submission = Table(
+    "submission",  # a listing on its way into the directory, or in it
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("slug", String(24), nullable=False, unique=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
+    Column("created_by", String(40), nullable=False),  # a person's id; the listing outlives them
+    Column("created_at", Instant, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("state_since", Instant, nullable=False),
+    Column("fields", Text, nullable=False),  # JSON
+    Column("live", Text),  # JSON: the listing as it stands in the directory
+    Column("proof", String(80), nullable=False),
+    Column("proved_at", Instant),
+    Column("has_test_account", Boolean, nullable=False),
+    Column("submitted_by", String(80), nullable=False),  # an actor, as in the trail
+    Column("submitted_at", Instant),
+    Column("decided_by", String(80), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("is_verified", Boolean, nullable=False),
+    Column("scanned_at", Instant),
+    Column("scan", Text, nullable=False),
+)
+
+submission_agreed = Table(
+    "submission_agreed",  # which text, in which version and words, by whom; nothing of it is ever changed
+    main,
+    Column("submission_id", ForeignKey("submission.id", ondelete="cascade"), nullable=False),
+    Column("text", String(40), nullable=False),
+    Column("version", String(20), nullable=False),
+    Column("text_hash", String(64), nullable=False),
+    Column("person_id", String(40), nullable=False),
+    Column("organization_id", String(40), nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("submission_id", "text", "text_hash"),
+)
+
+review_run = Table(
+    "review_run",
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
+    Column("person_id", String(40), nullable=False),  # who asked for it; empty for the operator and for the daily one
+    Column("submission_id", String(40), nullable=False, index=True),  # empty for a URL that somebody tried
+    Column("url", Text, nullable=False),
+    Column("fields_hash", String(64), nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),  # later than this it is not under way, whatever became of it
+    Column("finished_at", Instant),
+    Column("error", String(400), nullable=False),
+    Column("report", LargeBinary, nullable=False),  # JSON
+)
+
+reviewer = Table(
+    "reviewer",
+    main,
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), primary_key=True),
+    Column("since", Instant, nullable=False),
+)
+
 registry_server = Table(
     "registry_server",
     main,

@@ -27,7 +27,7 @@ class Binding:
 
     `tenant` is the organization's id. `subject` is the connection (or attempt, or issuer's client) the value belongs
     to; `purpose` is one of `access_token`, `refresh_token`, `header:<name>`, `client_secret`, `signing_key`,
-    `registration_access_token`, `pkce_verifier`. `origin` is the only place a ticket made from it may go.
+    `registration_access_token`, `pkce_verifier`, `test_account`. A ticket made from it may go to `origin` only.
     """
 
     tenant: str
@@ -97,7 +97,7 @@ USES: dict[Use, frozenset[str]] = {
     Use.SIGN_CHECKPOINT: frozenset({"checkpoint_key"}),
     Use.WATCH_TRAIL: frozenset({"watch_key"}),
 }
-"""Which purposes each use opens. Header values are in none: they leave by ticket only."""
+"""Which purposes each use opens. Header values and test accounts are in none: they leave by ticket only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from valetkey.kernel.errors import Refused
 from valetkey.vault.model import Binding
 
 _CALLS = "tools/call"
+_TEST_ACCOUNT = "test_account"
 
 
 class NotReleased(Refused):
@@ -118,6 +119,31 @@ class ForRecordedCalls:
 
 def _tool(intent: Intent) -> str | None:
     return intent.own_tool if intent.method == _CALLS else None
+
+
+class FindsReviews(Protocol):
+    """The review runs of submissions."""
+
+    async def is_under_way(self, run_id: str, submission_id: str) -> bool:
+        """Whether this run has begun, has not ended, and is of this submission."""
+        ...
+
+
+class AlsoForReviews:
+    """A test account leaves for a review that is under way, and for nothing else (DIR-08); the rest by another rule."""
+
+    def __init__(self, reviews: FindsReviews, otherwise: Release) -> None:
+        self._reviews = reviews
+        self._otherwise = otherwise
+
+    def holds_now(self, call_id: str, binding: Binding) -> bool:
+        return binding.purpose != _TEST_ACCOUNT and self._otherwise.holds_now(call_id, binding)
+
+    async def demand(self, call_id: str, binding: Binding) -> None:
+        if binding.purpose != _TEST_ACCOUNT:
+            await self._otherwise.demand(call_id, binding)
+        elif not await self._reviews.is_under_way(call_id, binding.subject):
+            raise NotReleased("A test account is used by a review that is under way only.", rule="no_review")
 
 
 def _is_theirs(intent: Intent, binding: Binding) -> bool:

@@ -34,6 +34,7 @@ from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.room import Privacy
+from valetkey.submissions.room import Submissions
 from valetkey.vault.day_keys import FindsDayKeys
 
 
@@ -62,6 +63,7 @@ class Services:
     disconnecting: Disconnecting
     quarantine: Quarantine
     editing: Editing
+    submissions: Submissions
     trace: Trace
     calls: CallRecords
     uses: Uses

@@ -17,6 +17,8 @@ def _tls(crawl: Crawl) -> Iterator[Finding]:
     probe = _probe(crawl)
     if crawl.scheme == "http" and crawl.on_private_network:
         raise CannotSay("it speaks plain http in a network that --allow-network opened")
+    if probe.certificate is None and not probe.certificate_problem:
+        raise CannotSay("TLS is spoken by a process of its own here, which does not show certificates")
     if probe.certificate is None:
         yield Finding(
             Severity.BLOCK,

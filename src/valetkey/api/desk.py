@@ -1,0 +1,128 @@
+"""The desk: who waits for a review and how long, and what reviewers decide. The operator names them, and is one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, find_person
+from valetkey.api.paging import Listed
+from valetkey.api.submissions import RunShown, SubmissionInFull, SubmissionShown
+from valetkey.identity.model import Person, Principal
+from valetkey.submissions.desk import TARGET
+from valetkey.submissions.model import Act, Submission
+
+router = APIRouter(prefix="/desk", tags=["submissions"])
+
+Reader = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_READ, operator=True))]
+Writer = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_WRITE, operator=True))]
+Operator = Annotated[Principal, Depends(OnlyOperator())]
+
+
+class Waiting(SubmissionShown):
+    """`place` is its place in the queue, 0 for what is not in it; `is_late` is for what waits beyond the target."""
+
+    place: int
+    waits_days: int
+    is_late: bool
+
+    @classmethod
+    def in_queue(cls, one: Submission, place: int, waits: timedelta) -> Waiting:
+        return cls(**SubmissionShown.of(one).model_dump(), place=place, waits_days=waits.days, is_late=waits > TARGET)
+
+
+class Decision(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    act: Literal["approve", "request changes", "reject", "delist", "relist"]
+    reason: str = Field(min_length=1, max_length=1000, description="The publisher reads it.")
+    seen: str = Field(max_length=64, description="The `version` that was seen.")
+    verified: bool = Field(default=False, description="To approve: whether its label says *verified*.")
+
+
+class ReviewerShown(BaseModel):
+    id: str
+    login: str
+
+    @classmethod
+    def of(cls, person: Person) -> ReviewerShown:
+        return cls(id=person.id, login=person.login)
+
+
+class NewReviewer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    person: str = Field(max_length=254, description="Login or id.")
+
+
+@router.get("", operation_id="show_queue")
+async def show_queue(who: Reader, rooms: Rooms) -> Listed[Waiting]:
+    """Who waits, the longest first, for reviewers. What is to be decided on within seven days and is not is late."""
+    there = await rooms.submissions.desk.queue(await _person(who, rooms))
+    now = rooms.clock.now()
+    return Listed(items=[Waiting.in_queue(one, place, now - one.state_since) for place, one in enumerate(there, 1)])
+
+
+@router.get("/all", operation_id="list_desk")
+async def list_desk(who: Reader, rooms: Rooms) -> Listed[SubmissionShown]:
+    """Everything that was ever submitted and was not removed."""
+    there = await rooms.submissions.desk.all(await _person(who, rooms))
+    return Listed(items=[SubmissionShown.of(one) for one in there])
+
+
+@router.get("/reviewers", operation_id="list_reviewers")
+async def list_reviewers(_who: Operator, rooms: Rooms) -> Listed[ReviewerShown]:
+    """Who reviews besides the operator."""
+    named = [await rooms.people.get(one) for one in await rooms.submissions.desk.reviewers()]
+    return Listed(items=[ReviewerShown.of(person) for person in named])
+
+
+@router.post("/reviewers", operation_id="name_reviewer", status_code=201)
+async def name_reviewer(given: NewReviewer, _who: Operator, rooms: Rooms) -> ReviewerShown:
+    """From now on they review what other organizations submit."""
+    person = await find_person(rooms, given.person)
+    await rooms.submissions.desk.appoint(person)
+    return ReviewerShown.of(person)
+
+
+@router.delete("/reviewers/{person}", operation_id="dismiss_reviewer", status_code=204)
+async def dismiss_reviewer(person: str, _who: Operator, rooms: Rooms) -> None:
+    await rooms.submissions.desk.dismiss(await find_person(rooms, person))
+
+
+@router.get("/{submission_id}", operation_id="show_at_desk")
+async def show_at_desk(submission_id: str, who: Reader, rooms: Rooms) -> SubmissionInFull:
+    """A submission with its steps, what was agreed to, and the linter's report."""
+    whole = await rooms.submissions.desk.get(await _person(who, rooms), submission_id)
+    run = rooms.submissions.reviews.as_of_now(whole.run) if whole.run is not None else None
+    return SubmissionInFull.of_whole(whole, run)
+
+
+@router.post("/{submission_id}/review", operation_id="review_at_desk", status_code=202)
+async def review_at_desk(submission_id: str, who: Writer, rooms: Rooms) -> RunShown:
+    """Begins a review with the submission's test account, which nobody at the desk is shown."""
+    whole = await rooms.submissions.desk.get(await _person(who, rooms), submission_id)
+    return RunShown.of(await rooms.submissions.reviews.of_submission(whole.submission, person_id=who.person_id))
+
+
+@router.post("/{submission_id}/decision", operation_id="decide")
+async def decide(submission_id: str, given: Decision, who: Writer, rooms: Rooms) -> SubmissionShown:
+    """Decides on what was seen, never on what oneself or one's organization submitted."""
+    decided = await rooms.submissions.desk.decide(
+        await _person(who, rooms),
+        submission_id,
+        Act(given.act),
+        reason=given.reason,
+        seen=given.seen,
+        verified=given.verified,
+        by=actor_of(who),
+    )
+    return SubmissionShown.of(decided)
+
+
+async def _person(who: Principal, rooms: Rooms) -> Person | None:
+    """The reviewer; nobody's person for the operator."""
+    return None if who.kind == "operator" else await rooms.people.get(who.person_id)

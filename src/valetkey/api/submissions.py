@@ -1,0 +1,307 @@
+"""Submissions to the directory: a publisher writes, proves, agrees, reviews, submits and publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
+from valetkey.api.paging import Listed
+from valetkey.identity.model import Person, Principal
+from valetkey.kernel.errors import NotFound
+from valetkey.kernel.secret import Secret
+from valetkey.review.report import as_json
+from valetkey.submissions.drafts import WELL_KNOWN, Drafts
+from valetkey.submissions.ground import Whole
+from valetkey.submissions.model import Run, State, Submission
+from valetkey.submissions.reviews import report_of
+
+router = APIRouter(prefix="/submissions", tags=["submissions"])
+
+Reader = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_READ, operator=True))]
+Writer = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_WRITE, operator=True))]
+
+
+class StepShown(BaseModel):
+    """One step, and what it still needs."""
+
+    name: str
+    missing: tuple[str, ...]
+
+
+class AgreedShown(BaseModel):
+    """That a text was agreed to."""
+
+    text: str
+    version: str
+    text_hash: str
+    person_id: str
+    at: datetime
+
+
+class RunShown(BaseModel):
+    """A review: under way until `finished_at`. `report` as `valetkey review --json` prints it."""
+
+    id: str
+    url: str
+    began_at: datetime
+    finished_at: datetime | None
+    progress: str
+    error: str
+    report: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, run: Run) -> RunShown:
+        report = report_of(run)
+        return cls(
+            id=run.id,
+            url=run.url,
+            began_at=run.began_at,
+            finished_at=run.finished_at,
+            progress=run.progress,
+            error=run.error,
+            report=as_json(report) if report is not None else None,
+        )
+
+
+class SubmissionShown(BaseModel):
+    """`state` is the submission's; `is_listed` says whether something of it stands in the directory now."""
+
+    id: str
+    slug: str
+    name: str
+    state: State
+    state_since: datetime
+    is_listed: bool
+    revision: int
+    submitted_at: datetime | None
+    reason: str
+
+    @classmethod
+    def of(cls, one: Submission) -> SubmissionShown:
+        return cls(
+            id=one.id,
+            slug=one.slug,
+            name=one.fields.name,
+            state=one.state,
+            state_since=one.state_since,
+            is_listed=one.is_listed,
+            revision=one.revision,
+            submitted_at=one.submitted_at,
+            reason=one.reason,
+        )
+
+
+class ProofShown(BaseModel):
+    """The file that proves control of the domain: where it is looked for, and what it must say."""
+
+    path: str
+    says: str
+    proved_at: datetime | None
+
+
+class SubmissionInFull(SubmissionShown):
+    """`version` is what was seen: give it as `seen` to submit. Of a test account it is only told that there is one."""
+
+    fields: dict[str, Any]
+    proof: ProofShown
+    has_test_account: bool
+    is_verified: bool
+    steps: tuple[StepShown, ...]
+    agreed: tuple[AgreedShown, ...]
+    agree_by: date | None
+    review: RunShown | None
+    review_is_current: bool
+    scanned_at: datetime | None
+    scan: str
+    version: str
+
+    @classmethod
+    def of_whole(cls, whole: Whole, run: Run | None) -> SubmissionInFull:
+        one = whole.submission
+        return cls(
+            **SubmissionShown.of(one).model_dump(),
+            fields=msgspec.to_builtins(one.fields),
+            proof=ProofShown(path=WELL_KNOWN, says=one.proof, proved_at=one.proved_at),
+            has_test_account=one.has_test_account,
+            is_verified=one.is_verified,
+            steps=tuple(StepShown(name=step.name, missing=step.missing) for step in whole.steps),
+            agreed=tuple(
+                AgreedShown(
+                    text=found.text,
+                    version=found.version,
+                    text_hash=found.text_hash,
+                    person_id=found.person_id,
+                    at=found.at,
+                )
+                for found in whole.agreed
+            ),
+            agree_by=whole.agree_by,
+            review=RunShown.of(run) if run is not None else None,
+            review_is_current=whole.is_current,
+            scanned_at=one.scanned_at,
+            scan=one.scan,
+            version=whole.version,
+        )
+
+
+class TextShown(BaseModel):
+    """A text to agree to: its words, and the hash to give back."""
+
+    text: str
+    version: str
+    words: str
+    text_hash: str
+
+
+class NewSubmission(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    slug: str = Field(max_length=24, description="Part of addresses; it stays for ever.")
+    fields: dict[str, Any] = Field(default_factory=dict)
+
+
+class Edit(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    fields: dict[str, Any] = Field(description="What is said anew; the rest stays.")
+    revision: int = Field(description="The one that was seen.")
+
+
+class Agree(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    texts: dict[str, str] = Field(max_length=20, description="Each text's name, and the hash of its words as shown.")
+
+
+class Account(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    token: SecretStr = Field(max_length=16_384, description="Sealed; for reviews only, and never shown again.")
+
+
+class Move(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    act: Literal["submit", "withdraw", "publish", "remove"]
+    seen: str = Field(default="", max_length=64, description="To submit: the `version` that was seen.")
+
+
+class UrlToReview(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(max_length=2048)
+
+
+@router.get("", operation_id="list_submissions")
+async def list_submissions(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[SubmissionShown]:
+    """The organization's, for who may add connectors there."""
+    return Listed(items=[SubmissionShown.of(one) for one in await rooms.submissions.drafts.list(whose)])
+
+
+@router.get("/terms", operation_id="show_terms")
+async def show_terms(_who: Reader, rooms: Rooms) -> Listed[TextShown]:
+    """What is agreed to before a submission, in the version in force."""
+    terms = rooms.submissions.drafts.terms
+    return Listed(
+        items=[
+            TextShown(text=name, version=terms.version, words=words, text_hash=terms.hash_of(name))
+            for name, words in terms.texts.items()
+        ]
+    )
+
+
+@router.post("/review", operation_id="review_url", status_code=202)
+async def review_url(given: UrlToReview, _who: Writer, whose: Whose, rooms: Rooms) -> RunShown:
+    """Begins a review of any address, as somebody unknown: what `valetkey review URL` does, here."""
+    await rooms.submissions.drafts.list(whose)  # for those who may add connectors
+    run = await rooms.submissions.reviews.of_url(given.url, organization_id=whose.organization_id, person_id=whose.id)
+    return RunShown.of(run)
+
+
+@router.get("/review/{run_id}", operation_id="show_review")
+async def show_review(run_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> RunShown:
+    """How far it is, and its report when it has ended."""
+    run = await rooms.submissions.reviews.status(run_id)
+    if run is None or run.organization_id != whose.organization_id:
+        raise NotFound("There is no such review.")
+    return RunShown.of(run)
+
+
+@router.post("", operation_id="begin_submission", status_code=201)
+async def begin_submission(given: NewSubmission, who: Writer, whose: Whose, rooms: Rooms) -> SubmissionInFull:
+    """A new draft. Its fields can be given now or later."""
+    one = await rooms.submissions.drafts.begin(whose, given.slug, given.fields, by=actor_of(who))
+    return await _in_full(rooms, whose, one.id)
+
+
+@router.get("/{submission_id}", operation_id="show_submission")
+async def show_submission(submission_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> SubmissionInFull:
+    """All of it: fields, steps with what they still need, the report."""
+    return await _in_full(rooms, whose, submission_id)
+
+
+@router.patch("/{submission_id}", operation_id="edit_submission")
+async def edit_submission(submission_id: str, given: Edit, who: Writer, whose: Whose, rooms: Rooms) -> SubmissionInFull:
+    """Says some fields anew. What was approved is a draft again; what is listed stays until the new is approved."""
+    await rooms.submissions.drafts.edit(whose, submission_id, given.fields, revision=given.revision, by=actor_of(who))
+    return await _in_full(rooms, whose, submission_id)
+
+
+@router.post("/{submission_id}/agree", operation_id="agree")
+async def agree(submission_id: str, given: Agree, who: Writer, whose: Whose, rooms: Rooms) -> SubmissionInFull:
+    """Agrees to texts, in the very words that were shown."""
+    await rooms.submissions.drafts.agree(whose, submission_id, given.texts, by=actor_of(who))
+    return await _in_full(rooms, whose, submission_id)
+
+
+@router.post("/{submission_id}/proof", operation_id="prove_domain")
+async def prove_domain(submission_id: str, who: Writer, whose: Whose, rooms: Rooms) -> SubmissionInFull:
+    """Looks now for the file that proves control of the domain."""
+    await rooms.submissions.drafts.prove(whose, submission_id, by=actor_of(who))
+    return await _in_full(rooms, whose, submission_id)
+
+
+@router.post("/{submission_id}/account", operation_id="set_test_account")
+async def set_test_account(
+    submission_id: str, given: Account, who: Writer, whose: Whose, rooms: Rooms
+) -> SubmissionInFull:
+    """Seals a test account's token. Reviews of this submission use it; nobody is shown it."""
+    token = Secret(given.token.get_secret_value())
+    await rooms.submissions.drafts.set_account(whose, submission_id, token, by=actor_of(who))
+    return await _in_full(rooms, whose, submission_id)
+
+
+@router.post("/{submission_id}/review", operation_id="review_submission", status_code=202)
+async def review_submission(submission_id: str, _who: Writer, whose: Whose, rooms: Rooms) -> RunShown:
+    """Begins a review of the submission as it stands now, with its test account if there is one."""
+    whole = await rooms.submissions.drafts.get(whose, submission_id)
+    return RunShown.of(await rooms.submissions.reviews.of_submission(whole.submission, person_id=whose.id))
+
+
+@router.post("/{submission_id}/move", operation_id="move_submission")
+async def move_submission(submission_id: str, given: Move, who: Writer, whose: Whose, rooms: Rooms) -> SubmissionShown:
+    """Hands it to the desk, takes it back, puts what was approved into the directory, or removes it for good."""
+    drafts, by = rooms.submissions.drafts, actor_of(who)
+    if given.act == "submit":
+        return SubmissionShown.of(await drafts.submit(whose, submission_id, seen=given.seen, by=by))
+    return SubmissionShown.of(await _MOVES[given.act](drafts)(whose, submission_id, by=by))
+
+
+_Moves = Callable[..., Awaitable[Submission]]
+_MOVES: Final[Mapping[str, Callable[[Drafts], _Moves]]] = {
+    "withdraw": lambda drafts: drafts.withdraw,
+    "publish": lambda drafts: drafts.publish,
+    "remove": lambda drafts: drafts.remove,
+}
+
+
+async def _in_full(rooms: Rooms, whose: Person, submission_id: str) -> SubmissionInFull:
+    whole = await rooms.submissions.drafts.get(whose, submission_id)
+    run = rooms.submissions.reviews.as_of_now(whole.run) if whole.run is not None else None
+    return SubmissionInFull.of_whole(whole, run)

@@ -1,0 +1,99 @@
+"""`valetkey desk`: submissions that wait for a reviewer, and what is decided on them."""
+
+from __future__ import annotations
+
+import click
+
+from valetkey.cli.hub_client import Hub, hub_options, part
+from valetkey.cli.printing import as_json, note, print_json, print_table
+from valetkey.cli.submission import LISTED, show
+
+_WAITING = {"place": "place", "id": "id", "slug": "slug", "name": "name", "waits_days": "days", "is_late": "late"}
+_id = click.argument("submission", metavar="ID")
+
+
+@click.group()
+def desk() -> None:
+    """The review desk: list, show, review, decide; who reviews."""
+
+
+@desk.command("list")
+@click.option("--all", "everything", is_flag=True, help="Also what is not waiting.")
+@as_json
+@hub_options
+def list_waiting(hub: Hub, everything: bool, as_json: bool) -> None:
+    """List who waits, the longest first; what waits more than seven days is late."""
+    found = hub.get("/desk/all" if everything else "/desk")
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found["items"], LISTED if everything else _WAITING, empty="Nobody waits.")
+
+
+@desk.command("show")
+@_id
+@as_json
+@hub_options
+def show_waiting(hub: Hub, submission: str, as_json: bool) -> None:
+    """Show a submission as the desk sees it, with the linter's verdict."""
+    show(hub.get(f"/desk/{part(submission)}"), as_json)
+
+
+@desk.command("review")
+@_id
+@as_json
+@hub_options
+def review_waiting(hub: Hub, submission: str, as_json: bool) -> None:
+    """Run the review with the submission's test account, which nobody is shown."""
+    run = hub.post(f"/desk/{part(submission)}/review", {})
+    if as_json:
+        print_json(run)
+    else:
+        note(f"under way; see valetkey desk show {submission}")
+
+
+@desk.command("decide")
+@_id
+@click.argument("act", type=click.Choice(["approve", "request-changes", "reject", "delist", "relist"]))
+@click.option("--reason", required=True, help="The publisher reads it.")
+@click.option("--seen", required=True, metavar="VERSION", help="The version that `show` printed.")
+@click.option("--verified", is_flag=True, help="To approve: its label says Verified.")
+@as_json
+@hub_options
+def decide(hub: Hub, submission: str, act: str, reason: str, seen: str, verified: bool, as_json: bool) -> None:
+    """Decide on a submission as it was seen, never on one's own."""
+    body = {"act": act.replace("-", " "), "reason": reason, "seen": seen, "verified": verified}
+    decided = hub.post(f"/desk/{part(submission)}/decision", body)
+    if as_json:
+        print_json(decided)
+    else:
+        print(f"{decided['slug']}: {decided['state']}")
+
+
+@desk.command("reviewers")
+@as_json
+@hub_options
+def list_reviewers(hub: Hub, as_json: bool) -> None:
+    """List who reviews besides the operator, on the hub's host."""
+    found = hub.get("/desk/reviewers")
+    if as_json:
+        print_json(found)
+    else:
+        print_table(found["items"], {"login": "login", "id": "id"}, empty="Nobody but the operator.")
+
+
+@desk.command("name")
+@click.argument("person", metavar="LOGIN")
+@hub_options
+def name_reviewer(hub: Hub, person: str) -> None:
+    """Let a person review what other organizations submit, on the hub's host."""
+    print(f"reviews: {hub.post('/desk/reviewers', {'person': person})['login']}")
+
+
+@desk.command("dismiss")
+@click.argument("person", metavar="LOGIN")
+@hub_options
+def dismiss_reviewer(hub: Hub, person: str) -> None:
+    """They review no longer."""
+    hub.delete(f"/desk/reviewers/{part(person)}")
+    print(f"reviews no longer: {person}")

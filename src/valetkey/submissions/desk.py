@@ -1,0 +1,123 @@
+"""What reviewers do: see who waits and how long, run the review, decide with a reason.
+
+The operator names reviewers, and is one. Nobody decides on what they submitted, nor on what their own organization did
+(DIR-09): where there is one organization only, the operator decides on the hub's host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from valetkey.identity.model import Person
+from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound
+from valetkey.review.model import Severity
+from valetkey.submissions import repository
+from valetkey.submissions.ground import Ground, Whole, not_there
+from valetkey.submissions.model import Act, State, Submission
+from valetkey.submissions.reviews import report_of
+from valetkey.submissions.states import OF_DESK
+
+TARGET: Final = timedelta(days=7)
+"""How soon what is submitted is to be decided on; what waits longer is said to be late (DIR-11)."""
+_LONGEST_REASON: Final = 1000
+
+
+class Desk:
+    """The reviewers' verbs. `person` is `None` for the operator, who is in no organization."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    async def is_reviewer(self, person: Person) -> bool:
+        async with self._ground.database.read() as tx:
+            return person.id in await repository.reviewers(tx)
+
+    async def reviewers(self) -> Sequence[str]:
+        """Their ids, who was named first first."""
+        async with self._ground.database.read() as tx:
+            return await repository.reviewers(tx)
+
+    async def appoint(self, person: Person) -> None:
+        async with self._ground.database.write() as tx:
+            await repository.appoint(tx, person.id, self._ground.clock.now())
+        await self._ground.tell_of_reviewer("reviewer.named", person)
+
+    async def dismiss(self, person: Person) -> None:
+        """Raises `NotFound`."""
+        async with self._ground.database.write() as tx:
+            was = await repository.dismiss(tx, person.id)
+        if not was:
+            raise NotFound("They are no reviewer.")
+        await self._ground.tell_of_reviewer("reviewer.dismissed", person)
+
+    async def queue(self, person: Person | None) -> Sequence[Submission]:
+        """Who waits, the longest first. Raises `Forbidden`."""
+        await self._demand_reviewer(person)
+        async with self._ground.database.read() as tx:
+            return await repository.in_states(tx, [State.IN_REVIEW])
+
+    async def all(self, person: Person | None) -> Sequence[Submission]:
+        """Everything that the desk has ever had and that was not removed."""
+        await self._demand_reviewer(person)
+        async with self._ground.database.read() as tx:
+            there = await repository.in_states(tx, [one for one in State if one is not State.REMOVED])
+        return [one for one in there if one.submitted_at is not None]
+
+    async def get(self, person: Person | None, submission_id: str) -> Whole:
+        """Raises `NotFound`: drafts that were never submitted are nobody's but their organization's."""
+        await self._demand_reviewer(person)
+        one = await self._ground.find(submission_id)
+        if one.submitted_at is None:
+            raise not_there()
+        return await self._ground.whole(one)
+
+    async def decide(
+        self, person: Person | None, submission_id: str, act: Act, *, reason: str, seen: str, verified: bool, by: str
+    ) -> Submission:
+        """The desk's word on what was seen. Raises `BadInput`, `Conflict`, `Forbidden`.
+
+        `verified` is for approving: the label is to say so. Nothing that the linter blocks is approved, and nothing
+        is verified whose tools were not seen.
+        """
+        whole = await self.get(person, submission_id)
+        one = whole.submission
+        if act not in OF_DESK:
+            raise BadInput("That is for its publisher to do.", field="act")
+        if not reason.strip() or len(reason) > _LONGEST_REASON:
+            raise BadInput(f"A decision has a reason of 1 to {_LONGEST_REASON} characters.", field="reason")
+        self._demand_other(person, one, by)
+        if seen != whole.version:
+            raise Conflict("It has changed since it was seen.", hint="Look at it again.")
+        if act is Act.RELIST and one.live is None:
+            raise Conflict("Nothing of it was ever in the directory.")
+        if act is Act.APPROVE:
+            _demand_report(whole, verified)
+        is_verified = verified if act is Act.APPROVE else one.is_verified
+        decided = replace(one, decided_by=by, reason=reason.strip(), is_verified=is_verified)
+        return await self._ground.move(decided, act, by=by, reason=reason.strip())
+
+    def _demand_other(self, person: Person | None, one: Submission, by: str) -> None:
+        if by == one.submitted_by or (person is not None and person.organization_id == one.organization_id):
+            raise Forbidden(
+                "Nobody decides on what they or their organization submitted.",
+                hint="Another organization's reviewer does, or the operator on the hub's host.",
+            )
+
+    async def _demand_reviewer(self, person: Person | None) -> None:
+        if person is not None and not await self.is_reviewer(person):
+            raise Forbidden("This is for reviewers.", hint="The operator names them: valetkey desk name LOGIN")
+
+
+def _demand_report(whole: Whole, verified: bool) -> None:
+    if not whole.is_complete or whole.run is None or not whole.is_current:
+        raise Conflict("There is no report on it as it stands now.", hint="Run the review first.")
+    report = report_of(whole.run)
+    if report is None:
+        raise Conflict("There is no report on it as it stands now.", hint="Run the review first.")
+    if report.blocks:
+        raise Conflict(f"The review blocks it ({report.count(Severity.BLOCK)}).", hint="Request changes.")
+    if verified and not report.tools:
+        raise Conflict("Nothing is verified whose tools were not seen.", hint="Run the review with its test account.")

@@ -1,0 +1,166 @@
+"""What a publisher says: limits of each field when it is written (DIR-05), completeness when submitted (DIR-04).
+
+A limit counts code points, which is never less than what people see as characters: an emoji or a letter with several
+marks can count as more than one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from valetkey.directory.custom import read_name
+from valetkey.directory.listings import Listing, ParseUrl, Reviewed, Source, problems_of
+from valetkey.kernel.errors import BadInput, printable
+from valetkey.review.clauses import VERSION
+from valetkey.review.model import Listing as Claims
+from valetkey.submissions.model import Changes, Fields, Step, Submission
+
+LIMITS: Final[Mapping[str, int]] = {
+    "name": 100, "publisher": 100, "about": 200, "description": 2000, "url": 2048, "vertical": 40, "docs": 2048,
+    "privacy_policy": 2048, "terms": 2048, "support": 2048, "security_contact": 2048, "revocation": 2048,
+    "test_instructions": 2000,
+}  # fmt: skip
+MOST: Final[Mapping[str, int]] = {"categories": 5, "example_prompts": 20, "hosts": 50, "justified": 100}
+FEWEST_PROMPTS: Final = 3
+_LONGEST_ITEM: Final = 500
+_LONGEST: Final = 60_000
+
+
+def changed(fields: Fields, changes: Changes) -> Fields:
+    """`fields` with what is said anew. Raises `BadInput` that names the field and its limit."""
+    there = msgspec.to_builtins(fields)
+    for name in changes:
+        if name not in there:
+            raise BadInput(
+                f"A listing has no field {printable(name, limit=60)}.",
+                field=printable(name, limit=60),
+                hint=f"It has {', '.join(there)}.",
+            )
+    try:
+        new = msgspec.convert(there | dict(changes), Fields)
+    except msgspec.ValidationError as error:
+        path = str(error).rpartition("`$.")[2].strip("`")
+        field = path.partition(".")[0].partition("[")[0] if path != str(error) else "fields"
+        raise BadInput(printable(error, limit=300), field=field) from error
+    for name, most in LIMITS.items():
+        _demand_length(getattr(new, name), most, field=name)
+    for name in ("name", "publisher"):
+        if getattr(new, name):
+            read_name(getattr(new, name), field=name)
+    for name, many in MOST.items():
+        value: Collection[str] = getattr(new, name)
+        if len(value) > many:
+            raise BadInput(f"{name} may have at most {many} entries, and has {len(value)}.", field=name)
+        for item in value.items() if isinstance(value, dict) else value:
+            for text in item if isinstance(item, tuple) else (item,):
+                _demand_length(text, _LONGEST_ITEM, field=name)
+    if len(msgspec.json.encode(new)) > _LONGEST:
+        raise BadInput(f"All fields together may have {_LONGEST} bytes.", field="fields")
+    return new
+
+
+def _demand_length(text: str, most: int, *, field: str) -> None:
+    if len(text) > most:
+        raise BadInput(f"{field} may have at most {most} characters, and has {len(text)}.", field=field)
+
+
+def hash_of(fields: Fields) -> str:
+    """What a report is bound to: these very fields."""
+    return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
+
+
+def steps(one: Submission, *, not_agreed: Collection[str], looked_at: str, parse_url: ParseUrl) -> tuple[Step, ...]:
+    """The steps, each with what it still needs. `not_agreed` are texts of the version in force; `looked_at` says why
+    there is no report on these very fields, or is empty.
+    """
+    wanted: Mapping[str, Callable[[], Iterator[str]]] = {
+        "connection": lambda: _needs(one.fields, "url"),
+        "tools": lambda: iter([looked_at] if looked_at else []),
+        "listing": lambda: _listing(one, parse_url),
+        "use cases": lambda: _prompts(one.fields),
+        "company": lambda: _needs(one.fields, "publisher", "support", "security_contact"),
+        "authentication": lambda: _account(one),
+        "data handling": lambda: _data(one.fields),
+        "domain": lambda: iter([] if one.proved_at else ["control of its domain is not proved"]),
+        "acknowledgments": lambda: (f"“{text}” is not agreed to" for text in not_agreed),
+    }
+    return tuple(Step(name, tuple(needs())) for name, needs in wanted.items())
+
+
+def _needs(fields: Fields, *names: str) -> Iterator[str]:
+    yield from (f"{name} is not said" for name in names if not getattr(fields, name))
+
+
+def _listing(one: Submission, parse_url: ParseUrl) -> Iterator[str]:
+    yield from _needs(one.fields, "name", "about", "description", "categories", "docs")
+    if all((one.fields.name, one.fields.about, one.fields.categories, one.fields.url)):
+        yield from problems_of(as_listing(one, at=one.created_at), parse_url)
+
+
+def _prompts(fields: Fields) -> Iterator[str]:
+    if len(fields.example_prompts) < FEWEST_PROMPTS:
+        yield f"there must be {FEWEST_PROMPTS} example prompts or more"
+
+
+def _account(one: Submission) -> Iterator[str]:
+    if one.fields.auth.kind == "none":
+        return
+    if not one.has_test_account:
+        yield "there is no test account"
+    yield from _needs(one.fields, "test_instructions")
+
+
+def _data(fields: Fields) -> Iterator[str]:
+    yield from _needs(fields, "privacy_policy")
+    said = msgspec.to_builtins(fields.data)
+    yield from (f"data.{name} is not said" for name, value in said.items() if value in ("", "not known"))
+
+
+def as_listing(one: Submission, *, at: datetime, verified: bool = False) -> Listing:
+    """The listing that comes of it. Whether it is *verified* is the desk's word (DIR-02)."""
+    fields = one.fields
+    return Listing(
+        slug=one.slug,
+        name=fields.name,
+        publisher=fields.publisher or fields.name,
+        about=fields.about,
+        url=fields.url,
+        categories=fields.categories,
+        vertical=fields.vertical,
+        docs=fields.docs,
+        privacy_policy=fields.privacy_policy,
+        terms=fields.terms,
+        support=fields.support,
+        revocation=fields.revocation,
+        auth=fields.auth,
+        data=fields.data,
+        review=Reviewed(on=at.date(), policy_version=VERSION) if verified else None,
+        source=Source(url=fields.docs or fields.url, date=at.date()),
+    )
+
+
+def as_claims(one: Submission) -> Claims:
+    """The same for the linter's rules."""
+    fields = one.fields
+    return Claims(
+        name=fields.name,
+        url=fields.url,
+        one_liner=fields.about,
+        about=fields.description,
+        publisher=fields.publisher,
+        categories=fields.categories,
+        verticals=(fields.vertical,) if fields.vertical else (),
+        regions=(fields.data.regions,) if fields.data.regions else (),
+        privacy_policy=fields.privacy_policy,
+        docs=fields.docs,
+        support=fields.support,
+        example_prompts=fields.example_prompts,
+        hosts=fields.hosts,
+        justified=fields.justified,
+        proof=one.proof,
+    )

@@ -1,0 +1,79 @@
+"""The room put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from valetkey.audit.trail import Trail
+from valetkey.directory.listings import Listings
+from valetkey.identity.organizations import Organizations
+from valetkey.kernel.clock import Clock
+from valetkey.net.limits import KIB, Limits
+from valetkey.net.model import Unreachable, Url
+from valetkey.net.outbound import Outbound
+from valetkey.store.database import Database
+from valetkey.store.notify import Notifications
+from valetkey.submissions.desk import Desk
+from valetkey.submissions.drafts import Drafts, SealsAccounts
+from valetkey.submissions.ground import Ground, ShredsSecrets
+from valetkey.submissions.published import Published
+from valetkey.submissions.reviews import GivesTickets, Reviews
+from valetkey.submissions.terms import IN_FORCE, Terms
+
+_PROOF = Limits(connect=5.0, first_byte=10.0, idle=5.0, total=15.0, max_body=1 * KIB)
+
+
+class Vault(SealsAccounts, ShredsSecrets, GivesTickets, Protocol):
+    """What this room needs of the vault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submissions:
+    """The verbs, for the doors."""
+
+    drafts: Drafts
+    desk: Desk
+    reviews: Reviews
+    published: Published
+
+    async def start(self) -> None:
+        await self.published.read()
+
+    async def stop(self) -> None:
+        await self.reviews.stop()
+        await self.published.stop()
+
+
+def open_submissions(
+    database: Database,
+    notifications: Notifications,
+    organizations: Organizations,
+    *,
+    vault: Vault,
+    out: Outbound,
+    listings: Listings,
+    parse: Callable[[str], Url],
+    trail: Trail,
+    clock: Clock,
+    terms: Terms = IN_FORCE,
+) -> Submissions:
+    published = Published(database, notifications, listings)
+    ground = Ground(
+        database, vault=vault, published=published, listings=listings, parse_url=parse, trail=trail, clock=clock,
+        terms=terms,
+    )  # fmt: skip
+
+    async def fetch_proof(address: str) -> str:
+        fetched = await out.web.get(parse(address), limits=_PROOF)
+        if fetched.status != 200:
+            raise Unreachable(f"it answers HTTP {fetched.status}.")
+        return fetched.body.decode("ascii", "replace")
+
+    return Submissions(
+        drafts=Drafts(ground, organizations, vault, fetch_proof),
+        desk=Desk(ground),
+        reviews=Reviews(database, out=out, vault=vault, listings=listings, parse=parse, clock=clock),
+        published=published,
+    )
