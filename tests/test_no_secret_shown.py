@@ -152,7 +152,12 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         await tx.execute(connections.update().values(state="connected", method="oauth", has_refresh_token=True))
     await services.profiles.add(oscar, "work", title="", access="auto", choices=[], by="person:x")
     (data / "policy.txt").write_text("We keep little.")
+    drafts, account = services.submissions.drafts, 'canary-test_account-"7Hk/2+Qz~'
+    submission = await drafts.begin(oscar, "wolfbook", {"url": "https://wolfbook.example/mcp"}, by="person:x")
+    await drafts.set_account(oscar, submission.id, Secret(account), by="person:x")
     stands_for = {
+        "submission": submission.id,
+        "submission_id": submission.id,
         "connection_id": connection.id,
         "slug": connector.slug,
         "connector": connector.slug,
@@ -187,6 +192,10 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "level": "metadata",
         "kind": "floor",
         "target": "https://other.example/mcp",
+        "token_file": "tests/cli/submission.toml",
+        "act": "reject",
+        "reason": "No.",
+        "seen": "0",
     }
     nothing = (
         "approval",
@@ -205,13 +214,11 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "session",
         "standing",
         "standing_id",
-        "submission",
-        "submission_id",
         "run_id",
         "token",
     )
     stands_for |= dict.fromkeys(nothing, "x1")
-    secrets = {**SEALED, "password": PASSWORD}
+    secrets = {**SEALED, "password": PASSWORD, "test account": account}
     secrets |= {f"cookie of {login}": value for login, value in cookies.items()}
     secrets |= {f"token of {login}": value for login, value in tokens.items()}
     return World(asgi, data, made["Vault"]._main, cookies, tokens, stands_for, secrets)
