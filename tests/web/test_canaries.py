@@ -19,6 +19,7 @@ import pytest
 from markupsafe import Markup
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Route, async_playwright
+from sqlalchemy import update
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -27,6 +28,7 @@ from tests.web.world import PUBLIC_URL, Browser, World
 from valetkey.authserver.model import ConsentView
 from valetkey.connections.model import State
 from valetkey.identity.model import Role
+from valetkey.store.schema import organization
 from valetkey.web.pages import Pages
 from valetkey.web.site import development_map, site_map
 from valetkey.web.visit import Visit
@@ -114,6 +116,8 @@ async def chromium() -> AsyncIterator[Chromium]:
 
 async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
     """An owner with one of everything, and what stands for each name in the site map's paths."""
+    async with world.database.write() as tx:
+        await tx.execute(update(organization).values(kind="organization"))
     browser, ada = await world.signed_in("ada", role=Role.OWNER, name="Ada")
     connector = await world.connector(ada)
     asking = {"state": State.RECONNECT, "state_reason": "It said no."}
@@ -139,6 +143,7 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
     )
     names = {
         "{token}": "vkl_x",
+        "{version}": "1",
         "{connector}": connector.slug,
         "{attempt}": review.rpartition("/")[2],
         "{issuer}": "0123456789abcdef",
