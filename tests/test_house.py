@@ -92,6 +92,7 @@ REVEALED: dict[str, str] = {
     "vault/parcels.py": "to encrypt it for the vault itself; and a parcel, to see whether it is one",
     "vault/verbs.py": "declares `reveal_for_exchange`",
     # A secret of ours, shown once to whom it is for, or compared:
+    "api/feeds.py": "the key of a webhook's signatures, once, for who runs it",
     "api/pages.py": "a one-time link, for who invites",
     "api/provisioning.py": "a new provisioning token, once, for who gives it to the organization's directory",
     "api/tokens.py": "a new personal token, for its owner",

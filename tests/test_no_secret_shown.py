@@ -174,6 +174,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "domain": "example.com",
         "client_id": "x1",
         "group_id": "x1",
+        "feed_id": "x1",
         "resource_id": "x1",
         "role": "member",
         "url": "https://other.example/mcp",

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from tests.audit.siem import Siem
 from tests.audit.signing import TestSigner
 from tests.conftest import FakeClock
 from tests.identity.provider import IdentityProvider
@@ -23,6 +24,7 @@ from valetkey.api.scim.app import create as create_scim
 from valetkey.api.services import Answer, Services, TrailLog
 from valetkey.audit.alerts import Alerts
 from valetkey.audit.checkpoints import Checkpoints
+from valetkey.audit.feed.feeds import Feeds
 from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
 from valetkey.audit.report import Report
@@ -187,12 +189,23 @@ class Hub:
         people = People(database, clock=clock, notifications=notifications, trail=trail)
         organizations = Organizations(database, clock=clock)
         self.provider = IdentityProvider(clock)
+        self.siem = Siem()
         policy = open_policy(database, notifications, clock=clock, keys=None, trail=trail)  # type: ignore[arg-type]  # as for contents
         snapshots = Snapshots(database, notifications, clock=clock)
         self.services = Services(
             people=people,
             organizations=organizations,
             links=SignInLinks(database, clock=clock, trail=trail),
+            feeds=Feeds(
+                database,
+                Leases(database, clock=clock),
+                web=self.siem,
+                streams=self.siem,
+                marks=self.siem,
+                parse_url=parse_url,
+                clock=clock,
+                trail=trail,
+            ),
             provisioning=open_provisioning(
                 database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
             ),

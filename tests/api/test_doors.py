@@ -88,6 +88,13 @@ TABLE: dict[tuple[str, str], Row] = {
     ("PUT", "/organizations/{organization}/groups/{group_id}/role"): Row(
         Scope.ORGANIZATIONS_WRITE, 404, 404, 403, 404, {"role": "admin"}, whose=False
     ),
+    ("GET", "/organizations/{organization}/feeds"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 403, 404, whose=False),
+    ("POST", "/organizations/{organization}/feeds"): Row(
+        Scope.ORGANIZATIONS_WRITE, 201, 201, 403, 404, {"address": "syslog://siem.example"}, whose=False
+    ),
+    ("DELETE", "/organizations/{organization}/feeds/{feed_id}"): Row(
+        Scope.ORGANIZATIONS_WRITE, 404, 404, 403, 404, whose=False
+    ),
     ("GET", "/tokens"): Row(Scope.TOKENS_READ, 200, 200, 200, 200, ada_in="items"),
     ("POST", "/tokens"): Row(Scope.TOKENS_WRITE, 201, 201, 201, 201, {"name": "t", "resource": "/mcp"}),
     ("DELETE", "/tokens/{token_id}"): Row(Scope.TOKENS_WRITE, 204, 204, 404, 404),

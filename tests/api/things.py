@@ -50,6 +50,7 @@ class Things:
             organization=self.connection.organization_id,
             domain="example.com",
             group_id="group_1",
+            feed_id="feed_1",
             name="work",
             event_seq=1,
             number=1,

@@ -14,6 +14,7 @@ from valetkey.cli.main import COMMANDS, run
 ALL = dict(commands())
 PRINT_NO_DATA = {
     "valetkey org domain remove",
+    "valetkey org feed remove",
     "valetkey org provisioning revoke-token",
     "valetkey org sign-in remove",
     "valetkey org sign-in untie",

@@ -9,6 +9,7 @@ from typing import Protocol
 from valetkey.api.pages import Pages
 from valetkey.audit.alerts import Alerts
 from valetkey.audit.checkpoints import Checkpoints
+from valetkey.audit.feed.feeds import Feeds
 from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
 from valetkey.audit.report import Report
@@ -137,6 +138,7 @@ class Services:
     people: People
     organizations: Organizations
     links: SignInLinks
+    feeds: Feeds
     openid: OpenId
     provisioning: Provisioning
     tokens: Tokens

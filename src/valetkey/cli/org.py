@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from valetkey.cli.hub_client import Hub, hub_options, part
+from valetkey.cli.org_feed import feed
 from valetkey.cli.org_provisioning import provisioning
 from valetkey.cli.org_sign_in import domain, sign_in
 from valetkey.cli.printing import as_json, print_facts, print_json, print_table
@@ -12,12 +13,13 @@ from valetkey.cli.printing import as_json, print_facts, print_json, print_table
 
 @click.group()
 def org() -> None:
-    """Organizations: list, create, leave, sign-in, domain, provisioning."""
+    """Organizations: list, create, leave, sign-in, domain, provisioning, feed."""
 
 
 org.add_command(sign_in)
 org.add_command(domain)
 org.add_command(provisioning)
+org.add_command(feed)
 
 
 @org.command("list")

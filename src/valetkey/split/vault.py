@@ -60,7 +60,8 @@ _PAUSE = 0.05
 _ASKED = frozenset(
     {
         "ticket", "echo",
-        "seal_many", "reveal", "mark", "subjects", "make_signing_key", "sign", "cancel", "shred", "seal_shut",
+        "seal_many", "reveal", "mark", "subjects", "make_signing_key", "sign", "mark_message", "cancel", "shred",
+        "seal_shut",
         "spool_prepare", "spool_keep", "spool_read", "spool_clear", "spool_remove",
         "exchange", "refresh", "revoke", "register", "identify",
         "day_key", "day_destroy", "day_destroy_before",

@@ -116,6 +116,9 @@ class VaultBeside:
     async def sign(self, message: bytes, *, bound_to: Binding) -> bytes:
         return await self._vault.ask("sign", bytes, message=message, bound_to=bound_to)
 
+    async def mark_message(self, message: bytes, *, bound_to: Binding) -> bytes:
+        return await self._vault.ask("mark_message", bytes, message=message, bound_to=bound_to)
+
     async def cancel(self, subject: str) -> None:
         await self._vault.ask("cancel", None, subject=subject)
 

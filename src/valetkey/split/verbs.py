@@ -38,7 +38,7 @@ from valetkey.vault.trail_keys import TrailKeys
 OriginOf = Callable[[str], Awaitable[str]]
 OpenRootKey = Callable[[str, Secret], Awaitable[RootKey]]
 _REVEALED: Final = (Use.EXCHANGE_CODE, Use.REFRESH, Use.REVOKE, Use.CLIENT_AUTHENTICATION)
-_TYPED: Final = ("client_secret", "pkce_verifier")
+_TYPED: Final = ("client_secret", "pkce_verifier", "mark_key")
 """What may be sealed out of a worker's hands: what a person typed, and what a worker made. Headers, besides."""
 
 
@@ -123,6 +123,9 @@ class Keeping:
 
     async def sign(self, message: bytes, bound_to: Binding) -> bytes:
         return await self._vault.sign(message, bound_to=bound_to)
+
+    async def mark_message(self, message: bytes, bound_to: Binding) -> bytes:
+        return await self._vault.mark_message(message, bound_to=bound_to)
 
     async def cancel(self, subject: str) -> None:
         await self._vault.cancel(subject)

@@ -1054,6 +1054,22 @@ trail_sink = Table(
     Column("reason", String(300), nullable=False),
 )
 
+feed = Table(
+    "feed",  # where an organization's events go as they happen; the key of a webhook's marks is sealed in `secret`
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
+    Column("kind", String(10), nullable=False),  # webhook | syslog
+    Column("address", String(300), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("delivered", BigInt, nullable=False),  # number of the last event that is there
+    Column("delivered_at", Instant),
+    Column("failing_since", Instant),
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("next_at", Instant),  # not tried again before
+    Column("reason", String(300), nullable=False),
+)
+
 # --- gateway ------------------------------------------------------------------------------------------------------
 
 spent_state = Table(

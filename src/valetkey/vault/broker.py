@@ -22,7 +22,7 @@ from valetkey.vault.model import USES, Binding, HeaderTemplate, Mark, Superseded
 from valetkey.vault.release import NothingLeaves, NothingWhileSealed, Release, sealed
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.sealing import NewValue, Sealing, check_value, mark_of, own_purpose, pair
-from valetkey.vault.signing import new_signing_key, sign_with
+from valetkey.vault.signing import mark_with, new_signing_key, sign_with
 from valetkey.vault.tickets import LONGEST, EchoHeard, Opened, Shelf, Ticket
 
 SHREDDED = "vault.shredded"
@@ -240,6 +240,10 @@ class Vault:
     async def sign(self, message: bytes, *, bound_to: Binding) -> bytes:
         """The signature of `message` with a key that `make_signing_key` made. Raises `VaultFailed`."""
         return sign_with(await self.reveal_for_exchange(bound_to=bound_to, use=Use.SIGN), message)
+
+    async def mark_message(self, message: bytes, *, bound_to: Binding) -> bytes:
+        """The mark (HMAC) of `message` with a key that was sealed as `mark_key`. Raises `VaultFailed`."""
+        return mark_with(await self.reveal_for_exchange(bound_to=bound_to, use=Use.MARK), message)
 
     async def _open(self, binding: Binding) -> Opened:
         """Makes a value ready, proving by one decryption that it is what `binding` says."""

@@ -27,7 +27,8 @@ class Binding:
 
     `tenant` is the organization's id. `subject` is the connection (or attempt, or issuer's client) the value belongs
     to; `purpose` is one of `access_token`, `refresh_token`, `header:<name>`, `client_secret`, `signing_key`,
-    `registration_access_token`, `pkce_verifier`, `test_account`. A ticket made from it may go to `origin` only.
+    `mark_key`, `registration_access_token`, `pkce_verifier`, `test_account`. A ticket made from it goes to `origin`
+    only.
     """
 
     tenant: str
@@ -82,6 +83,7 @@ class Use(StrEnum):
     REVOKE = "revoke"  # both tokens, to the revocation endpoint (RFC 7009)
     CLIENT_AUTHENTICATION = "client_authentication"  # our client's secret, to either
     SIGN = "sign"  # our key at an issuer, to say who we are; `vault.signing` alone uses it
+    MARK = "mark"  # our key towards a webhook, to show that it is us; `vault.signing` alone uses it
     MANAGE_REGISTRATION = "manage_registration"  # RFC 7592
     SIGN_CHECKPOINT = "sign_checkpoint"  # our own key, within the vault
     WATCH_TRAIL = "watch_trail"  # our own evolving key, within the vault
@@ -93,6 +95,7 @@ USES: dict[Use, frozenset[str]] = {
     Use.REVOKE: frozenset({"refresh_token", "access_token"}),
     Use.CLIENT_AUTHENTICATION: frozenset({"client_secret"}),
     Use.SIGN: frozenset({"signing_key"}),
+    Use.MARK: frozenset({"mark_key"}),
     Use.MANAGE_REGISTRATION: frozenset({"registration_access_token"}),
     Use.SIGN_CHECKPOINT: frozenset({"checkpoint_key"}),
     Use.WATCH_TRAIL: frozenset({"watch_key"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from dataclasses import dataclass
 
@@ -52,6 +53,15 @@ def sign_with(private: Secret, message: bytes) -> bytes:
     assert isinstance(key, ec.EllipticCurvePrivateKey)  # `new_signing_key` makes no other
     r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA256())))
     return r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
+
+
+def mark_with(key: Secret, message: bytes) -> bytes:
+    """HMAC-SHA256 of `message`. Wipes `key`."""
+    try:
+        # Revealed to the function that it is the key of, here and nowhere else.
+        return hmac.digest(key.reveal(), message, "sha256")
+    finally:
+        key.wipe()
 
 
 def _base64url(number: int) -> str:

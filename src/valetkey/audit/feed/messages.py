@@ -1,0 +1,69 @@
+"""Events as they are sent: JSON Lines in a signed request, or syslog messages (RFC 5424)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from valetkey.audit.model import TrailEvent
+from valetkey.audit.sinks.syslog import framed
+
+CONTENT_TYPE: Final = "application/x-ndjson"
+_LOG_AUDIT, _NOTICE = 13, 5
+# Of actors, as the trail writes them, what ORG-12 calls their type.
+_ACTORS: Final = {"person": "user", "client": "user", "scim": "api_key", "operator": "operator", "system": "system"}
+
+
+def as_object(event: TrailEvent) -> dict[str, Any]:
+    """An event for a program: flat, with the actor's type and id apart."""
+    kind, _, actor_id = event.actor.partition(":")
+    return {
+        "id": event.seq,
+        "at": _instant(event.at),
+        "event": event.event,
+        "actor_type": _ACTORS.get(kind, kind),
+        "actor": actor_id or kind,
+        "organization": event.organization_id,
+        "person": event.person_id,
+        "object": event.object,
+        "detail": dict(event.detail),
+    }
+
+
+def lines(events: Sequence[TrailEvent]) -> bytes:
+    """One JSON object to a line, the oldest first."""
+    return b"".join(_json(as_object(event)) + b"\n" for event in events)
+
+
+def signed_part(message_id: str, at: datetime, body: bytes) -> bytes:
+    """What a webhook's mark is over: id, time and body, so that none of them can be another's."""
+    return f"{message_id}.{int(at.timestamp())}.".encode() + body
+
+
+def headers(message_id: str, at: datetime, mark: bytes) -> dict[str, str]:
+    """As the Standard Webhooks have them: whoever knows that form can verify it with what they have."""
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": f"v1,{base64.b64encode(mark).decode()}",
+    }
+
+
+def syslog(events: Sequence[TrailEvent]) -> bytes:
+    """One message to an event, each with its length before it (RFC 5425); the event's name is the message's id."""
+    said = bytearray()
+    for event in events:
+        head = f"<{_LOG_AUDIT * 8 + _NOTICE}>1 {_instant(event.at)} - valetkey - {event.event[:32]} - "
+        said += framed(head.encode() + _json(as_object(event)))
+    return bytes(said)
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
