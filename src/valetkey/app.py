@@ -42,6 +42,7 @@ from valetkey.audit.verify import Against, verify
 from valetkey.authserver.server import AuthServer
 from valetkey.connections.model import Connection
 from valetkey.connections.quarantine import TOPIC as QUARANTINE
+from valetkey.connections.reporting import Reporting
 from valetkey.connections.room import Room, open_room
 from valetkey.connections.whose import Accounts, ConnectorOf
 from valetkey.directory.connectors import Connectors
@@ -384,6 +385,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     await room.start()
     closing.push_async_callback(room.stop)
     closing.push_async_callback(gateway.stop)
+    reporting = Reporting(snapshots=snapshots, alerts=alerts, trail=trail)
     site = Site(
         services=WebServices(
             people=people,
@@ -408,6 +410,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             quarantine=room.quarantine,
             editing=room.editing,
             submissions=submissions,
+            reporting=reporting,
             trace=room.trace,
             calls=calls,
             uses=Uses(database),
@@ -472,6 +475,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         erasing=erasing,
         privacy=privacy,
         submissions=submissions,
+        reporting=reporting,
         trace=room.trace,
         calls=calls,
         uses=Uses(database),

@@ -37,6 +37,7 @@ from valetkey.connections.labels import Label
 from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
+from valetkey.connections.reporting import Reporting
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.connections.whose import Accounts
@@ -262,6 +263,11 @@ class Hub:
                 parse=parse_url,
                 trail=trail,
                 clock=clock,
+            ),
+            reporting=Reporting(
+                snapshots=Snapshots(database, notifications, clock=clock),
+                alerts=Alerts(database, clock=clock, trail=trail),
+                trail=trail,
             ),
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),

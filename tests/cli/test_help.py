@@ -21,7 +21,7 @@ PRINT_NO_DATA = {
     "valetkey serve",
     "valetkey demo",
     "valetkey token revoke",
-    "valetkey connector label",
+    "valetkey connection report",
     "valetkey connector remove",
     "valetkey connector block",
     "valetkey connector set",

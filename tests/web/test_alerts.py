@@ -6,6 +6,7 @@ import html
 
 from tests.web.world import World
 from valetkey.audit.alerts import AlertKind, Noticed
+from valetkey.audit.model import OfPerson
 from valetkey.identity.model import Role
 
 HOSTILE = "<b>echo</b> \u202enow"
@@ -98,3 +99,26 @@ async def test_what_was_noticed_at_a_service_that_is_gone_is_still_shown(world: 
 
     assert page.status_code == 200
     assert "It failed often." in page.text
+
+
+async def test_a_service_is_reported_with_its_tools_as_they_were_seen(world: World) -> None:
+    """CUS-09: the case stays as it was written; owners learn that there is one, and not whose."""
+    browser, ada = await world.signed_in("ada")
+    owner, _ = await world.signed_in("olga", role=Role.OWNER)
+    connector = await world.connector(ada)
+    path = await world.connect(browser, connector.slug)
+    await browser.open(path)
+
+    nothing = (await browser.submit(f"{path}/report", {})).text
+    wrong = await browser.send(f"{path}/report", {"reason": "revenge"})
+    await browser.open(path)
+    done = (await browser.submit(f"{path}/report", {"reason": "pretends"})).text
+    theirs = (await owner.open("/alerts")).text
+    [case] = [one for one in await world.services.trail.list(OfPerson(ada.id)) if one.event == "connector.reported"]
+
+    assert "Nothing was chosen" in nothing
+    assert wrong.status_code >= 400
+    assert "Reported, with its tools" in done
+    assert (case.detail["reason"], case.detail["origin"]) == ("pretends", connector.origin)
+    assert len(case.detail["snapshot"]) == 64
+    assert "Reported by a person" in theirs

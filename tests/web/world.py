@@ -30,6 +30,7 @@ from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
 from valetkey.connections.desk import DirectDesk
 from valetkey.connections.model import Connection, State
+from valetkey.connections.reporting import Reporting
 from valetkey.connections.room import open_room
 from valetkey.connections.whose import Accounts
 from valetkey.directory.connectors import Connectors
@@ -311,6 +312,7 @@ async def build_world(
     privacy = open_privacy(
         database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
     )
+    alerts = Alerts(database, clock=clock, trail=trail)
     services = Services(
         people=people,
         organizations=organizations,
@@ -357,11 +359,12 @@ async def build_world(
             trail=trail,
             clock=clock,
         ),
+        reporting=Reporting(snapshots=Snapshots(database, notifications, clock=clock), alerts=alerts, trail=trail),
         trace=room.trace,
         calls=CallRecords(database),
         uses=Uses(database),
         day_keys=day_keys,
-        alerts=Alerts(database, clock=clock, trail=trail),
+        alerts=alerts,
         leaving=Leaving(people, organizations, room.connections, day_keys, trail),
         erasing=Erasing(
             database,

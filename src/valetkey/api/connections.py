@@ -7,7 +7,7 @@ gives the values of a connector's request headers, which nobody gets back.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -254,6 +254,20 @@ async def lift_connection_quarantine(connection_id: str, who: Writer, whose: Who
     """Everything is as it was before; what the organization put into quarantine stays there."""
     done = await rooms.quarantine.of_connection(whose.id, connection_id, on=False, by=actor_of(who))
     return await _shown(rooms, done)
+
+
+class Report(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Literal["pretends", "acts", "orders", "takes", "other"]
+
+
+@router.post("/{connection_id}/report", operation_id="report_service", status_code=204)
+async def report_service(connection_id: str, given: Report, who: Writer, whose: Whose, rooms: Rooms) -> None:
+    """Reports the service: the reason and its tools as seen now go into the trail, and owners are alerted."""
+    found = await rooms.connections.get(whose.id, connection_id)
+    connector = await rooms.connectors.by_id(found.connector_id)
+    await rooms.reporting.report(found, connector, given.reason, by=actor_of(who))
 
 
 @router.get("/{connection_id}/trace", operation_id="trace_connection")

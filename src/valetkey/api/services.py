@@ -21,6 +21,7 @@ from valetkey.connections.labels import Label
 from valetkey.connections.model import Connection, Receipt
 from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
+from valetkey.connections.reporting import Reporting
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
@@ -161,6 +162,7 @@ class Services:
     erasing: Erasing
     privacy: Privacy
     submissions: Submissions
+    reporting: Reporting
     trace: Trace
     calls: CallRecords
     uses: Uses

@@ -46,6 +46,7 @@ class AlertKind(StrEnum):
     ECHO = "echo"
     NAME = "same_name"
     PROTOCOL = "protocol"
+    REPORT = "reported"
 
     @property
     def label(self) -> str:
@@ -63,6 +64,7 @@ _LABELS: Final = {
     AlertKind.PROTOCOL: "Another revision of MCP",
     AlertKind.ORDERS: "Reads like orders",
     AlertKind.ECHO: "Credential said back",
+    AlertKind.REPORT: "Reported by a person",
 }
 
 

@@ -150,6 +150,21 @@ def quarantine(hub: Hub, account: str, lift: bool, user: str, as_json: bool) -> 
         print(f"{'lifted' if lift else 'in quarantine'}: {found['connector']} ({found['label']})")
 
 
+@connection.command("report")
+@click.argument("account", metavar="CONNECTOR[/LABEL]|ID")
+@click.option(
+    "--reason",
+    required=True,
+    type=click.Choice(["pretends", "acts", "orders", "takes", "other"]),
+    help="It pretends to be another; acts otherwise than it says; gives orders; takes too much; something else.",
+)
+@hub_options
+def report(hub: Hub, account: str, reason: str) -> None:
+    """Report a service: its tools as seen now are put on record, and owners are told."""
+    hub.post(f"/connections/{part(account_named(hub, account, ''))}/report", {"reason": reason})
+    print(f"reported: {account}")
+
+
 @connection.command("trace")
 @click.argument("account", metavar="CONNECTOR[/LABEL]|ID")
 @for_user

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from valetkey.audit.model import OfPerson
+from valetkey.connections.reporting import REASONS
 from valetkey.policy.choices import Choice, Level, level_of, why_not
 from valetkey.policy.model import Setting
 from valetkey.policy.seen import seen_of
@@ -81,6 +82,7 @@ async def show(visit: Visit) -> Response:
         page=page,
         page_count=page_count,
         header_names=header_names(account.connector),
+        reasons=tuple(REASONS.items()),
         moved_to=visit.services.connectors.moved_to(account.connector),
         calls=calls,
         trace=await visit.services.trace.list(visit.person.id, connection.id),

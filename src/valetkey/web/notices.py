@@ -47,6 +47,7 @@ HAPPENED = {
     "profile.changed": "A profile was changed",
     "profile.removed": "A profile was removed",
     "connector.added": "A service was added to the directory",
+    "connector.reported": "A service was reported",
     "connector.changed": "A service was changed; unless only its name was, everybody connects it anew",
     "connector.change_refused": "A service was not changed: only owners and admins may",
     "connector.enabled": "A service was switched on for the organization",
@@ -93,6 +94,9 @@ NOTICES = {
     "approved": Notice("good", "Approved. The assistant can repeat its call now, and only this one."),
     "standing": Notice("good", "Approved, and later calls like it. They are listed under Standing approvals."),
     "standing-revoked": Notice("good", "Revoked. From now on the assistant has to ask you."),
+    "reported": Notice(
+        "good", "Reported, with its tools as you saw them. Whoever answers for the organization is told."
+    ),
     "quarantined": Notice("good", "In quarantine. No call goes there any more, and those under way were ended."),
     "quarantine-lifted": Notice("good", "Lifted. Everything is as it was before."),
     "alert-dismissed": Notice("good", "Dismissed. It is told again if it comes back after a day without."),

@@ -14,6 +14,7 @@ from valetkey.connections.detect import Detecting
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
+from valetkey.connections.reporting import Reporting
 from valetkey.connections.trace import Trace
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.profiles import Profiles
@@ -64,6 +65,7 @@ class Services:
     quarantine: Quarantine
     editing: Editing
     submissions: Submissions
+    reporting: Reporting
     trace: Trace
     calls: CallRecords
     uses: Uses
