@@ -82,6 +82,7 @@ async def measure(directory: Path) -> None:
 
     answer = b'{"content":[{"type":"text","text":"%b"}]}' % (b"an answer as answers are " * 80)
     began = time.perf_counter()
+    assert ticket is not None
     for _ in range(TICKETS):
         assert ticket.masked(answer) is answer
     say("search 2 KB for what came back", TICKETS, began)

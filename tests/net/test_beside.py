@@ -21,8 +21,9 @@ from tests.net.servers import Upstream, response, says
 from valetkey.beside.frames import HEAD, frame
 from valetkey.kernel.clock import SystemClock
 from valetkey.net.address_policy import AddressPolicy
-from valetkey.net.beside.dialing import DialerBeside, Hold
-from valetkey.net.beside.said import DATA, DIAL, KEY, LINE, TICKET, VOID, WORD, Dial, encode
+from valetkey.net.beside.dialing import DialerBeside
+from valetkey.net.beside.hold import Hold
+from valetkey.net.beside.said import DATA, DIAL, HAND, KEY, LINE, NAME_SIZE, TICKET, VOID, WORD, Dial, encode
 from valetkey.net.beside.serving import Serving
 from valetkey.net.dialer import Dialer
 from valetkey.net.limits import TOKEN
@@ -31,7 +32,7 @@ from valetkey.net.outbound import Outbound, outbound_by
 from valetkey.net.url import parse_url
 from valetkey.vault.boxes import TicketOpener, TicketSeal
 from valetkey.vault.envelope import new_key, seal, take_apart
-from valetkey.vault.model import BEARER, Binding
+from valetkey.vault.model import BEARER, Binding, TicketSpent
 from valetkey.vault.tickets import Gate, Opened, Ticket
 
 WORKER, VAULT = b"w" * 32, b"v" * 32
@@ -45,6 +46,7 @@ class Split:
     out: Outbound
     seal: TicketSeal
     clock: FakeClock
+    dialing: DialerBeside
     hold: Hold | None = None
 
     async def reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -89,8 +91,9 @@ async def split(clock: FakeClock, ca_file: Path) -> AsyncIterator[Split]:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "dialer.sock"
         await serving.listen(path)
-        out = outbound_by(DialerBeside(path, WORKER, clock=SystemClock()), clock)
-        one = Split(path, out, TicketSeal(clock), clock)
+        dialing = DialerBeside(path, WORKER, clock=SystemClock())
+        out = outbound_by(dialing, clock)
+        one = Split(path, out, TicketSeal(clock), clock, dialing)
         await one.new_key()
         yield one
         await out.close()
@@ -223,6 +226,7 @@ def dial(upstream: Upstream) -> bytearray:
         frame(DIAL, encode(Dial("http", "127.0.0.1", 80, 5.0, False))),
         frame(WORD, WORKER) + frame(KEY, b"k" * 32),
         frame(WORD, WORKER) + frame(VOID),
+        frame(WORD, WORKER) + frame(HAND, b"n" * NAME_SIZE + b"ticket"),
         frame(WORD, WORKER) + frame(DATA, b"early"),
         frame(WORD, WORKER) + frame(TICKET, b"early"),
         frame(WORD, WORKER) + frame(99),
@@ -233,7 +237,9 @@ def dial(upstream: Upstream) -> bytearray:
         frame(WORD, WORKER) + HEAD.pack(0xFFFFFFFF, DIAL),
     ],
     ids=[
-        "no frames", "another word", "no word", "a key from a worker", "a cancellation from a worker", "data too early",
+        "no frames", "another word", "no word", "a key from a worker", "a cancellation from a worker",
+        "a worker that hands over",
+        "data too early",
         "a ticket too early", "an unknown kind", "no dial", "no text", "a dial for ever", "too long", "far too long",
     ],
 )  # fmt: skip
@@ -269,6 +275,59 @@ async def test_a_ticket_stands_only_in_the_head_of_a_request_of_ours(
     assert b"adas-token" not in said
     assert upstream.requests == []
     writer.close()
+
+
+@pytest.mark.parametrize("comes", ["before", "after"])
+async def test_the_vault_hands_a_ticket_over_and_the_request_waits_for_it_whole(
+    split: Split, start: Start, comes: str
+) -> None:
+    upstream = await start(says(response(b"{}")))
+    assert split.hold is not None
+    name, ticket = b"n" * NAME_SIZE, split.ticket(upstream.url().origin)
+    if comes == "before":
+        split.hold.hand(name, ticket)
+        await call(split, upstream, None)  # by then the dialer has it
+
+    calling = asyncio.create_task(
+        split.out.calls.post(
+            upstream.url(), (), b"x" * 40_000, credential=Carried(upstream.url().origin, name), pool="p", limits=TOKEN
+        )
+    )
+    if comes == "after":
+        await call(split, upstream, None)
+        assert all(request.header(b"authorization") is None for request in upstream.requests)
+        split.hold.hand(name, ticket)
+    await calling
+
+    [got] = [request for request in upstream.requests if request.header(b"authorization")]
+    assert (got.header(b"authorization"), got.body) == (b"Bearer adas-token", b"x" * 40_000)
+
+
+async def test_a_name_is_good_once_and_only_what_the_vault_gives_under_it(split: Split, start: Start) -> None:
+    upstream, other = await start(says(response(b"{}"))), await start(says(response(b"{}")))
+    brought: list[bytes] = []
+
+    async def bring(name: bytes) -> bytes:
+        brought.append(name)
+        raise TicketSpent("Nobody promised that.")
+
+    split.dialing.bring = bring
+    assert split.hold is not None
+    names = [bytes([number]) * NAME_SIZE for number in range(3)]
+    split.hold.hand(names[0], split.ticket(upstream.url().origin))
+    split.hold.hand(names[1], b"")
+    split.hold.hand(names[2], split.ticket(other.url().origin))
+    await call(split, upstream, names[0])
+
+    with pytest.raises(TicketSpent, match="Nobody promised"):
+        await call(split, upstream, names[1])
+    with pytest.raises(Unreachable, match="another origin"):
+        await call(split, upstream, names[2])
+    with pytest.raises(TicketSpent, match="Nobody promised"):  # after two seconds in which the vault might hand it over
+        await call(split, upstream, names[0])
+
+    assert brought == [names[1], names[0]]
+    assert [request.header(b"authorization") for request in upstream.requests] == [b"Bearer adas-token"]
 
 
 @pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED") or os.geteuid() != 0, reason="becomes another user")

@@ -24,11 +24,12 @@ from valetkey.audit.model import Outcome
 from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection
 from valetkey.kernel.errors import BadInput, OutboundFailed, Refused, VaultFailed
+from valetkey.net.beside.said import NAME_SIZE
 from valetkey.policy.model import Setting
 from valetkey.policy.permissions import Permissions
 from valetkey.policy.tool_class import ToolClass
-from valetkey.split.vault_beside import SealedTicket
-from valetkey.split.verbs import TicketMade
+from valetkey.split.releasing import TicketMade
+from valetkey.split.tickets_beside import SealedTicket
 from valetkey.vault.model import BEARER, Binding
 
 REFUSED = (Refused, VaultFailed, BadInput)
@@ -84,7 +85,8 @@ class Worker:
 
     async def step(self) -> None:
         await self.random.choices(
-            [self.begin, self.end, self.switch, self.ask, self.use, self.misuse, self.cancel], [4, 1, 1, 8, 4, 4, 1]
+            [self.begin, self.end, self.switch, self.ask, self.use, self.misuse, self.hand, self.cancel],
+            [4, 1, 1, 8, 4, 4, 4, 1],
         )[0]()
 
     async def begin(self) -> None:
@@ -184,14 +186,38 @@ class Worker:
         url, origin, forged = self.random.choice(kinds)
         assert not await self.post(url, origin, forged)
 
+    async def hand(self) -> None:
+        """A ticket like one that was had, for whatever call, under a name that was made up: the dialer gets it itself.
+
+        What comes of it is what comes of asking; a name that stands for nothing is asked about, and then ends the call.
+        """
+        if not self.out or not self.calls:
+            return
+        out, call = self.random.choice(self.out), self.random.choice(self.calls)
+        account, name = out.account, self.random.randbytes(NAME_SIZE)
+        like = self.random.choice([out.made.like] * 9 + [self.random.randbytes(NAME_SIZE)])
+        may = (
+            like == out.made.like
+            and call.is_open
+            and call.account is account
+            and call.person == account.binding.person
+            and (not call.tool or account.is_on)
+        )
+        self.hub.kept.processes[-1].tell("hand", like=like, name=name, call_id=call.recording.intent.id)
+        went = await self.post(account.url, account.binding.origin, name)
+        assert not (went and not may)
+        if may and not went:
+            self.missed.append(self.why)
+        self.given[account.token] += went
+        self.sent[account.token] += went
+        assert not await self.post(account.url, account.binding.origin, name[:-1])
+
     async def post(self, url: str, origin: str, content: bytes) -> bool:
         """Whether the dialer let it out."""
-        ticket = SealedTicket(
-            TicketMade(content, 1, ()), origin=origin, call_id="", echoes=(), heard=lambda _binding, _call: None
-        )
+        ticket = SealedTicket(TicketMade(content, 1, ()), origin=origin, call_id="", echoes=(), heard=())
         try:
             await self.hub.outbound.calls.post(PARSE(url), HEADERS, INITIALIZE, credential=ticket, pool=url)
-        except OutboundFailed as no:
+        except (OutboundFailed, VaultFailed) as no:
             self.why = str(no)
             return False
         return True

@@ -62,6 +62,11 @@ class Child:
         """The process's id; 0 while there is none."""
         return self._process.pid if self._process is not None else 0
 
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be told something now."""
+        return self._ready.is_set()
+
     async def start(self) -> None:
         """Returns when the process is of use. Raises what `boot` raises, or `StartRefused`; then there is none."""
         try:

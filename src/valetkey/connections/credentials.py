@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from valetkey.connections import repository
 from valetkey.connections.accounts import TOPIC, Connections, ConnectorBook
@@ -73,7 +74,8 @@ class Credentials:
         ready = mine.get(connection_id) if mine is not None else None
         if ready is None or not ready.parts or ready.until <= self._clock.monotonic():
             return None
-        return self._vault.ticket_now(ready.parts, origin=ready.origin, call_id=call_id)
+        otherwise = partial(self.ticket, connection_id, person_id=person_id, call_id=call_id)
+        return self._vault.ticket_now(ready.parts, origin=ready.origin, call_id=call_id, otherwise=otherwise)
 
     async def ticket(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket | None:
         """A ticket for one request of this person's to the connection's service, renewed first if it must be.

@@ -14,7 +14,7 @@ from typing import cast
 import httptools
 
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import BadInput, OutboundFailed, printable
+from valetkey.kernel.errors import BadInput, OutboundFailed, ValetkeyError, printable
 from valetkey.net.limits import Limits
 from valetkey.net.model import Answer, BadAnswer, Moved, TimedOut, TooLarge, Unreachable
 from valetkey.net.url import parse_url
@@ -201,7 +201,7 @@ class Wire(asyncio.Protocol):
     def _head_done_for_good(self) -> bool:
         return self._head_done and self._status >= 200
 
-    def fail(self, error: OutboundFailed) -> None:
+    def fail(self, error: ValetkeyError) -> None:
         """End the call with an error, and the connection with it."""
         told = self._settle(error)
         self.hang_up()
@@ -221,7 +221,7 @@ class Wire(asyncio.Protocol):
             self._stream = None
             self.hang_up()
 
-    def _settle(self, error: OutboundFailed) -> Coming | None:
+    def _settle(self, error: ValetkeyError) -> Coming | None:
         future, self._future = self._future, None
         stream, self._stream = self._stream, None
         if stream is not None:
@@ -394,7 +394,7 @@ class _Stream:
         self._pieces: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._error: OutboundFailed | None = None
+        self._error: ValetkeyError | None = None
         self._over = False
         self.paused = False
 
@@ -409,7 +409,7 @@ class _Stream:
             self._wire.pause()
         self._wake()
 
-    def end(self, error: OutboundFailed | None) -> None:
+    def end(self, error: ValetkeyError | None) -> None:
         """No more will come. What has come is still handed out first."""
         if self.paused and self._wire is not None:
             self.paused = False

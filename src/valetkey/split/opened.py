@@ -170,12 +170,14 @@ async def open_beside(ground: Ground, closing: AsyncExitStack) -> Kept:
     closing.push_async_callback(vault.stop)
     await vault.start()
     ground.notifications.relay(lambda topic, key: vault.tell("hear", topic=topic, key=key))
-    outbound = outbound_by(DialerBeside(path, worker_word, clock=ground.clock), ground.clock)
+    beside, dialing = VaultBeside(vault), DialerBeside(path, worker_word, clock=ground.clock)
+    dialing.bring = beside.bring
+    outbound = outbound_by(dialing, ground.clock)
     closing.push_async_callback(outbound.close)
     keys = KeysBeside(vault)
     first = facts[0]
     return Kept(
-        vault=VaultBeside(vault),
+        vault=beside,
         spool=SpoolBeside(vault, ground.data / "spool"),
         desk=DeskBeside(vault),
         day_keys=DayKeysBeside(vault, clock=ground.clock, notifications=ground.notifications),

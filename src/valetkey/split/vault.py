@@ -27,7 +27,8 @@ from valetkey.directory.snapshots import Snapshots
 from valetkey.kernel.clock import Clock, SystemClock
 from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.secret import Secret
-from valetkey.net.beside.dialing import DialerBeside, Hold
+from valetkey.net.beside.dialing import DialerBeside
+from valetkey.net.beside.hold import Hold
 from valetkey.net.outbound import outbound_by
 from valetkey.net.url import parse_url
 from valetkey.oauth.model import AuthorizationServer
@@ -36,7 +37,8 @@ from valetkey.policy.granted import Grants
 from valetkey.policy.permissions import Permissions
 from valetkey.split.boot import VaultBoot, VaultFacts
 from valetkey.split.desk import GuardedDesk
-from valetkey.split.verbs import Keeping, KeyTurning, Releasing, Spooling
+from valetkey.split.releasing import Releasing
+from valetkey.split.verbs import Keeping, KeyTurning, Spooling
 from valetkey.store.database import Database
 from valetkey.store.migrations import migrate
 from valetkey.store.notify import EVERYTHING, Notifications
@@ -59,7 +61,7 @@ from valetkey.vault.trail_keys import TrailKeys
 _PAUSE = 0.05
 _ASKED = frozenset(
     {
-        "ticket", "echo",
+        "ticket", "hand", "echo",
         "seal_many", "reveal", "mark", "subjects", "make_signing_key", "sign", "mark_message", "cancel", "shred",
         "seal_shut",
         "spool_prepare", "spool_keep", "spool_read", "spool_clear", "spool_remove",
@@ -128,7 +130,8 @@ class VaultProcess:
         holding = _Holding(dialer, told.vault_word, seal, notifications, clock)
         await holding.start()
         self._closing.push_async_callback(holding.stop)
-        self._open_verbs(told, database, vault, seal, dialer, trail, notifications, asked)
+        releasing = Releasing(vault, seal, holding.hand)
+        self._open_verbs(told, database, vault, releasing, dialer, trail, notifications, asked)
         return VaultFacts(
             place=root_key.place,
             created=root_key.created,
@@ -143,7 +146,7 @@ class VaultProcess:
         told: VaultBoot,
         database: Database,
         vault: Vault,
-        seal: TicketSeal,
+        releasing: Releasing,
         dialer: DialerBeside,
         trail: TrailKeys,
         notifications: Notifications,
@@ -180,7 +183,7 @@ class VaultProcess:
             open_another,
         )
         rooms = (
-            Releasing(vault, seal),
+            releasing,
             Keeping(vault, parcels, origin_of),
             spooling,
             GuardedDesk(DirectDesk(web), parcels, known, spooling.keep_now),
@@ -219,6 +222,11 @@ class _Holding:
             await asyncio.gather(self._keeper, return_exceptions=True)
         if self._hold is not None:
             self._hold.transport.close()
+
+    def hand(self, name: bytes, ticket: bytes) -> None:
+        """Of a dialer that is being started anew nobody waits for a ticket."""
+        if self._hold is not None and not self._hold.lost.is_set():
+            self._hold.hand(name, ticket)
 
     async def _take_hold(self) -> None:
         self._hold = await self._dialer.hold(self._word)

@@ -6,67 +6,22 @@ desk; the keys that come as they are open the contents of one person's log of on
 
 from __future__ import annotations
 
-import base64
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from valetkey.audit.note import VerifierKey
 from valetkey.audit.watch import Step
 from valetkey.beside.children import Child
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.secret import Secret
-from valetkey.net.beside.said import LINE
-from valetkey.split.verbs import TicketMade
+from valetkey.split.tickets_beside import SealedTicket, TicketsBeside
 from valetkey.store.notify import Notifications
 from valetkey.vault.day_keys import DayKey, FindsDayKeys
-from valetkey.vault.echo import Echo
-from valetkey.vault.model import Binding, HeaderTemplate, Mark, OneTenant, Tenants, TicketSpent, Use
+from valetkey.vault.model import Binding, HeaderTemplate, Mark, OneTenant, Tenants, Use
 from valetkey.vault.rotation import KeyStatus, OnProgress, Rewrapped
 from valetkey.vault.spool import Slot, Waiting, waiting_in
 from valetkey.vault.tickets import LONGEST, EchoHeard
-
-_ECHOES: Final = 10_000
-
-
-class SealedTicket:
-    """Implements `vault.verbs.Ticket`: what it writes into a request is read by the dialer alone."""
-
-    __slots__ = ("_echoes", "_heard", "_line", "call_id", "echoed", "generation", "origin", "size")
-
-    def __init__(
-        self, made: TicketMade, *, origin: str, call_id: str, echoes: Sequence[tuple[Binding, Echo]], heard: EchoHeard
-    ) -> None:
-        self._line: bytes | None = LINE + base64.b64encode(made.content) + b"\r\n"
-        self.size = len(self._line)
-        self.origin = origin
-        self.call_id = call_id
-        self.generation = made.generation
-        self.echoed = False
-        self._echoes = echoes
-        self._heard = heard
-
-    def write_into(self, buffer: memoryview) -> None:
-        """Writes one line, once. Raises `TicketSpent`; that the dialer takes it once only does not hang on this."""
-        if self._line is None:
-            raise TicketSpent("The ticket was used already.")
-        buffer[:] = self._line
-        self._line = None
-
-    def masked(self, data: bytes) -> bytes:
-        """As `vault.tickets.Ticket.masked`: what is known of the values is not enough to know them."""
-        for binding, echo in self._echoes:
-            clean = echo.masked(data)
-            if clean is not data:
-                data = clean
-                if not self.echoed:
-                    self.echoed = True
-                    self._heard(binding, self.call_id)
-        return data
-
-    def __repr__(self) -> str:
-        return f"SealedTicket(to {self.origin})"
+from valetkey.vault.verbs import Otherwise
 
 
 class VaultBeside:
@@ -75,7 +30,11 @@ class VaultBeside:
     def __init__(self, vault: Child) -> None:
         self._vault = vault
         self.echoes: list[EchoHeard] = []
-        self._known_echoes: OrderedDict[bytes, Echo] = OrderedDict()
+        self._tickets = TicketsBeside(vault, self.echoes)
+
+    async def bring(self, name: bytes) -> bytes:
+        """The ticket that was promised under this name and not handed to the dialer. Implements `dialing.Bring`."""
+        return await self._tickets.brought(name)
 
     async def seal(self, secret: Secret, *, bound_to: Binding) -> int:
         return (await self.seal_many([(secret, bound_to)]))[0]
@@ -90,22 +49,21 @@ class VaultBeside:
         return await self._vault.ask("subjects", list[str], purpose=purpose)
 
     def ticket_now(
-        self, parts: Sequence[tuple[HeaderTemplate, Binding]], *, origin: str, call_id: str, ttl: float = LONGEST
+        self,
+        parts: Sequence[tuple[HeaderTemplate, Binding]],
+        *,
+        origin: str,
+        call_id: str,
+        ttl: float = LONGEST,
+        otherwise: Otherwise | None = None,
     ) -> SealedTicket | None:
-        """None is ever at hand: each is asked for."""
-        return None
+        """A promise: the vault is asked to hand the ticket to the dialer. `None` if it never gave one like it."""
+        return self._tickets.promised(parts, origin, call_id, ttl, otherwise)
 
     async def ticket(
         self, parts: Sequence[tuple[HeaderTemplate, Binding]], *, origin: str, call_id: str, ttl: float = LONGEST
     ) -> SealedTicket:
-        made: TicketMade = await self._vault.ask(
-            "ticket", TicketMade, parts=parts, origin=origin, call_id=call_id, ttl=ttl
-        )
-        echoes = []
-        for name, (_, binding) in zip(made.echoes, parts, strict=True):
-            if name and (echo := self._known_echoes.get(name) or await self._learn_echo(name, binding)):
-                echoes.append((binding, echo))
-        return SealedTicket(made, origin=origin, call_id=call_id, echoes=echoes, heard=self._heard)
+        return await self._tickets.asked_for(parts, origin, call_id, ttl)
 
     async def reveal_for_exchange(self, *, bound_to: Binding, use: Use) -> Secret:
         return await self._vault.ask("reveal", Secret, bound_to=bound_to, use=use)
@@ -127,20 +85,6 @@ class VaultBeside:
 
     async def seal_shut(self) -> None:
         await self._vault.ask("seal_shut", None)
-
-    async def _learn_echo(self, name: bytes, binding: Binding) -> Echo | None:
-        echo: Echo | None = await self._vault.ask(
-            "echo", Echo | None, name=name, subject=binding.subject, purpose=binding.purpose
-        )
-        if echo is not None:
-            self._known_echoes[name] = echo
-            if len(self._known_echoes) > _ECHOES:
-                self._known_echoes.popitem(last=False)
-        return echo
-
-    def _heard(self, binding: Binding, call_id: str) -> None:
-        for hear in self.echoes:
-            hear(binding, call_id)
 
 
 class SpoolBeside:

@@ -1,7 +1,7 @@
 """What the vault's process may be asked by a worker, verb by verb, with what each must hold before it is done.
 
 A worker is trusted to know what it wants, and with nothing else. What is sealed for a token's purpose came from a
-service, as the label of its parcel says; what is revealed is a parcel; a ticket is for a call that is on record.
+service, as the label of its parcel says; what is revealed is a parcel. (Tickets: `releasing`.)
 """
 
 from __future__ import annotations
@@ -21,18 +21,14 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput
 from valetkey.kernel.secret import Secret
 from valetkey.oauth.model import TokenSet
-from valetkey.vault.boxes import TicketSeal
 from valetkey.vault.broker import Vault
 from valetkey.vault.day_keys import DayKeys
-from valetkey.vault.echo import Echo
 from valetkey.vault.envelope import wipe
-from valetkey.vault.model import Binding, EveryTenant, HeaderTemplate, Mark, NothingSealed, OneTenant, Use
+from valetkey.vault.model import Binding, EveryTenant, Mark, NothingSealed, OneTenant, Use
 from valetkey.vault.parcels import FRESH, Parcels
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.rotation import KeyStatus, Rewrapped, Rotation
 from valetkey.vault.spool import Slot, Spool, Waiting
-from valetkey.vault.tickets import Opened
-from valetkey.vault.tickets import Ticket as OpenTicket
 from valetkey.vault.trail_keys import TrailKeys
 
 OriginOf = Callable[[str], Awaitable[str]]
@@ -40,51 +36,6 @@ OpenRootKey = Callable[[str, Secret], Awaitable[RootKey]]
 _REVEALED: Final = (Use.EXCHANGE_CODE, Use.REFRESH, Use.REVOKE, Use.CLIENT_AUTHENTICATION)
 _TYPED: Final = ("client_secret", "pkce_verifier", "mark_key")
 """What may be sealed out of a worker's hands: what a person typed, and what a worker made. Headers, besides."""
-
-
-@dataclass(frozen=True, slots=True)
-class TicketMade:
-    """A sealed ticket, with what may be known of it: the generation, and by which names its echoes are known."""
-
-    content: bytes
-    generation: int
-    echoes: tuple[bytes, ...]
-
-
-class Releasing:
-    """Tickets."""
-
-    def __init__(self, vault: Vault, seal: TicketSeal) -> None:
-        self._vault = vault
-        self._seal = seal
-
-    def ticket(
-        self, parts: tuple[tuple[HeaderTemplate, Binding], ...], origin: str, call_id: str, ttl: float
-    ) -> TicketMade | Awaitable[TicketMade]:
-        """At once if what it takes is in memory."""
-        made = self._vault.ticket_now(parts, origin=origin, call_id=call_id, ttl=ttl)
-        if made is not None:
-            return self._sealed(made, parts, ttl)
-        return self._ticket_later(parts, origin, call_id, ttl)
-
-    def echo(self, name: bytes, subject: str, purpose: str) -> Echo | None:
-        """How to recognize a value that a ticket was made of."""
-        opened = self._vault.opened(subject, purpose)
-        return opened.echo if opened is not None and opened.sealed.key_name == name else None
-
-    async def _ticket_later(
-        self, parts: tuple[tuple[HeaderTemplate, Binding], ...], origin: str, call_id: str, ttl: float
-    ) -> TicketMade:
-        made = await self._vault.ticket(parts, origin=origin, call_id=call_id, ttl=ttl)
-        return self._sealed(made, parts, ttl)
-
-    def _sealed(self, made: OpenTicket, parts: tuple[tuple[HeaderTemplate, Binding], ...], ttl: float) -> TicketMade:
-        content = self._seal.seal(made, subject=parts[0][1].subject, seconds=ttl)
-        return TicketMade(content, made.generation, tuple(_echo_name(opened) for opened in made.values))
-
-
-def _echo_name(opened: Opened) -> bytes:
-    return opened.sealed.key_name if opened.echo is not None else b""
 
 
 class Keeping:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,6 +25,9 @@ from valetkey.vault.root_keys import RootKey
 from valetkey.vault.sealing import NewValue, Sealing, check_value, mark_of, own_purpose, pair
 from valetkey.vault.signing import mark_with, new_signing_key, sign_with
 from valetkey.vault.tickets import LONGEST, EchoHeard, Opened, Shelf, Ticket
+
+if TYPE_CHECKING:
+    from valetkey.vault.verbs import Otherwise
 
 SHREDDED = "vault.shredded"
 """Topic: tickets of this subject are cancelled, on every replica."""
@@ -156,8 +160,12 @@ class Vault:
         origin: str,
         call_id: str,
         ttl: float = LONGEST,
+        otherwise: Otherwise | None = None,
     ) -> Ticket | None:
-        """A ticket from what is warm, or `None`: then `ticket` reads the database. For the hot path; see `ticket`."""
+        """A ticket from what is warm, or `None`: then `ticket` reads the database. For the hot path; see `ticket`.
+
+        `otherwise` is for a vault that can only promise one (`split.tickets_beside`).
+        """
         now = self._clock.monotonic()
         ready = []
         for template, binding in parts:

@@ -5,7 +5,7 @@ What each verb promises is written where it is kept (`broker.Vault`, `spool.Spoo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +29,10 @@ class Ticket(Credential, Protocol):
     def echoed(self) -> bool: ...
 
 
+Otherwise = Callable[[], Awaitable[Ticket | None]]
+"""How to have a ticket that is not at hand: asks again for it all, and raises what there is to say about it."""
+
+
 class Vault(Protocol):
     """Implemented by `broker.Vault`, and for a vault in a process of its own by `split.vault_beside`."""
 
@@ -44,7 +48,13 @@ class Vault(Protocol):
     async def subjects(self, purpose: str) -> list[str]: ...
 
     def ticket_now(
-        self, parts: Sequence[tuple[HeaderTemplate, Binding]], *, origin: str, call_id: str, ttl: float = LONGEST
+        self,
+        parts: Sequence[tuple[HeaderTemplate, Binding]],
+        *,
+        origin: str,
+        call_id: str,
+        ttl: float = LONGEST,
+        otherwise: Otherwise | None = None,
     ) -> Ticket | None: ...
 
     async def ticket(

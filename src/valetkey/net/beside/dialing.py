@@ -5,26 +5,25 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from binascii import a2b_base64
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from valetkey.beside.frames import HEAD, UNREADABLE, BadFrame, Framed, frame
 from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import ValetkeyError
+from valetkey.net.beside.hold import Hold
+from valetkey.net.beside.outside import Outside
 from valetkey.net.beside.said import (
     CLOSED,
     DATA,
     DIAL,
     DIALED,
-    END,
     FAILED,
-    KEY,
-    LINE,
     LONGEST,
     TICKET,
-    VOID,
+    WANTED,
     WORD,
     Dial,
     Reached,
@@ -33,15 +32,16 @@ from valetkey.net.beside.said import (
     read_failed,
     read_reached,
 )
-from valetkey.net.certificate import IN_CLEAR, Shown
+from valetkey.net.certificate import Shown
 from valetkey.net.dialer import Dialed
 from valetkey.net.limits import Limits
 from valetkey.net.model import TimedOut, Unreachable, Url
 from valetkey.net.wire import Wire
 
+Bring = Callable[[bytes], Awaitable[bytes]]
+"""Brings the ticket that the vault has not handed over under this name."""
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
-_IN_A_REQUEST: Final = b"\r\n" + LINE
 _PATIENCE: Final = 3.0  # how long a connection waits for a dialer that is being started again
 _PAUSE: Final = 0.05
 _GRACE: Final = 5.0
@@ -55,6 +55,8 @@ class DialerBeside:
         self._path = path
         self._word = word
         self._clock = clock
+        self.bring: Bring | None = None
+        """Who brings the ticket when the vault has handed over none. Only who asks for tickets by name has one."""
         # Asked for by the library, used by nobody: TLS is spoken by the dialer.
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -63,7 +65,7 @@ class DialerBeside:
         sock = await self._reach()
         loop = asyncio.get_running_loop()
         protocol = factory()
-        line = _Line(protocol)
+        line = _Line(protocol, self.bring)
         try:
             await loop.create_unix_connection(lambda: line, sock=sock)
         except BaseException:
@@ -148,34 +150,14 @@ async def _read(sock: socket.socket, size: int) -> bytes:
     return read
 
 
-class Hold(Framed):
-    """The vault's line to the dialer. `lost` is set when it has ended, and every ticket under its key with it."""
-
-    def __init__(self) -> None:
-        super().__init__(longest=LONGEST)
-        self.lost = asyncio.Event()
-
-    def leave(self, key: bytes) -> None:
-        """Tickets are sealed under this key from now on."""
-        self.transport.write(frame(KEY, key))
-
-    def void(self, subject: str) -> None:
-        """Tickets of this subject (empty: all) that are out write nothing any more."""
-        self.transport.write(frame(VOID, subject.encode()))
-
-    def frame_received(self, kind: int, payload: memoryview) -> None:
-        raise BadFrame  # nothing is said on it
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.lost.set()
-
-
 class _Line(Framed):
     """One connection, as the dialer's process hands it on: what comes out of it is given to `protocol`."""
 
-    def __init__(self, protocol: asyncio.BaseProtocol) -> None:
+    def __init__(self, protocol: asyncio.BaseProtocol, bring: Bring | None) -> None:
         super().__init__(longest=LONGEST)
         self._protocol = protocol
+        self._bring = bring
+        self._bringing: asyncio.Task[None] | None = None
         self._is_told = False
         self.dialed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.outside: Outside
@@ -199,8 +181,18 @@ class _Line(Framed):
             self.dialed.set_exception(error_of(_failed(payload)))
         elif kind == CLOSED and self.dialed.done():
             self._closed(payload)
+        elif kind == WANTED and self._bring is not None:
+            self._bringing = asyncio.get_running_loop().create_task(self._fetch(self._bring(bytes(payload))))
         else:
             raise BadFrame
+
+    async def _fetch(self, brought: Awaitable[bytes]) -> None:
+        """What cannot be had is the end of this request, of which nothing has left."""
+        try:
+            self.transport.write(frame(TICKET, await brought))
+        except ValetkeyError as no:
+            if isinstance(self._protocol, Wire):
+                self._protocol.fail(no)
 
     def _closed(self, payload: memoryview) -> None:
         failed = _failed(payload)
@@ -209,6 +201,8 @@ class _Line(Framed):
         self._lose(ConnectionResetError(failed.message) if failed.message else None)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._bringing is not None:
+            self._bringing.cancel()
         if not self.dialed.done():
             self.dialed.set_exception(Unreachable("The hub's dialer ended while it dialed.", hint="Try again."))
         elif not self.dialed.cancelled() and self.dialed.exception() is None:
@@ -243,75 +237,11 @@ class _Line(Framed):
         return self.dialed.done() and not self.dialed.cancelled() and self.dialed.exception() is None
 
 
-class Outside(asyncio.Transport):
-    """The far connection as a transport: what is written is framed, and a sealed ticket in it goes as one."""
-
-    def __init__(self, line: asyncio.Transport) -> None:
-        super().__init__()
-        self._line = line
-        self.is_ended_here = False
-        self.shown: Shown | None = None
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        out = bytearray()
-        at = 0
-        for start, end in _tickets(data):
-            _data(out, data, at, start)
-            out += frame(TICKET, a2b_base64(data[start + len(LINE) : end]))
-            at = end + 2
-        _data(out, data, at, len(data))
-        self._line.write(out)
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Those of the line hold: nothing secret waits here."""
-
-    def get_write_buffer_size(self) -> int:
-        return self._line.get_write_buffer_size()
-
-    def can_write_eof(self) -> bool:
-        return True
-
-    def write_eof(self) -> None:
-        self._line.write(frame(END))
-
-    def pause_reading(self) -> None:
-        self._line.pause_reading()
-
-    def resume_reading(self) -> None:
-        if not self._line.is_closing():
-            self._line.resume_reading()
-
-    def is_closing(self) -> bool:
-        return self.is_ended_here or self._line.is_closing()
-
-    def close(self) -> None:
-        self.is_ended_here = True
-        self._line.close()
-
-    def abort(self) -> None:
-        self.is_ended_here = True
-        self._line.abort()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self.shown if name == IN_CLEAR else default
-
-
-def _tickets(data: bytes | bytearray | memoryview) -> list[tuple[int, int]]:
-    """Where in a request's head sealed tickets stand, line ends excluded; what a body holds is none."""
-    if isinstance(data, memoryview):
-        data = bytes(data)
-    at = data.find(_IN_A_REQUEST)
-    if at < 0 or 0 <= data.find(b"\r\n\r\n") < at:
-        return []
-    return [(at + 2, data.index(b"\r\n", at + 2))]
-
-
-def _data(out: bytearray, data: bytes | bytearray | memoryview, at: int, end: int) -> None:
-    while at < end:
-        size = min(end - at, LONGEST)
-        out += HEAD.pack(size, DATA)
-        out += data[at : at + size]
-        at += size
+def _failed(payload: memoryview) -> Any:
+    try:
+        return read_failed(payload)
+    except UNREADABLE as error:
+        raise BadFrame from error
 
 
 def _reached(payload: memoryview) -> Reached:
@@ -325,10 +255,3 @@ def _shown(told: Reached) -> Shown | None:
     if not told.tls_version:
         return None
     return Shown(told.tls_version, told.subject, told.issuer, datetime.fromtimestamp(told.ends_at, UTC))
-
-
-def _failed(payload: memoryview) -> Any:
-    try:
-        return read_failed(payload)
-    except UNREADABLE as error:
-        raise BadFrame from error

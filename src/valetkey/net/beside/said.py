@@ -21,9 +21,13 @@ VOID: Final = 7  # from the vault alone: tickets of this subject, or all (empty)
 DIALED: Final = 8
 FAILED: Final = 9
 CLOSED: Final = 10
+HAND: Final = 11  # from the vault alone: a name, and the ticket that a request will ask for by it; or none
+WANTED: Final = 12  # the vault had no ticket under this name, or not in time: one is to be brought
 
 LONGEST: Final = 64 * 1024
 """Bytes of one frame; longer data goes in several."""
+NAME_SIZE: Final = 16
+"""Bytes of the name of a ticket that the vault hands to the dialer itself; it stands where a ticket would."""
 LINE: Final = b"valetkey-ticket: "
 """How a sealed ticket stands in a request on its way to the dialer: a line that no caller sets and no service sees."""
 

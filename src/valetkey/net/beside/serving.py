@@ -8,12 +8,15 @@ answers with tokens.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol
 
-from valetkey.beside.frames import HEAD, UNREADABLE, BadFrame, Framed, frame, zero
+from valetkey.beside.frames import UNREADABLE, BadFrame, Framed, frame, zero
 from valetkey.beside.peers import check_word, is_ours, listen
 from valetkey.kernel.errors import OutboundFailed, ValetkeyError
+from valetkey.net.beside.far import Far, Outflow
+from valetkey.net.beside.handed import Handed
 from valetkey.net.beside.said import (
     CLOSED,
     DATA,
@@ -21,10 +24,13 @@ from valetkey.net.beside.said import (
     DIALED,
     END,
     FAILED,
+    HAND,
     KEY,
     LONGEST,
+    NAME_SIZE,
     TICKET,
     VOID,
+    WANTED,
     WORD,
     Dial,
     Failed,
@@ -69,6 +75,7 @@ class Serving:
         self.tickets = tickets
         self.worker_word = worker_word
         self.vault_word = vault_word
+        self.handed = Handed()
         self.lines: set[Line] = set()
         self._server: asyncio.Server | None = None
 
@@ -84,29 +91,6 @@ class Serving:
         await asyncio.sleep(0)  # let the loop tell the connections that they are lost
 
 
-class Outflow:
-    """Writes to a transport and wipes what it wrote when it has left."""
-
-    def __init__(self, transport: asyncio.Transport, *, tls: bool) -> None:
-        self._transport = transport
-        self._later: list[bytearray] = []
-        # As on the call path (`net.wire`): at zero uvloop writes at once, and says when everything has left.
-        transport.set_write_buffer_limits(high=1 if tls else 0, low=0)
-
-    def write(self, out: bytearray) -> None:
-        self._transport.write(out)
-        if self._transport.get_write_buffer_size():
-            self._later.append(out)  # queued by reference: zeroing it now would send zeros
-        else:
-            self.drained()
-            zero(out, 0, len(out))
-
-    def drained(self) -> None:
-        for out in self._later:
-            zero(out, 0, len(out))
-        self._later.clear()
-
-
 class Line(Framed):
     """One who speaks to the dialer, and the connection that is made for them."""
 
@@ -119,6 +103,7 @@ class Line(Framed):
         self._dialing: asyncio.Task[None] | None = None
         self._far: Far | None = None
         self._parts: list[bytearray] = []
+        self._awaits: _Awaits | None = None
         self._is_over = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -133,6 +118,8 @@ class Line(Framed):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._serving.lines.discard(self)
+        if self._awaits is not None:
+            self._serving.handed.forget(self._awaits.name, self._handed)
         if self._timer is not None:
             self._timer.cancel()
         if self._dialing is not None:
@@ -169,7 +156,7 @@ class Line(Framed):
             self._parts.append(bytearray(payload))
         elif kind == TICKET and self._far is not None:
             self._add_ticket(bytes(payload))
-        elif kind == END and self._far is not None:
+        elif kind == END and self._far is not None and self._awaits is None:
             self._far.end()
         elif kind == DIAL and self._url is None:
             self._dial(payload)
@@ -177,11 +164,16 @@ class Line(Framed):
             self._serving.tickets.take_key(bytes(payload))
         elif kind == VOID and self._is_vault:
             self._serving.tickets.void(str(payload, "utf-8"))
+        elif kind == HAND and self._is_vault and len(payload) >= NAME_SIZE:
+            self._serving.handed.hand(bytes(payload[:NAME_SIZE]), bytes(payload[NAME_SIZE:]))
         else:
             raise BadFrame
 
     def frames_received(self) -> None:
-        if self._parts and self._far is not None:
+        if self._awaits is not None:
+            if not self._awaits.is_wanted:
+                self.transport.pause_reading()  # the rest of the request waits where it is
+        elif self._parts and self._far is not None:
             self._far.outflow.write(self._joined())
 
     def _first_word(self, kind: int, payload: memoryview) -> None:
@@ -232,19 +224,56 @@ class Line(Framed):
     # --- a request on its way -----------------------------------------------------------------------------------------
 
     def _add_ticket(self, ticket: bytes) -> None:
-        """The sealed header lines, in their place: at the end of the head that the frame before began."""
-        assert self._url is not None
+        """The sealed header lines, in their place: at the end of the head that the frame before began. Or their name,
+        under which the vault hands them over by itself.
+        """
+        if self._awaits is not None:
+            awaits, self._awaits = self._awaits, None
+            if not awaits.is_wanted or len(ticket) == NAME_SIZE:
+                raise BadFrame
+            self._open(ticket, awaits.at)
+            return
         head = self._parts[-1] if self._parts else b""
         if self._as_is or b"\r\n\r\n" in head or not head.endswith(b"\r\n"):
             raise BadFrame
+        if len(ticket) == NAME_SIZE:
+            self._awaits = _Awaits(ticket, len(self._parts))
+            at_hand = self._serving.handed.ask(ticket, self._handed)
+            if at_hand is not None:
+                self._take(at_hand)
+        else:
+            self._open(ticket, len(self._parts))
+
+    def _handed(self, ticket: bytes) -> None:
+        """The vault's word on the request that waits here."""
+        self.transport.resume_reading()
         try:
-            lines = self._serving.tickets.open(ticket, origin=self._url.origin, request=bytes(head[:8]))
+            self._take(ticket)
+        except BadFrame:
+            self.transport.abort()
+            return
+        self.frames_received()
+
+    def _take(self, ticket: bytes) -> None:
+        """The ticket that is awaited; none: whoever speaks here has to bring one."""
+        assert self._awaits is not None  # it was asked for
+        if not ticket:
+            self._awaits.is_wanted = True
+            self.say(frame(WANTED, self._awaits.name))
+            return
+        awaits, self._awaits = self._awaits, None
+        self._open(ticket, awaits.at)
+
+    def _open(self, ticket: bytes, at: int) -> None:
+        assert self._url is not None
+        try:
+            lines = self._serving.tickets.open(ticket, origin=self._url.origin, request=bytes(self._parts[at - 1][:8]))
         except ValetkeyError as refused:
             self._parts.clear()
             self.say(frame(CLOSED, encode(Failed(refused.code, refused.message))))
             self._give_up()
             return
-        self._parts.append(lines)
+        self._parts.insert(at, lines)
         if lines.startswith(b"\r\n") or not is_header_lines(lines, 0, len(lines)):
             zero(lines, 0, len(lines))
             raise BadFrame
@@ -281,69 +310,10 @@ class Line(Framed):
         self.transport.close()
 
 
-class Far(asyncio.BufferedProtocol):
-    """The connection to the service: its bytes go to the line as they come, a buffer at a time."""
+@dataclass(slots=True)
+class _Awaits:
+    """A request that waits for a ticket of this name, which belongs at this place among its parts."""
 
-    def __init__(self, line: Line, *, as_is: bool) -> None:
-        self._line = line
-        self._head = 0 if as_is else HEAD.size
-        self._buffer = bytearray(LONGEST)
-        self._transport: Any = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._transport.pause_reading()
-        self.outflow = Outflow(self._transport, tls=transport.get_extra_info("sslcontext") is not None)
-
-    def begin(self) -> None:
-        """Whoever dialed was told: what the service says may come."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-        else:
-            self._line.far_ended(None)
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        return memoryview(self._buffer)
-
-    def buffer_updated(self, nbytes: int) -> None:
-        out = bytearray(self._head + nbytes)
-        if self._head:
-            HEAD.pack_into(out, 0, nbytes, DATA)
-        out[self._head :] = memoryview(self._buffer)[:nbytes]
-        zero(self._buffer, 0, nbytes)
-        self._line.say(out)
-
-    def eof_received(self) -> bool:
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.outflow.drained()
-        self._line.far_ended(exc)
-
-    def pause_writing(self) -> None:
-        if not self._line.transport.is_closing():
-            self._line.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        self.outflow.drained()
-        if not self._line.transport.is_closing():
-            self._line.transport.resume_reading()
-
-    def pause(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def end(self) -> None:
-        """All was said."""
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
-            self._transport.close()
-
-    def close(self) -> None:
-        """Whoever dialed has gone."""
-        self._transport.close()
+    name: bytes
+    at: int
+    is_wanted: bool = False
