@@ -39,7 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="how long each time (2)")
     parser.add_argument("--json", action="store_true", help="print one last line with the figures as JSON")
     if arguments[:1] == ["vault"]:
-        return bench_vault(arguments[1:])
+        given = parser.parse_args(arguments[1:])
+        return bench_vault(()) or bench_split(rounds=given.rounds, seconds=given.seconds)
     if arguments[:1] == ["hostile"]:
         return bench_hostile(arguments[1:])
     given = parser.parse_args(arguments)
@@ -58,14 +59,30 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def measure(targets: Mapping[str, Target], tools: Tools, *, rounds: int, seconds: float) -> Samples:
+def bench_split(*, rounds: int, seconds: float) -> int:
+    """What a vault in a process of its own adds to a call, nothing else being measured with it."""
+    with tempfile.TemporaryDirectory(prefix="vk-bench-") as name:
+        directory = Path(name)
+        tools = find_tools(directory)
+        with open_targets(directory, tools, only_hubs=True) as targets:
+            samples = measure(targets, tools, rounds=rounds, seconds=seconds, counts=(1, 16))
+    print(cost_of_split(samples))
+    for (what, count), found in sorted(samples.items(), key=lambda item: item[0][1]):
+        each = " ".join(f"{one.p50 / 1000:.2f}" for one in found)
+        print(f"{what:<10}{count:>4} connections  p50 ms by round {each}  CPU {middle(found, 'cpu'):.0f} µs/call")
+    return 0
+
+
+def measure(
+    targets: Mapping[str, Target], tools: Tools, *, rounds: int, seconds: float, counts: Sequence[int] = CONNECTIONS
+) -> Samples:
     samples: dict[tuple[str, int], list[Sample]] = {}
     proxies = [target for target in targets.values() if target.name != "direct"]
     for target in proxies:
         target.stop()
     try:
         for _ in range(rounds):
-            plan = [(target, count) for target in targets.values() for count in CONNECTIONS]
+            plan = [(target, count) for target in targets.values() for count in counts]
             random.shuffle(plan)
             for target, count in plan:
                 target.go_on()
@@ -103,7 +120,7 @@ def table(samples: Samples) -> str:
 def cost_of_split(samples: Samples) -> str:
     """What the vault in a process of its own costs against the one inside, compared within the rounds."""
     parts = []
-    for count in CONNECTIONS:
+    for count in sorted({count for _, count in samples}):
         pairs = list(zip(samples["process", count], samples["valetkey", count], strict=True))
         added = median(beside.p50 - inside.p50 for beside, inside in pairs) / 1000
         share = median(beside.rps / inside.rps for beside, inside in pairs)

@@ -93,7 +93,7 @@ def tree(pid: int) -> list[int]:
 
 
 @contextmanager
-def open_targets(directory: Path, tools: Tools) -> Iterator[dict[str, Target]]:
+def open_targets(directory: Path, tools: Tools, *, only_hubs: bool = False) -> Iterator[dict[str, Target]]:
     """Starts all (nginx only if it is installed; the hub both ways) and stops them in the end."""
     with ExitStack() as running:
         port = free_port()
@@ -101,8 +101,8 @@ def open_targets(directory: Path, tools: Tools) -> Iterator[dict[str, Target]]:
         upstream = running.enter_context(started(command, directory / "upstream.log"))
         wait_for(port)
         url = f"http://127.0.0.1:{port}/mcp"
-        targets = {"direct": Target("direct", url, UPSTREAM_TOKEN, upstream.pid)}
-        if nginx := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin"):
+        targets = {} if only_hubs else {"direct": Target("direct", url, UPSTREAM_TOKEN, upstream.pid)}
+        if not only_hubs and (nginx := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")):
             targets["nginx"] = running.enter_context(open_nginx(nginx, directory, port))
         for name, vault in (("valetkey", "inline"), ("process", "process")):
             own = directory / name
