@@ -216,6 +216,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "standing",
         "standing_id",
         "run_id",
+        "run",
         "token",
     )
     stands_for |= dict.fromkeys(nothing, "x1")

@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from tests.web.test_approvals import ask
+from tests.web.test_reviews import reviewed
 from tests.web.world import PUBLIC_URL, Browser, World
 from valetkey.authserver.model import ConsentView
 from valetkey.connections.model import State
@@ -153,6 +154,7 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
         "{approval}": (await ask(world, ada, connection, connector)).id,
         "{person}": bob.id,
         "{organization}": world.organization.id,
+        "{run}": (await reviewed(world, ada)).id,
     }
     return browser, names | {"{connection}": connection.id, "{connection}/headers": f"{keyed.id}/headers"}
 

@@ -18,6 +18,7 @@ from valetkey.connections.accounts import TOPIC as CONNECTIONS
 from valetkey.connections.accounts import ConnectorBook
 from valetkey.connections.model import Connection, OfConnector
 from valetkey.directory.model import Connector
+from valetkey.directory.takedowns import why_taken_down
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotFound
 from valetkey.store.database import Database
@@ -66,6 +67,10 @@ class Quarantine:
         if on:
             await self._cut(connection_id, [connection_id])
         return await self._get(person_id, connection_id)
+
+    async def why_down(self, connector: Connector) -> str:
+        """What the operator said when they took its listing down; empty if they did not (DIR-15)."""
+        return await why_taken_down(self._database, connector.listing) if connector.state == "delisted" else ""
 
     async def of_connector(self, connector: Connector, *, on: bool, by: str, person_id: str) -> None:
         """The same for everybody's connections to a connector of an organization."""

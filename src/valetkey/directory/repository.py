@@ -141,6 +141,12 @@ async def take_down(tx: AsyncConnection, listing: str, reason: str, at: datetime
     await tx.execute(once(takedown).values(listing=listing, reason=reason, at=at).on_conflict_do_nothing())
 
 
+async def takedown_reason(tx: AsyncConnection, listing: str) -> str:
+    """Empty if it was not taken down."""
+    found = (await tx.execute(select(takedown.c.reason).where(takedown.c.listing == listing))).scalar()
+    return str(found or "")
+
+
 async def put_back(tx: AsyncConnection, listing: str) -> bool:
     """Whether it had been taken down."""
     return (await tx.execute(delete(takedown).where(takedown.c.listing == listing))).rowcount == 1

@@ -28,7 +28,7 @@ WELL_KNOWN: Final = "/.well-known/valetkey-challenge"
 MOST: Final = 20
 """Submissions of one organization that were not removed."""
 _SLUG: Final = re.compile(r"(?!local-)[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
-_RESERVED: Final = frozenset({"review", "desk", "submissions", "all", "new"})
+_RESERVED: Final = frozenset({"review", "reviews", "desk", "submissions", "all", "new"})
 _EDITABLE: Final = (State.DRAFT, State.CHANGES_REQUESTED, State.NOT_APPROVED, State.APPROVED, State.PUBLISHED)
 
 FetchesProof = Callable[[str], Awaitable[str]]

@@ -84,6 +84,7 @@ async def show(visit: Visit) -> Response:
         header_names=header_names(account.connector),
         reasons=tuple(REASONS.items()),
         moved_to=visit.services.connectors.moved_to(account.connector),
+        why_down=await visit.services.quarantine.why_down(account.connector),
         calls=calls,
         trace=await visit.services.trace.list(visit.person.id, connection.id),
     )

@@ -50,6 +50,7 @@ from valetkey.web import (
     data_show,
     decision_show,
     directory_list,
+    directory_review,
     home,
     organization_leave,
     passkey_add,
@@ -109,6 +110,10 @@ def site_map() -> tuple[Page, ...]:
         # what is connected
         Page("GET", "/", home.show),
         Page("GET", "/directory", directory_list.show),
+        Page("GET", "/directory/reviews", directory_review.show),
+        Page("POST", "/directory/reviews", directory_review.submit),
+        Page("GET", "/directory/reviews/{run}", directory_review.progress),
+        Page("GET", "/directory/reviews/{run}/report.html", directory_review.download),
         Page("POST", "/directory/{connector}/client", connector_client.submit),
         Page("GET", "/directory/{connector}/edit", connector_edit.show),
         Page("POST", "/directory/{connector}/edit", connector_edit.submit),
