@@ -159,6 +159,24 @@ async def test_who_moves_into_an_organization_is_out_at_once_and_with_what_was_b
     assert len(await export(hub)) == 1  # the first one only
 
 
+async def test_a_yes_holds_in_the_personal_organization_it_was_given_in_and_in_no_later_one(hub: Hub) -> None:
+    """Who was a member somewhere meanwhile comes back into another one of their own: they are asked anew."""
+    eve = hub.people["eve"]
+    await allow(hub)
+    later = await hub.services.organizations.create("Eve", "personal")
+    await move(hub, eve, later.id)
+    moved = await hub.services.people.get(eve.id)
+    await a_call(hub, moved, 1)
+
+    assert await hub.services.privacy.consents.of(moved) is None
+    assert await export(hub) == []
+    hub.people["eve"] = moved
+    hub.clock.advance(1)
+    await allow(hub)
+    await a_call(hub, moved, 2)
+    assert len(await export(hub)) == 1
+
+
 @pytest.mark.parametrize("role", Role)
 async def test_no_role_can_say_yes_in_an_organization_and_the_attempt_is_in_the_trail(hub: Hub, role: Role) -> None:
     person = await hub.services.people.create(

@@ -121,6 +121,7 @@ NOTICES = {
     "training-withdrawn": Notice("good", "Taken back. Nothing more is handed out; what was is listed to be deleted."),
     "policy-published": Notice("good", "Published. It holds from now on, and everybody is told."),
     "erased": Notice("good", "Erased. What is left is your account, your settings, and this receipt."),
+    "bounds": Notice("good", "Saved. It holds for calls from now on; what was kept before stays."),
     "level-chosen": Notice("good", "Chosen. It holds for calls from now on; what was kept before stays."),
     "left": Notice("good", "You have left. What you had there is ended; your account is your own now."),
     "person-disabled": Notice("good", "This person can no longer sign in, and their tokens have stopped working."),

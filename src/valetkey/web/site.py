@@ -24,6 +24,7 @@ from valetkey.web import (
     approval_show,
     approval_standing,
     assistant_end,
+    bound_list,
     ceiling_list,
     components_show,
     connection_add,
@@ -215,6 +216,8 @@ def site_map() -> tuple[Page, ...]:
         Page("GET", "/admin/ceilings", ceiling_list.show),
         Page("POST", "/admin/ceilings", ceiling_list.submit),
         Page("POST", "/admin/ceilings/{ceiling}/remove", ceiling_list.remove),
+        Page("GET", "/admin/data", bound_list.show),
+        Page("POST", "/admin/data", bound_list.submit),
         Page("POST", "/admin/verticals", ceiling_list.submit_vertical),
         # for everybody
         Page("GET", "/privacy", privacy_show.show, PUBLIC),
