@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import suppress
 
 import pytest
 
 from tests.connections.conftest import Hub
 from tests.connections.outside import Answer, AuthServer, Service
 from valetkey.connections import trace
-from valetkey.connections.model import StepFailed
+from valetkey.connections.model import StepFailed, TemporarilyUnavailable
 from valetkey.connections.trace import request_line, scrubbed
 from valetkey.identity.model import BrowserSession
 from valetkey.net.url import parse_url
@@ -125,3 +126,30 @@ def test_what_looks_like_a_token_is_taken_out_of_a_servers_words() -> None:
     assert scrubbed("The refresh token rt-8f3a9c0d1e is not known") == "The refresh token … is not known"
     assert scrubbed("unauthorized_client: misconfigured") == "unauthorized_client: misconfigured"
     assert "eyJhbGciOi" not in scrubbed("token eyJhbGciOiJIUzI1NiJ9.e30.abc")
+
+
+@pytest.mark.parametrize("where", ["declined", "exchange", "exchange is down", "refresh", "refresh is down"])
+async def test_after_the_person_has_left_the_last_step_names_the_failing_party_too(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, where: str
+) -> None:
+    """Requirements 4.6: silence was the commonest complaint."""
+    connector = await hub.connector(ada.person, service.url)
+    answer = Answer(503) if where.endswith("down") else Answer(400, {"error": "invalid_grant"})
+    if where.startswith("refresh"):
+        connection = await hub.connect(ada, connector, server)
+        server.answers["/token"] = answer
+        with suppress(TemporarilyUnavailable):
+            await hub.room.credentials.refused(connection.id, connection.generation)
+    else:
+        attempt, url = await hub.go(ada, connector)
+        back = server.consent(url, declined=where == "declined")
+        if where != "declined":
+            server.answers["/token"] = answer
+        with pytest.raises(StepFailed):
+            await hub.come_back(ada, attempt, back)
+        (connection,) = await hub.room.connections.list(ada.person.id)
+
+    last = (await hub.room.trace.list(ada.person.id, connection.id))[-1]
+
+    assert last.stage == {"declined": "callback", "exchange": "exchange"}.get(where.partition(" ")[0], "refresh")
+    assert "127.0.0.1" in last.reason + last.request
