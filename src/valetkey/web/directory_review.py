@@ -61,7 +61,7 @@ async def download(visit: Visit) -> Response:
     if report is None:
         raise NotFound("There is no report.")
     headers = {"content-disposition": 'attachment; filename="review.html"'}
-    return Response(report_page(report), media_type="text/html", headers=headers)
+    return Response(report_page(report), media_type="application/octet-stream", headers=headers)
 
 
 async def _run(visit: Visit) -> Run:
