@@ -86,7 +86,7 @@ async def service() -> AsyncIterator[Service]:
 async def shell() -> AsyncIterator[Shell]:
     with tempfile.TemporaryDirectory(prefix="vk-story-", dir="/tmp") as directory:
         home = Path(directory)
-        process = start(home, "--allow-network", "127.0.0.1/32")
+        process = start(home, "--allow-network", "127.0.0.1/32", "--privacy-policy", "template")
         try:
             said = await asyncio.to_thread(first_words, process)
             token = await asyncio.to_thread(sign_in, said["sign in"], said["ready"])
