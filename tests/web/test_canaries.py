@@ -29,6 +29,8 @@ from tests.web.world import PUBLIC_URL, Browser, World
 from valetkey.authserver.model import ConsentView
 from valetkey.connections.model import State
 from valetkey.identity.model import Role
+from valetkey.identity.signin.openid.providers import Wish
+from valetkey.kernel.secret import Secret
 from valetkey.store.schema import organization
 from valetkey.web.pages import Pages
 from valetkey.web.site import development_map, site_map
@@ -137,6 +139,10 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
     receipt = (await browser.submit(f"{path}/disconnect")).url.path.rpartition("/")[2]
     await browser.open(f"/connections/new/{connector.slug}")
     review = (await browser.submit(f"/connections/new/{connector.slug}", {"label": "third"})).url.path
+    providers = world.services.openid.providers
+    await providers.add_domain(world.organization.id, "named.example", by="x")
+    wish = Wish(issuer=world.provider.issuer, client_id="valetkey", client_secret=Secret("x"))
+    await providers.set(world.organization.id, wish, by="x")
     bob = await world.person("bob", name="Bob")
     await world.services.tokens.create_personal(ada, "Nightly", "/mcp", ("mcp",), 3600.0)
     profile = await world.services.profiles.add(
