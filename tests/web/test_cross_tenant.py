@@ -26,7 +26,9 @@ FOR_WHO_HOLDS_IT = {
     "/oauth/callback/{issuer}",
     "/privacy/{version}",
 }
-OF_THE_ORGANIZATION = re.compile(r"/(directory/\{connector\}|connections/new/\{connector\}|admin)(/.*)?")
+OF_THE_ORGANIZATION = re.compile(
+    r"/(directory/(\{connector\}|reviews/\{run\})|connections/new/\{connector\}|admin)(/.*)?"
+)
 NOT_ARRANGED = {"{passkey}", "{family}", "{standing}"}
 """There is none in this world; `test_strangers` and `test_standing` try these with real ones."""
 
