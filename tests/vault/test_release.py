@@ -15,7 +15,7 @@ from valetkey.audit.model import CallIntent, Outcome
 from valetkey.store.notify import EVERYTHING
 from valetkey.vault.broker import SEALED, Vault
 from valetkey.vault.model import BEARER, Binding, TicketSpent, Use
-from valetkey.vault.release import ForRecordedCalls, NotReleased
+from valetkey.vault.release import AlsoForReviews, ForRecordedCalls, NotReleased
 
 TOKEN = binding()
 
@@ -193,6 +193,35 @@ def test_whatever_is_asked_warm_only_what_fits_the_record_is_released(
     fits = (person, tenant, subject) == ("a", "a", "a") and (method != "tools/call" or tool == "a")
     assert rule.holds_now("call_1", asked) is fits
     assert not rule.holds_now("call_2", asked)
+
+
+async def test_a_test_account_leaves_for_its_own_review_while_that_is_under_way_and_no_call_gets_it() -> None:
+    class Reviews:
+        async def is_under_way(self, run_id: str, submission_id: str) -> bool:
+            return (run_id, submission_id) == ("run_1", "sub_1")
+
+    class CallsOnly:
+        def holds_now(self, call_id: str, binding: Binding) -> bool:
+            return call_id == "call_1"
+
+        async def demand(self, call_id: str, binding: Binding) -> None:
+            if call_id != "call_1":
+                raise NotReleased("No.", rule="no_record")
+
+    rule = AlsoForReviews(Reviews(), CallsOnly())
+    account, token = binding("sub_1", purpose="test_account"), binding()
+
+    await rule.demand("run_1", account)
+    await rule.demand("call_1", token)
+    for call_id, bound_to, why in (
+        ("run_2", account, "no_review"), ("call_1", account, "no_review"),
+        ("run_1", binding("sub_2", purpose="test_account"), "no_review"), ("run_1", token, "no_record"),
+    ):  # fmt: skip
+        with pytest.raises(NotReleased) as caught:
+            await rule.demand(call_id, bound_to)
+        assert caught.value.rule == why
+    assert [rule.holds_now("call_1", one) for one in (token, account)] == [True, False]
+    assert not rule.holds_now("run_1", account)
 
 
 # --- sealed -----------------------------------------------------------------------------------------------------------
