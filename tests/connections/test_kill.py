@@ -269,6 +269,7 @@ HARMLESS = {
     "connect.accept": "an attempt and its proof key, purged when it expires",
     "connect._purge": "repeated at the next begin",
     "callback._give_back": "what was never kept is taken off",
+    "disconnect.forget_receipts": "erasing says it again when it is gone on with",
     "disconnect.resume": "what it writes, the steps of `_end` write",
     "refresh._not_now": "a word on why; nothing of the credential changes, and the next try says it again",
 }
