@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from tests.api.hub import Hub, open_hub
@@ -10,5 +12,7 @@ from valetkey.store.database import Database
 
 
 @pytest.fixture
-async def hub(sqlite_database: Database, clock: FakeClock) -> Hub:
-    return await open_hub(sqlite_database, clock)
+async def hub(sqlite_database: Database, clock: FakeClock) -> AsyncIterator[Hub]:
+    opened = await open_hub(sqlite_database, clock)
+    yield opened
+    await opened.services.alerts.settle()

@@ -193,6 +193,7 @@ class Hub:
         self.siem = Siem()
         policy = open_policy(database, notifications, clock=clock, keys=None, trail=trail)  # type: ignore[arg-type]  # as for contents
         snapshots = Snapshots(database, notifications, clock=clock)
+        alerts = Alerts(database, clock=clock, trail=trail)
         self.services = Services(
             people=people,
             organizations=organizations,
@@ -266,7 +267,7 @@ class Hub:
             ),
             reporting=Reporting(
                 snapshots=Snapshots(database, notifications, clock=clock),
-                alerts=Alerts(database, clock=clock, trail=trail),
+                alerts=alerts,
                 trail=trail,
             ),
             trace=Trace(database, clock=clock),
@@ -275,7 +276,7 @@ class Hub:
                 database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
             ),
             uses=Uses(database),
-            alerts=Alerts(database, clock=clock, trail=trail),
+            alerts=alerts,
             day_keys=None,  # type: ignore[arg-type]  # only the tests of contents give keys
             trail=trail,
             trail_log=self._log(trail),

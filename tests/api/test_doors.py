@@ -266,6 +266,7 @@ async def furnished(directory: Path) -> AsyncIterator[World]:
     things = await give_things(hub)
     await hub.services.trail_log.checkpoints.make()
     yield World(hub, things)
+    await hub.services.alerts.settle()
     await database.close()
     await keyring.close()
 

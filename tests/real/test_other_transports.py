@@ -87,7 +87,7 @@ def hub(programs: Path) -> Iterator[RealHub]:
         (home / "data").mkdir(mode=0o700)
         declared = DECLARED.format(time=TIME, git=programs / "mcp-server-git")
         (home / "data" / "valetkey.toml").write_text(declared)
-        process = start(home, "--allow-network", "127.0.0.1/32")
+        process = start(home, "--allow-network", "127.0.0.1/32", "--privacy-policy", "template")
         browser = Browser()
         try:
             said = first_words(process)

@@ -20,6 +20,7 @@ async def world(
     built = await build_world(database=sqlite_database, keyring_database=keyring_database, clock=clock, folder=tmp_path)
     await built.calls.start()
     yield built
+    await built.services.alerts.settle()
     await built.calls.stop()
 
 
