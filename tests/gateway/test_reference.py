@@ -134,6 +134,8 @@ async def test_the_reference_client_reads_the_aggregate(hub: Hub, mode: str) -> 
         service.port = port
         ada = await hub.person("ada")
         await hub.connect(ada, service, "adas-token", on=())
+        one = await hub.client(ada, service)
+        await one.ask("tools/list", {})  # now the hub has them: all of them together wait for nobody for long
 
         async with reference_client(hub, await hub.token(ada, "/mcp"), "/mcp", mode) as client:
             names = [tool.name for tool in (await client.list_tools()).tools]
