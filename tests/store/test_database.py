@@ -57,6 +57,27 @@ async def test_a_reader_is_not_held_up_by_an_open_writer(database: Database, clo
     assert await _count(database) == 1
 
 
+async def test_closing_waits_for_whoever_is_still_inside_and_lets_nobody_in_anymore(tmp_path: Path) -> None:
+    database = Database.sqlite(tmp_path / "some.db")
+    inside, leave = asyncio.Event(), asyncio.Event()
+
+    async def linger() -> None:
+        async with database.read():
+            inside.set()
+            await leave.wait()
+
+    lingering = asyncio.create_task(linger())
+    await inside.wait()
+    closing = asyncio.create_task(database.close())
+    await asyncio.wait({closing}, timeout=0.05)
+
+    assert not closing.done()
+    with pytest.raises(RuntimeError, match="closed"):
+        await database.ping()
+    leave.set()
+    await asyncio.gather(lingering, closing)
+
+
 async def test_an_instant_comes_back_to_the_microsecond_and_aware(database: Database) -> None:
     instant = datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC)
     async with database.write() as tx:

@@ -42,6 +42,7 @@ class Database:
         self._writer = writer
         self._reader = reader
         self._one_writer = asyncio.Lock() if dialect == "sqlite" else None
+        self._closed = False
         self.dialect = dialect
         self.url = url
 
@@ -97,6 +98,7 @@ class Database:
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One writing transaction: committed on leaving, rolled back on an exception."""
+        self._require_open()
         if self._one_writer is None:
             async with self._writer.begin() as transaction:
                 yield transaction
@@ -107,6 +109,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One reading transaction: a consistent view, rolled back on leaving."""
+        self._require_open()
         async with self._reader.connect() as transaction:
             yield transaction
 
@@ -126,10 +129,23 @@ class Database:
 
     async def close(self) -> None:
         """Closes what is open; a server that is gone, and would never say goodbye, holds up no stop."""
+        self._closed = True
         for engine in {self._writer, self._reader}:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_GOODBYE):
-                    await engine.dispose()
+            for goodbye in (_all_returned(engine), engine.dispose()):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(goodbye, _GOODBYE)
+
+    def _require_open(self) -> None:
+        # An engine that was disposed of opens anew for whoever asks, and nobody would close that connection.
+        if self._closed:
+            raise RuntimeError("the database is closed")
+
+
+async def _all_returned(engine: AsyncEngine) -> None:
+    """Waits for transactions that are still open: disposing of an engine forgets them, and their threads stay."""
+    # Looked at in turns: who is canceled while leaving hands the connection back from a task that nobody can wait for.
+    while engine.pool.checkedout():  # type: ignore[attr-defined]  # each engine here has a pool that counts
+        await asyncio.sleep(0.002)
 
 
 def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
