@@ -71,12 +71,12 @@ def test_comments_up_to_five_for_each_event_are_passed_over() -> None:
 def test_a_stream_of_single_bytes_is_read_in_one_pass() -> None:
     """Joining what was there with each new byte would take minutes."""
     reader = SseReader(StreamLimits())
-    began = time.perf_counter()
+    began = time.thread_time()  # our own: the machine may be busy
 
     got = [data for byte in b"data: " + b"x" * 500_000 + b"\n\n" for data in reader.feed(bytes([byte]))]
 
     assert got == [b"x" * 500_000]
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
 
 
 # --- against a reference ----------------------------------------------------------------------------------------------

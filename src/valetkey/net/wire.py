@@ -266,11 +266,16 @@ class Wire(asyncio.Protocol):
             self._repeat(name, value)
         else:
             headers[name] = value
+            if len(headers) > self._limits.max_header_lines:  # now, and not when the whole piece has been read
+                self._refuse_lines()
+
+    def _refuse_lines(self) -> None:
+        self._refuse(TooLarge(f"{self.host} sent more than {self._limits.max_header_lines} header lines."))
 
     def _repeat(self, name: bytes, value: bytes) -> None:
         self._repeated += 1
         if self._repeated > self._limits.max_header_lines:
-            self._refuse(TooLarge(f"{self.host} sent more than {self._limits.max_header_lines} header lines."))
+            self._refuse_lines()
         if self._head_done:
             return  # a trailer: counted, not used
         if name in _SINGLE:
@@ -282,7 +287,7 @@ class Wire(asyncio.Protocol):
         status = self._status = self._parser.get_status_code()
         headers, limits = self._headers, self._limits
         if len(headers) + self._repeated > limits.max_header_lines:
-            self._refuse(TooLarge(f"{self.host} sent more than {limits.max_header_lines} header lines."))
+            self._refuse_lines()
         if status < 200:
             if status == 101 or self._interim >= _MAX_INTERIM:
                 self._refuse(BadAnswer(f"{self.host} answered with status {status}, again and again or unasked."))

@@ -26,6 +26,7 @@ MAX_COMMAS: Final = 500_000
 
 _SMALL: Final = 4096
 """Bytes up to which reading it all costs less than looking at each object."""
+_PIECE: Final = 65536
 _WHITESPACE: Final = " \t\n\r"
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _BRACKETS: Final = bytes.maketrans(b"[]", b"{}")
@@ -50,7 +51,7 @@ def scan(body: bytes, *, max_depth: int = MAX_DEPTH) -> None:
 
     Measured: 1.3 µs for a small result, 2 µs for a modern `tools/call`, 0.7 ms for a list of 100 tools (135 kB).
     """
-    containers = body.count(b"{") + body.count(b"[")
+    containers = _containers(body)
     if containers <= max_depth and len(body) <= _SMALL and b"\\" not in body and _is_plain(body):
         return
     if containers > MAX_CONTAINERS:
@@ -72,10 +73,30 @@ def scan(body: bytes, *, max_depth: int = MAX_DEPTH) -> None:
         raise BadJson("The JSON is nested too deeply.")
 
 
+def _containers(body: bytes) -> int:
+    """How many objects and arrays there are, or more than there may be: each bracket that is found costs its time, so a
+    text of nothing else is not counted to its end."""
+    if len(body) <= _SMALL:
+        return body.count(b"{") + body.count(b"[")
+    containers = 0
+    for start in range(0, len(body), _PIECE):
+        end = start + _PIECE
+        containers += body.count(b"{", start, end) + body.count(b"[", start, end)
+        if containers > MAX_CONTAINERS:
+            break
+    return containers
+
+
 def _has_too_much(body: bytes, containers: int) -> bool:
     """Counts without reading, so texts count too: a member has a colon, and a comma or a bracket before it."""
-    commas = body.count(b",")
-    return commas > MAX_COMMAS or min(body.count(b":"), commas + containers) > MAX_MEMBERS
+    commas = colons = 0
+    for start in range(0, len(body), _PIECE):
+        end = start + _PIECE
+        commas += body.count(b",", start, end)
+        colons += body.count(b":", start, end)
+        if commas > MAX_COMMAS or min(colons, commas) > MAX_MEMBERS:
+            return True
+    return min(colons, commas + containers) > MAX_MEMBERS
 
 
 def _is_plain(body: bytes) -> bool:

@@ -41,6 +41,8 @@ _PATIENCE: Final = 0.25
 """Seconds that a stream is given to end by itself after the answer came. Ending twice does no harm."""
 PIECE: Final = 4 * KIB
 """Bytes of a stream that are read in one go: a service that floods one call must not hold up the others (T28)."""
+_EVENTS: Final = 64
+"""Events that are read in one go, for the same reason."""
 _closing: Final[set[asyncio.Task[None]]] = set()
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -208,7 +210,9 @@ async def _from_stream(
             for start in range(0, len(chunk), PIECE):
                 if start:
                     await asyncio.sleep(0)
-                for data in _feed(reader, chunk[start : start + PIECE]):
+                for n, data in enumerate(_feed(reader, chunk[start : start + PIECE]), 1):
+                    if n % _EVENTS == 0:
+                        await asyncio.sleep(0)
                     message = from_event(data)
                     if isinstance(message, Response):
                         if message.id == wanted:
