@@ -266,14 +266,13 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     letters = _letters(settings, outbound, people, clock=clock, parse=parse)
     if letters is not None:
         closing.push_async_callback(letters.stop)
-    policy = open_policy(
-        database, notifications, clock=clock, keys=day_keys, trail=trail, listings=connectors.listings,
-        passkeys_work=passkeys.available, on_asked=[letters.asked] if letters is not None else [],
-    )  # fmt: skip
     introductions = _Introductions()
-    snapshots = Snapshots(
-        database, notifications, clock=clock, on_drift=[policy.standing.drifted, introductions.drifted]
-    )
+    snapshots = Snapshots(database, notifications, clock=clock, on_drift=[introductions.drifted])
+    policy = introductions.policy = open_policy(
+        database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots,
+        listings=connectors.listings, passkeys_work=passkeys.available,
+        on_asked=[letters.asked] if letters is not None else [],
+    )  # fmt: skip
     acceptances = introductions.acceptances = policy.acceptances(snapshots, Accounts(database))
     local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
     upstreams = Upstreams(outbound.calls, database, clock, local=local)
@@ -312,7 +311,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         connections=room.connections,
         on_removed=partial(end_sign_ins, families, tokens, policy),
     )
-    introductions.profiles, introductions.policy = profiles, policy
+    introductions.profiles = profiles
 
     submissions = open_submissions(
         database, notifications, organizations, vault=vault, out=outbound, listings=connectors.listings, parse=parse,
@@ -578,6 +577,7 @@ class _Introductions:
     calls: CallClient
 
     async def drifted(self, connection_id: str, held: Sequence[Drift]) -> None:
+        await self.policy.standing.drifted(connection_id, held)
         await self.acceptances.drifted(connection_id, held)
 
     async def connected(self, connection: Connection) -> None:

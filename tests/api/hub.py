@@ -191,8 +191,10 @@ class Hub:
         organizations = Organizations(database, clock=clock)
         self.provider = IdentityProvider(clock)
         self.siem = Siem()
-        policy = open_policy(database, notifications, clock=clock, keys=None, trail=trail)  # type: ignore[arg-type]  # as for contents
         snapshots = Snapshots(database, notifications, clock=clock)
+        policy = open_policy(
+            database, notifications, clock=clock, keys=None, trail=trail, snapshots=snapshots  # type: ignore[arg-type]  # as for contents
+        )  # fmt: skip
         alerts = Alerts(database, clock=clock, trail=trail)
         self.services = Services(
             people=people,
@@ -385,7 +387,9 @@ class Hub:
             connectors=rooms.connectors,
             receipts=self.elsewhere,
             profiles=rooms.profiles.list,
-            policy=open_policy(self.database, self.notifications, clock=clock, keys=keys, trail=rooms.trail),
+            policy=open_policy(
+                self.database, self.notifications, clock=clock, keys=keys, trail=rooms.trail, snapshots=rooms.snapshots
+            ),
             consents=rooms.privacy.consents,
             levels=rooms.privacy.levels,
             calls=rooms.calls,

@@ -17,6 +17,7 @@ from typing import Final
 
 from tests.corpus.tool_definitions import FOLDER, Labelled, Part, labelled
 from valetkey.policy.classes.classify import classify
+from valetkey.policy.classes.surroundings import Surroundings, surroundings
 from valetkey.policy.tool_class import RANK, Classified
 
 FILE = FOLDER / "figures.txt"
@@ -30,8 +31,16 @@ PARTS: Final[dict[Part, str]] = {
 def class_of(tool: Labelled, annotations: dict[str, bool] | None = None) -> Classified:
     """What the classifier says of the tool on a connector that nobody checked, with no hints unless some are given."""
     return classify(
-        tool.tool(annotations or {}), verified=False, reviewed=None, organization=None, raised_by_taint=False
-    )
+        tool.tool(annotations or {}), verified=False, reviewed=None, organization=None, raised_by_taint=False,
+        around=around(tool.server),
+    )  # fmt: skip
+
+
+@cache
+def around(server: str) -> Surroundings:
+    """What the server is about, by its name and the tools of it that are in the corpus."""
+    tools = [one.tool({}) for one in labelled() if one.server == server]
+    return surroundings(listed_as="", names=[server], tools=tools)
 
 
 STRANGERS: Final = (

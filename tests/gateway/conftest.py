@@ -35,6 +35,7 @@ from valetkey.connections.quarantine import TOPIC as QUARANTINE
 from valetkey.connections.room import Room, open_room
 from valetkey.connections.whose import ConnectorOf
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.listed import OnDrift
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.snapshots import Snapshots
@@ -264,8 +265,10 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     await call_log.start()
     tokens = Tokens(database, clock=clock, notifications=notifications, trail=trail)
     day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
-    policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail)
-    snapshots = Snapshots(database, notifications, clock=clock, on_drift=[policy.standing.drifted])
+    told_of_drift: list[OnDrift] = []
+    snapshots = Snapshots(database, notifications, clock=clock, on_drift=told_of_drift)
+    policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots)
+    told_of_drift.append(policy.standing.drifted)
     whose = ConnectorOf(database, connectors, notifications, clock=clock)
     vault.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, whose)))
     profiles = Profiles(

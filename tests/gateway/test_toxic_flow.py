@@ -79,7 +79,9 @@ async def test_nothing_leaves_on_another_account_before_the_person_was_asked(
     outside, inside = hub.connector(stranger), hub.connector(modern)
     snapshot = await hub.snapshots.get(connection.id)
     assert snapshot is not None
-    kinds = {tool.name: hub.policy.gate.classified(inside, tool) for tool in snapshot.tools}
+    classed = hub.policy.gate.classed
+    around = classed.beside(inside, snapshot.tools)
+    kinds = {tool.name: classed.of(inside, tool, around) for tool in snapshot.tools}
     said = [(tool, Setting.ALLOW, kinds[tool.name].to_keep) for tool in snapshot.tools]
     await hub.policy.permissions.set(connection.id, said)
     client = await hub.client(ada)

@@ -32,7 +32,9 @@ class Room:
         self.snapshots = Snapshots(
             database, Notifications(database), clock=clock, on_drift=[lambda *drift: self.acceptances.drifted(*drift)]
         )
-        self.policy: Policy = open_policy(database, Notifications(database), clock=clock, keys=Keys(), trail=self.told)
+        self.policy: Policy = open_policy(
+            database, Notifications(database), clock=clock, keys=Keys(), trail=self.told, snapshots=self.snapshots
+        )
         self.acceptances: Acceptances = self.policy.acceptances(self.snapshots, self.accounts)
 
     async def lists(self, connection_id: str, *tools: Definition) -> None:

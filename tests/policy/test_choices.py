@@ -15,6 +15,7 @@ from tests.policy.test_decide import CEILINGS, facts
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.listings import Listing, Listings, ReviewedTool, Source
 from valetkey.directory.model import Connector, ReviewState, Tool
+from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.model import Principal, Role
 from valetkey.kernel.errors import Refused
 from valetkey.policy.choices import Choice, Level, level_of, why_not
@@ -71,7 +72,11 @@ async def told() -> Told:
 @pytest.fixture
 async def policy(database: Database, clock: FakeClock, told: Told) -> Policy:
     await seed(database, clock)
-    return open_policy(database, Notifications(database), clock=clock, keys=Keys(), trail=told, listings=listings())
+    notifications = Notifications(database)
+    return open_policy(
+        database, notifications, clock=clock, keys=Keys(), trail=told, listings=listings(),
+        snapshots=Snapshots(database, notifications, clock=clock),
+    )  # fmt: skip
 
 
 async def settings(policy: Policy) -> dict[str, str]:

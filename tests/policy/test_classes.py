@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Tool
 from valetkey.policy.classes.classify import classify
+from valetkey.policy.classes.surroundings import ALONE
 from valetkey.policy.tool_class import RANK, Classified, ToolClass
 
 
@@ -24,7 +25,7 @@ def a_tool(
 
 
 def class_of(tool: Tool, *, verified: bool = False, reviewed: ToolClass | None = None) -> Classified:
-    return classify(tool, verified=verified, reviewed=reviewed, organization=None, raised_by_taint=False)
+    return classify(tool, verified=verified, reviewed=reviewed, organization=None, raised_by_taint=False, around=ALONE)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +60,13 @@ def test_a_tool_gives_away_what_it_does(name: str, description: str, fields: str
 
 
 def test_what_is_not_known_counts_as_high_when_anything_can_be_put_into_it_and_as_medium_otherwise() -> None:
-    told, mute = class_of(a_tool("frobnicate", "", "text")), class_of(a_tool("frobnicate", "", "level"))
+    told = class_of(a_tool("frobnicate", "Frobnicates.", "text"))
+    mute = class_of(a_tool("frobnicate", "Frobnicates.", "level"))
+    silent = class_of(a_tool("frobnicate", "", "level"))
 
     assert (told.tool_class, told.counts_as) == (ToolClass.UNKNOWN, ToolClass.HIGH)
     assert (mute.tool_class, mute.counts_as) == (ToolClass.UNKNOWN, ToolClass.MEDIUM)
+    assert (silent.tool_class, silent.counts_as) == (ToolClass.UNKNOWN, ToolClass.HIGH)
 
 
 HINT = st.sampled_from([True, False, None])
@@ -96,13 +100,14 @@ def test_a_review_an_organization_and_taint_only_raise(
     name: str, reviewed: str, organization: str, *, taint: bool
 ) -> None:
     tool = a_tool(name)
-    alone = classify(tool, verified=True, reviewed=None, organization=None, raised_by_taint=False)
+    alone = classify(tool, verified=True, reviewed=None, organization=None, raised_by_taint=False, around=ALONE)
     found = classify(
         tool,
         verified=True,
         reviewed=ToolClass(reviewed),
         organization=ToolClass(organization),
         raised_by_taint=taint,
+        around=ALONE,
     )
 
     if alone.tool_class is not ToolClass.UNKNOWN:  # a review makes known what was not

@@ -307,8 +307,8 @@ async def build_world(
     calls = CallLog(database, folder / "journal", clock)
     day_keys = DayKeys(keyring, clock=clock, notifications=notifications)
     organizations = Organizations(database, clock=clock)
-    policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail)
     snapshots = Snapshots(database, notifications, clock=clock)
+    policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots)
     privacy = open_privacy(
         database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
     )

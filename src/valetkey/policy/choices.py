@@ -133,7 +133,7 @@ class Choices:
             object=place.connection_id,
             detail=_told(said, taken_back) | ({"level": level} if level else {}),
         )
-        given = [(tool, setting, self._gate.classified(place.connector, tool).to_keep) for tool, setting in said]
+        given = [(tool, setting, (await self._gate.classified(place, tool)).to_keep) for tool, setting in said]
         await self._permissions.set(place.connection_id, given, taken_back)
 
     async def set_level(

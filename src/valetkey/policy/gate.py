@@ -6,11 +6,10 @@ of exactly this call, used up by it; or nothing, and then they are asked.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from valetkey.directory.model import Connector, ReviewState, Tool
 from valetkey.identity.model import Principal
@@ -19,6 +18,8 @@ from valetkey.policy.approval_model import Approval
 from valetkey.policy.approvals import Approvals
 from valetkey.policy.binding import Asked
 from valetkey.policy.ceilings import Ceilings
+from valetkey.policy.classed import Classed
+from valetkey.policy.classes.surroundings import ALONE, Surroundings
 from valetkey.policy.classes.words import fields
 from valetkey.policy.decide import Facts, decide, decide_reading, is_hidden
 from valetkey.policy.each_time import EachTime
@@ -29,22 +30,13 @@ from valetkey.policy.standing_model import is_standing
 from valetkey.policy.taint import Taints
 from valetkey.policy.tool_class import RANK, Classified, ToolClass
 
-_CLASSES: Final = 20_000
+_TOOLS: Final = 20_000
 _PLACES: Final = frozenset({"url", "uri", "href", "link", "endpoint", "webhook", "host", "domain"})
 """Fields by which a tool that only reads can be made to tell a stranger something."""
 APPROVED: Final = "approved"
 """The rule of a call that a person approved."""
 STANDING: Final = "standing"
 """The rule of a call for which a standing approval was used."""
-
-
-class Classify(Protocol):
-    """What we need of `policy.classes`."""
-
-    def __call__(
-        self, tool: Tool, *, verified: bool, reviewed: ToolClass | None, organization: ToolClass | None,
-        raised_by_taint: bool,
-    ) -> Classified: ...  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +88,17 @@ class Gate:
 
     def __init__(
         self, permissions: Permissions, ceilings: Ceilings, approvals: Approvals, standing: Standings, taints: Taints,
-        classify: Classify, *, each_time: EachTime, passkeys_work: bool,
+        classed: Classed, *, each_time: EachTime, passkeys_work: bool,
     ) -> None:  # fmt: skip
         self.permissions = permissions
         self.ceilings = ceilings
         self.approvals = approvals
         self.standing = standing
         self.taints = taints
-        self._classify = classify
+        self.classed = classed
         self._each_time = each_time
         self._passkeys_work = passkeys_work
-        self._outward: dict[str, bool] = {}
-        self._classes: OrderedDict[tuple[str, bool, bool], Classified] = OrderedDict()
+        self._outward: dict[tuple[str, ToolClass], bool] = {}
 
     # --- deciding -----------------------------------------------------------------------------------------------------
 
@@ -116,9 +107,10 @@ class Gate:
         given = self.permissions.given_now(subject.connection_id)
         limits = self.ceilings.of_now(who.organization_id)
         taint = self.taints.other_than_now(who.person_id, client_of(who), subject.connection_id)
-        if given is None or limits is None or isinstance(taint, bool):
+        around = self.classed.around_now(subject.connection_id, subject.connector)
+        if given is None or limits is None or around is None or isinstance(taint, bool):
             return None
-        return decide(self._facts(who, subject, given, limits, taint))
+        return decide(self._facts(who, subject, given, limits, taint, around))
 
     async def decide(self, who: Principal, subject: Subject) -> Decision:
         """What holds for a call of this tool by this person's client."""
@@ -133,59 +125,55 @@ class Gate:
         if Setting.BLOCK not in settings:
             return frozenset()
         place = Subject(connection_id, "", connector, None, "", "")
+        around = await self.classed.around(connection_id, connector)
         return frozenset(
-            tool.name for tool in tools if is_hidden(self._facts(who, replace(place, tool=tool), given, limits, None))
+            tool.name
+            for tool in tools
+            if is_hidden(self._facts(who, replace(place, tool=tool), given, limits, None, around))
         )
 
     async def facts(self, who: Principal, subject: Subject) -> Facts:
         """What `decide` decides by: for who wants to know what would be."""
         given, limits = await self._said(who, subject.connection_id)
         taint = await self.taints.other_than(who.person_id, client_of(who), subject.connection_id)
-        return self._facts(who, subject, given, limits, taint)
+        around = await self.classed.around(subject.connection_id, subject.connector)
+        return self._facts(who, subject, given, limits, taint, around)
 
     async def check_reading(self, who: Principal, subject: Subject) -> None:
         """Raises `Refused` when what is no tool call (prompts, resources, completion) may not be asked for."""
         limits = self.ceilings.of_now(who.organization_id)
         limits = limits if limits is not None else await self.ceilings.of(who.organization_id)
-        decision = decide_reading(self._facts(who, subject, {}, limits, None))
+        decision = decide_reading(self._facts(who, subject, {}, limits, None, ALONE))
         if decision.effect is not Effect.ALLOW:
             raise refusal(decision, subject)
 
     async def _said(self, who: Principal, connection_id: str) -> tuple[Mapping[str, Permission], Limits]:
         return await self.permissions.given(connection_id), await self.ceilings.of(who.organization_id)
 
-    def classified(self, connector: Connector, tool: Tool, *, tainted: bool = False) -> Classified:
-        """The tool's class: from its listing, from what it says, and from what its words and fields give away."""
-        is_verified = connector.review_state is ReviewState.VERIFIED
-        key = (tool.fingerprint, is_verified, tainted)
-        known = self._classes.get(key)
-        if known is None:
-            known = self._classify(
-                tool, verified=is_verified, reviewed=None, organization=None, raised_by_taint=tainted
-            )
-            self._classes[key] = known
-            if len(self._classes) > _CLASSES:
-                self._classes.popitem(last=False)
-        return known
+    async def classified(self, subject: Subject, tool: Tool) -> Classified:
+        """The tool's class: from its listing, from what it says, and from what stands beside it."""
+        around = await self.classed.around(subject.connection_id, subject.connector)
+        return self.classed.of(subject.connector, tool, around)
 
-    def _tainted(self, connector: Connector, tool: Tool) -> Classified | None:
+    def _tainted(self, connector: Connector, tool: Tool, around: Surroundings) -> Classified | None:
         """The class of a tool that can send data out, one up; what only reads where it is told to stays as it is."""
-        plain = self.classified(connector, tool)
-        outward = self._outward.get(tool.fingerprint)
+        plain = self.classed.of(connector, tool, around)
+        outward = self._outward.get((tool.fingerprint, plain.counts_as))
         if outward is None:
-            if len(self._outward) > _CLASSES:
+            if len(self._outward) > _TOOLS:
                 self._outward.clear()
-            outward = self._outward[tool.fingerprint] = sends_out(tool, plain)
-        return self.classified(connector, tool, tainted=True) if outward else None
+            outward = self._outward[tool.fingerprint, plain.counts_as] = sends_out(tool, plain)
+        return self.classed.of(connector, tool, around, raised_by_taint=True) if outward else None
 
     def _facts(
-        self, who: Principal, subject: Subject, given: Mapping[str, Permission], limits: Limits, taint: Taint | None
-    ) -> Facts:
+        self, who: Principal, subject: Subject, given: Mapping[str, Permission], limits: Limits, taint: Taint | None,
+        around: Surroundings,
+    ) -> Facts:  # fmt: skip
         tool, connector = subject.tool, subject.connector
         permission = given.get(tool.name) if tool is not None else None
         return Facts(
             tool=tool,
-            classified=self.classified(connector, tool) if tool is not None else None,
+            classified=self.classed.of(connector, tool, around) if tool is not None else None,
             connector=connector.slug,
             connector_state=connector.state,
             is_verified=connector.review_state is ReviewState.VERIFIED,
@@ -194,7 +182,7 @@ class Gate:
             roles=frozenset({str(who.role)}),
             held=_held(tool, permission),
             each_time=self._each_time(connector, tool) if tool is not None else "",
-            tainted=self._tainted(connector, tool) if tool is not None and taint is not None else None,
+            tainted=self._tainted(connector, tool, around) if tool is not None and taint is not None else None,
             tainted_by=taint.because if taint is not None else "",
             page=subject.public_url + subject.page,
         )

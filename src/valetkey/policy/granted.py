@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from valetkey.directory.model import Connector, ReviewState, Snapshot, Tool
+from valetkey.directory.model import Connector, ReviewState, Tool
 from valetkey.policy import approval_repository, ceiling_repository, standing_repository
 from valetkey.policy.approval_model import Use
-from valetkey.policy.classes.classify import classify
+from valetkey.policy.classed import Classed, Snapshots
 from valetkey.policy.each_time import EachTime
 from valetkey.policy.model import Limits, Permission, Setting
 from valetkey.policy.permissions import Permissions
 from valetkey.policy.standing import rules_for
 from valetkey.policy.standing_model import is_standing
-from valetkey.policy.tool_class import RANK, ToolClass
+from valetkey.policy.tool_class import RANK, Classified, ToolClass
 from valetkey.store.database import Database
 
 _LASTING: Final = frozenset({ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDIUM})
@@ -36,24 +36,19 @@ class ConnectorOf(Protocol):
     async def __call__(self, person_id: str, connection_id: str) -> Connector | None: ...
 
 
-class Snapshots(Protocol):
-    def get_now(self, connection_id: str) -> Snapshot | None: ...
-
-    async def get(self, connection_id: str) -> Snapshot | None: ...
-
-
 class Grants:
     """Finds the yes. A tool that asks each time has no lasting one."""
 
     def __init__(
         self, database: Database, permissions: Permissions, snapshots: Snapshots, connector_of: ConnectorOf,
-        each_time: EachTime,
+        each_time: EachTime, classed: Classed,
     ) -> None:  # fmt: skip
         self._database = database
         self._permissions = permissions
         self._snapshots = snapshots
         self._connector_of = connector_of
         self._each_time = each_time
+        self._classed = classed
 
     def holds_now(self, person_id: str, connection_id: str, tool: str | None) -> bool:
         """Whether a call may go there, and the person's *allow* is at hand if it is a call of a tool; `False` may mean
@@ -82,7 +77,10 @@ class Grants:
         used = await self._used_for(call_id)
         if used is not None and used.connection_id == connection_id and used.tool == tool:
             return not is_standing(used.approval_id) or await self._stands(person_id, connector, seen, used)
-        return seen is not None and not self._each_time(connector, seen) and _runs_by_itself(connector, seen, given)
+        if seen is None or self._each_time(connector, seen):
+            return False
+        kind = self._classed.of(connector, seen, await self._classed.around(connection_id, connector))
+        return _runs_by_itself(connector, seen, kind, given)
 
     def _lasts(self, connector: Connector, seen: Tool | None, given: Permission | None) -> bool:
         """Whether the *allow* is for the tool as it is seen now, and for one that does not ask each time."""
@@ -108,8 +106,7 @@ class Grants:
             if given is None or tool is None or self._each_time(connector, tool):
                 return False
             ceilings = await ceiling_repository.list_of(tx, given.organization_id)
-        verified = connector.review_state is ReviewState.VERIFIED
-        kind = classify(tool, verified=verified, reviewed=None, organization=None, raised_by_taint=False)
+        kind = self._classed.of(connector, tool, await self._classed.around(given.connection_id, connector))
         return (
             given.person_id == person_id
             and (given.connection_id, given.tool) == (used.connection_id, used.tool)
@@ -124,7 +121,7 @@ class Grants:
         )
 
 
-def _runs_by_itself(connector: Connector, seen: Tool, given: Permission | None) -> bool:
+def _runs_by_itself(connector: Connector, seen: Tool, kind: Classified, given: Permission | None) -> bool:
     """Whether it reads, and its connector is verified: that needs nobody's yes. Or whether an *allow* without a class,
     as given before there were any or for what nothing is known of, is for a tool that may have one now.
     """
@@ -132,7 +129,6 @@ def _runs_by_itself(connector: Connector, seen: Tool, given: Permission | None) 
     classless = given is not None and given.setting is Setting.ALLOW and not given.tool_class
     if not verified and not classless:
         return False
-    kind = classify(seen, verified=verified, reviewed=None, organization=None, raised_by_taint=False)
     if verified and kind.counts_as is ToolClass.READ:
         return True
     same = given is not None and given.fingerprint == seen.fingerprint

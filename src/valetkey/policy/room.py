@@ -12,10 +12,10 @@ from valetkey.policy.accepting import Snapshots as HeldSnapshots
 from valetkey.policy.approvals import Approvals, FindsDayKeys, OnAsked, TrailWriter
 from valetkey.policy.ceilings import Ceilings
 from valetkey.policy.choices import Choices
-from valetkey.policy.classes.classify import classify
+from valetkey.policy.classed import Classed, Snapshots
 from valetkey.policy.each_time import EachTime
 from valetkey.policy.gate import Gate
-from valetkey.policy.granted import ConnectorOf, Grants, Snapshots
+from valetkey.policy.granted import ConnectorOf, Grants
 from valetkey.policy.permissions import Permissions
 from valetkey.policy.standing import Standings
 from valetkey.policy.taint import Taints
@@ -41,7 +41,7 @@ class Policy:
 
     def grants(self, snapshots: Snapshots, connector_of: ConnectorOf) -> Grants:
         """What the vault asks."""
-        return Grants(self.database, self.permissions, snapshots, connector_of, self.each_time)
+        return Grants(self.database, self.permissions, snapshots, connector_of, self.each_time, self.gate.classed)
 
     def acceptances(self, snapshots: HeldSnapshots, accounts: Accounts) -> Acceptances:
         """What is accepted of what services changed."""
@@ -55,7 +55,8 @@ class Policy:
 
 def open_policy(
     database: Database, notifications: Notifications, *, clock: Clock, keys: FindsDayKeys, trail: TrailWriter,
-    listings: Listings = NO_LISTINGS, passkeys_work: bool = True, on_asked: Sequence[OnAsked] = (),
+    snapshots: Snapshots, listings: Listings = NO_LISTINGS, passkeys_work: bool = True,
+    on_asked: Sequence[OnAsked] = (),
 ) -> Policy:  # fmt: skip
     permissions = Permissions(database, notifications, clock=clock)
     ceilings = Ceilings(database, notifications, clock=clock, trail=trail)
@@ -64,7 +65,8 @@ def open_policy(
     taints = Taints(database, notifications, clock=clock)
     each_time = EachTime(listings)
     gate = Gate(
-        permissions, ceilings, approvals, standing, taints, classify, each_time=each_time, passkeys_work=passkeys_work
-    )
+        permissions, ceilings, approvals, standing, taints, Classed(listings, snapshots), each_time=each_time,
+        passkeys_work=passkeys_work,
+    )  # fmt: skip
     choices = Choices(gate, permissions, trail)
     return Policy(database, clock, trail, permissions, ceilings, approvals, standing, taints, gate, choices, each_time)

@@ -26,7 +26,9 @@ class ToolClass(StrEnum):
 RANK: Final[dict[str, int]] = {"": -1, "R": 0, "W": 1, "M": 2, "H": 3, "V": 4}
 """How the classes compare. `X` has no rank of its own: it counts as `M` or `H`."""
 
-Source = Literal["listing", "organization", "name", "title", "description", "schema field", "annotation", "taint"]
+Source = Literal[
+    "listing", "organization", "name", "title", "description", "schema field", "annotation", "taint", "connector"
+]
 
 
 @dataclass(frozen=True, slots=True)

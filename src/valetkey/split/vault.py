@@ -32,6 +32,7 @@ from valetkey.net.beside.hold import Hold
 from valetkey.net.outbound import outbound_by
 from valetkey.net.url import parse_url
 from valetkey.oauth.model import AuthorizationServer
+from valetkey.policy.classed import Classed
 from valetkey.policy.each_time import EachTime
 from valetkey.policy.granted import Grants
 from valetkey.policy.permissions import Permissions
@@ -117,7 +118,7 @@ class VaultProcess:
         published = Published(database, notifications, listings)
         await published.read()
         self._closing.push_async_callback(published.stop)
-        grants = Grants(database, permissions, snapshots, whose, EachTime(listings))
+        grants = Grants(database, permissions, snapshots, whose, EachTime(listings), Classed(listings, snapshots))
         calls = ForRecordedCalls(WrittenIntents(Path(told.data) / "journal"), grants)
         vault.release_by(AlsoForReviews(ReviewsUnderWay(database, clock=clock), calls))
         if told.is_sealed:

@@ -5,13 +5,14 @@ Who manages an organization's connectors accepts it for everybody's accounts the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.responses import Response
 
 from valetkey.directory.drift import KINDS
-from valetkey.directory.model import Drift
+from valetkey.directory.model import Drift, Tool
 from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import BadInput
-from valetkey.policy.classes.classify import classify
 from valetkey.web.accounts import read_account
 from valetkey.web.powers import check_may
 from valetkey.web.sign_in_again import ask_again
@@ -23,12 +24,18 @@ _AT_ONCE = 50
 async def show(visit: Visit) -> Response:
     account = await read_account(visit)
     held = await _held(visit, account.connection.id)
+    classed = visit.services.policy.gate.classed
+    around = await classed.around(account.connection.id, account.connector)
+
+    def class_of(tool: Tool) -> str:
+        return classed.of(account.connector, tool, around).counts_as.word
+
     return visit.page(
         "connection_changes.html",
         connection=account.connection,
         connector=account.connector,
         account=account.name,
-        changes=[(one, KINDS[one.kind], *_classes(one)) for one in held[:_AT_ONCE]],
+        changes=[(one, KINDS[one.kind], *_classes(one, class_of)) for one in held[:_AT_ONCE]],
         more=max(0, len(held) - _AT_ONCE),
         for_all=await _may_for_all(visit),
     )
@@ -62,12 +69,7 @@ async def _held(visit: Visit, connection_id: str) -> tuple[Drift, ...]:
     return await visit.services.snapshots.held(connection_id)
 
 
-def _classes(drift: Drift) -> tuple[str, str]:
-    """The class before and after, as words; nobody has reviewed either."""
-    found = [
-        classify(tool, verified=False, reviewed=None, organization=None, raised_by_taint=False).counts_as.word
-        if tool is not None
-        else ""
-        for tool in (drift.old, drift.new)
-    ]
-    return found[0], found[1]
+def _classes(drift: Drift, class_of: Callable[[Tool], str]) -> tuple[str, str]:
+    """The class before and after, as words."""
+    before, after = (class_of(tool) if tool is not None else "" for tool in (drift.old, drift.new))
+    return before, after

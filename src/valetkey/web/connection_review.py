@@ -14,9 +14,10 @@ from starlette.responses import Response
 
 from valetkey.connections.model import Attempt, ScopeOrigin
 from valetkey.directory.fingerprint import read_tool
+from valetkey.directory.model import Connector, Tool
 from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, Forbidden
 from valetkey.kernel.secret import Secret
-from valetkey.policy.classes.classify import classify
+from valetkey.policy.classed import Classed
 from valetkey.policy.tool_class import RANK, ToolClass
 from valetkey.web.connection_start import header_names
 from valetkey.web.connector_remove import may_change
@@ -120,7 +121,7 @@ async def _page(
 ) -> Response:
     connection = await visit.services.connections.get(visit.person.id, attempt.connection_id)
     connector = await visit.services.connectors.by_id(connection.connector_id)
-    tools = [_reviewed(tool) for tool in attempt.facts.tools]
+    tools = _shown(attempt.facts.tools, connector, visit.services.policy.gate.classed)
     tools.sort(key=lambda tool: -RANK.get(tool.counts_as, 9))  # the ones to look at come first
     return visit.page(
         "connection_review.html",
@@ -143,19 +144,31 @@ async def _page(
     )
 
 
-def _reviewed(tool: Mapping[str, Any]) -> ReviewedTool:
-    if tool.get("says_read_only") is True:
-        claim = "It says that it only reads."
-    elif tool.get("says_destructive") is False:
-        claim = "It says that it may write."
-    else:  # what is not said is the worst
-        claim = "It may delete or overwrite, by what it says or does not say."
-    name, description = str(tool.get("name", "")), str(tool.get("description", ""))
+def _shown(tools: Sequence[Mapping[str, Any]], connector: Connector, classed: Classed) -> list[ReviewedTool]:
+    defined = [_defined(tool) for tool in tools]
+    around = classed.beside(connector, [one for one in defined if one is not None])
+    shown = []
+    for tool, one in zip(tools, defined, strict=True):
+        counts_as, because = ToolClass.HIGH, "Its definition is too long to be looked at here."
+        if one is not None:
+            seen = classed.of(connector, one, around)
+            counts_as, because = seen.counts_as, seen.because
+        name, description = str(tool.get("name", "")), str(tool.get("description", ""))
+        shown.append(ReviewedTool(name, description, counts_as, because, _claim(tool)))
+    return shown
+
+
+def _defined(tool: Mapping[str, Any]) -> Tool | None:
+    """`None` for one that was too long to be kept with the rest: it counts as the worst."""
     try:
-        defined = read_tool(str(tool.get("definition", "")).encode())
-    except BadInput:  # it was too long to be kept with the rest, so it counts as the worst
-        return ReviewedTool(
-            name, description, ToolClass.HIGH, "Its definition is too long to be looked at here.", claim
-        )
-    seen = classify(defined, verified=False, reviewed=None, organization=None, raised_by_taint=False)
-    return ReviewedTool(name, description, seen.counts_as, seen.because, claim)
+        return read_tool(str(tool.get("definition", "")).encode())
+    except BadInput:
+        return None
+
+
+def _claim(tool: Mapping[str, Any]) -> str:
+    if tool.get("says_read_only") is True:
+        return "It says that it only reads."
+    if tool.get("says_destructive") is False:
+        return "It says that it may write."
+    return "It may delete or overwrite, by what it says or does not say."  # what is not said is the worst

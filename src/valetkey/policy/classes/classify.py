@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from valetkey.directory.model import Tool
 from valetkey.policy.classes import lexicon, verbs, words
-from valetkey.policy.classes.verticals import vertical
+from valetkey.policy.classes.surroundings import Surroundings
+from valetkey.policy.classes.verticals import DOMAINS, vertical
 from valetkey.policy.tool_class import RANK, Classified, Reason, Source, ToolClass
 
 R, W, M, H, V, X = (
@@ -35,14 +36,17 @@ def classify(
     reviewed: ToolClass | None,
     organization: ToolClass | None,
     raised_by_taint: bool,
+    around: Surroundings,
 ) -> Classified:
     """The class of `tool`. Pure, and not made for the call path: who asks there remembers it by the fingerprint.
 
     `verified` says that its connector is; `reviewed` is the class that a reviewer gave exactly this definition, and
-    `organization` the one that an owner gave it. Neither lowers what its own words give away.
+    `organization` the one that an owner gave it; `around` is what stands beside it. None lowers what its own words
+    give away.
     """
     hints = _hints(tool)
     said = list(_heuristic(tool))
+    said += _raised_by_surroundings(tool, said, around)
     trusted = verified and reviewed is not None
     if trusted and hints.get("readOnlyHint") is True and not any(_is(one, H, V) for one in said):
         said = [Reason("annotation", R, "The reviewed definition says that it only reads.")]
@@ -74,8 +78,8 @@ def _unknown(tool: Tool) -> tuple[ToolClass, Reason]:
     """What a tool counts as of which nothing is known: by what could be put into it."""
     fields = words.fields(tool.raw)
     free = sorted(field for field in fields if _parts(field) & lexicon.FIELDS_FREE)
-    if free or _takes_anything(tool.raw):
-        what = f"it takes free text (“{free[0]}”)" if free else "it takes anything"
+    if free or _takes_anything(tool.raw) or not tool.description.strip():
+        what = f"it takes free text (“{free[0]}”)" if free else "it says not one word of it"
         return H, Reason("schema field", H, f"Nothing says what it does, and {what}.")
     return M, Reason("name", M, "Nothing says what it does.")
 
@@ -95,6 +99,8 @@ def _takes_anything(raw: bytes) -> bool:
 def _heuristic(tool: Tool) -> Iterator[Reason]:
     fields = words.fields(tool.raw)
     by_name = verbs.of_name(tool.name)
+    if by_name is R and verbs.may_act(tool.name) and not _is_said_to_read(tool.description):
+        by_name = None
     said = [] if by_name is None else [Reason("name", by_name, f"Its name says that it {_SAYS[by_name]}.")]
     said += _of_title(tool.title)
     said += _of_description(tool.description, is_read=by_name is R, named=by_name is not None)
@@ -105,7 +111,9 @@ def _heuristic(tool: Tool) -> Iterator[Reason]:
     kinds += [H for field in fields if by_name is not R and _is_an_act(field)]
     if (worst := verbs.highest([kind for kind in kinds if kind is not None])) is not None:
         said.append(Reason("schema field", worst, f"One of the actions it offers {_SAYS[worst]}."))
-    if verbs.highest([one.tool_class for one in said]) is M and not _known_to_be_shared(tool):
+    if verbs.highest([one.tool_class for one in said]) is M and (
+        fields & lexicon.FIELDS_OF_MACHINES or not _known_to_be_shared(tool)
+    ):
         said.append(Reason("name", H, "It changes something, and nothing says that this is easily put right."))
     yield from said
     acts = not said or any(one.tool_class is not R for one in said)
@@ -147,6 +155,12 @@ def _of_description(description: str, *, is_read: bool, named: bool) -> Iterator
             yield Reason("description", H, f"Its description says “{dangerous[0]}”.")
 
 
+def _is_said_to_read(description: str) -> bool:
+    """Whether the first sentence says so with a word that says nothing else: “Returns …”, not “Tests …”."""
+    first = next(words.sentences(description), ("",))[0]
+    return (first in lexicon.READS or first in lexicon.READS_SAID) and first not in lexicon.READS_MAYBE
+
+
 def _leading(sentence: tuple[str, ...], *, is_read: bool) -> ToolClass | None:
     does_what = sentence[1:_NEAR] if is_read and sentence[0] in _DOES else ()
     if sentence[0] in lexicon.READS_SAID or lexicon.READS.intersection(does_what):
@@ -155,7 +169,7 @@ def _leading(sentence: tuple[str, ...], *, is_read: bool) -> ToolClass | None:
         return H
     if sentence[0] == "remove" and set(sentence[:_NEAR]) & lexicon.SMALL:
         return W
-    return verbs.kind_of(sentence[0])
+    return verbs.kind_of(sentence[0]) if sentence[0] not in lexicon.READS_MAYBE else None
 
 
 _DOES: Final = frozenset({"perform", "execute", "run", "do", "make"})
@@ -208,6 +222,24 @@ _ALWAYS: Final = frozenset({"sql", "iban", "delete", "destroy", "bcc"})
 
 def _parts(field: str) -> frozenset[str]:
     return frozenset(field.split("_")) | {field}
+
+
+def _raised_by_surroundings(tool: Tool, said: list[Reason], around: Surroundings) -> Iterator[Reason]:
+    """What is unclear, or hard to take back, counts up where the whole connector is about something grave.
+
+    What people write together (a contact, a comment) stays what it is there too.
+    """
+    worst = verbs.highest([one.tool_class for one in said])
+    if around.vertical and (worst in (None, H) or (worst is M and _is_of(around.vertical, tool))):
+        yield Reason("connector", V, f"{around.because}, and this is hard to take back or not known.")
+    elif around.is_grave and worst is None:
+        yield Reason("connector", H, "Nothing says what it does, and most other tools are hard to take back.")
+
+
+def _is_of(vertical: str, tool: Tool) -> bool:
+    """Whether a name says no more than that something of the vertical is changed: none that people write together."""
+    name = frozenset(words.of_name(tool.name))
+    return bool(name & DOMAINS[vertical]) or not name & lexicon.SHARED
 
 
 # --- hints ------------------------------------------------------------------------------------------------------------

@@ -36,6 +36,11 @@ ISSUED: Final = vocabulary(
     "quote quotes policy policies refund refunds invoice invoices certificate certificates card cards credit coupon",
     "coupons voucher vouchers receipt receipts endorsement license licenses bond ticket tickets token tokens",
 )
+READS_MAYBE: Final = vocabulary(
+    # Reading, or as often an act (`convert_lead`, `test_alert`, `match_payment`): a sentence has to say which.
+    "load test convert map monitor watch match classify review evaluate extract snapshot scan crawl verify suggest",
+    "ask format translate quote log profile locate discover measure transcribe",
+)
 READS_SAID: Final = vocabulary(
     # How a description begins that reads. As a name they could as well be an act: `return_item`.
     "return respond provide display contain report",
@@ -109,6 +114,16 @@ HIGH: Final = vocabulary(
     "unmount mount wrap unwrap redeem replay reassociate redirect route eject ssh connect logout refund borrow",
     "lend repay supply withdraw deposit mint burn swap stake unstake resend rerun retry reissue unshare unsend expel",
     "obliterate nuke unregister decommission",
+    # of trades and offices: what these do is done
+    "place accelerate annul appeal attest bid charge chargeback collect debit deduct deliver disclose discharge",
+    "dispense donate dump enact enforce escalate exchange exempt exercise fulfill fulfil fire foreclose garnish give",
+    "hedge impose initiate intercept levy lease nullify oust overrule penalize pledge procure ratify recall reconcile",
+    "reimburse reinstate rescind retire retract reverse roll sanction serve settle spend strike surrender take tip",
+    "topup unwind vote wager withhold writeoff adjudicate administer admit vaccinate immunize insure reinsure",
+    "underwrite subrogate arbitrate litigate subpoena sue efile incorporate dissolve terminate suspend reassign",
+    "reload respawn reprovision rekey remount replicate republish reroute",
+    "unauthorize unquarantine unsuspend fence isolate",
+    "detach unbind unmask arm disarm squelch pop lrem srem zrem xdel",
     # what decides, forwards, installs or takes a right
     "genehmigen genehmigt ablehnen lehnt stornieren storniert weiterleiten leitet deaktivieren deaktiviert entsperren",
     "berechtigen autorisieren installieren installiert deinstallieren neustarten einreichen reicht kundigt sperrt",
@@ -129,6 +144,8 @@ NOUNS: Final = vocabulary(
     "pipeline transfer block trigger request record change update store link batch bulk index build export import copy",
     "format process log schedule comment note report reply tweet dm fax fork branch test review query map list search",
     "view open new draft star log profile head trace tree note mark pin like ship rent hire act shell bash exec eval",
+    "place charge collect deliver exchange exercise fire lease levy recall roll tip vote page pop reverse give serve",
+    "appeal bid dump hedge pledge settle strike",
     "script format move set read count status history stat stats archive sort type press fill watch feature",
 )
 ADJECTIVES: Final = vocabulary("open new empty clear complete")
@@ -208,6 +225,10 @@ FINANCE: Final = vocabulary(
     "dispute disputes payroll salary tax card cards gift checkout money cash fund funds settle settlement capture",
     "memecoin coin coins erc erc onchain aave morpho borrow lend lending repay collateral staking liquidity defi",
     "onchain erc20 nft nfts weth usdc usdt btc eth airdrop",
+    "reimburse reimbursement reimbursements spend donate donation donations tip topup wager wagers bet bets bid bids",
+    "hedge dividend dividends bond bonds securities etf brokerage ach sepa venmo treasury escrow chargeback",
+    "chargebacks gratuity bounty auction futures perpetual perp liquidation stoploss writeoff",
+    "payable receivable remittances",
     "mandate qr checkouts installment escrow plan bezahlen zahlt zahlen zahlung uberweisen uberweist uberweisung",
     "lastschrift konto erstatten rechnung payer paie paiement virement virer rembourser remboursement facture",
     "facturer pagar paga pago transferir transferencia reembolsar reembolso factura cobrar pagamento reembolsar",
@@ -218,6 +239,8 @@ FINANCE: Final = vocabulary(
 LEGAL: Final = vocabulary(
     "sign signature signatures esign countersign envelope envelopes contract contracts nda agreement agreements",
     "terms tos notarize notary litigation lawsuit court docket legal waiver consent deed will testament filing",
+    "attest affidavit subpoena litigate arbitrate arbitration ratify pleading patent trademark bylaws shareholder",
+    "efile incorporation attorney tenancy",
     "unterschreiben unterzeichnen vertrag klage signer contrat firmar contrato assinar firmare contratto",
     "ondertekenen",
 )
@@ -226,6 +249,9 @@ MEDICAL: Final = vocabulary(
     "drug drugs prescribe prescription prescriptions medication medications patient patients diagnosis diagnoses",
     "dosage dose",
     "openehr hl7 dicom snomed loinc radiology pathology anamnesis triage",
+    "administer dispense discharge admit vaccinate immunize vitals specimen surgery surgical admission admissions",
+    "nursing icd pharmacy pharmacies therapy treatment treatments symptom symptoms telehealth insulin glucose",
+    "servicerequest diagnosticreport documentreference familymemberhistory communicationrequest medicationstatement",
     "immunization allergy allergyintolerance encounter fhir ehr emr clinical medicationrequest observation lab",
     "labs careplan careteam episodeofcare episode condition procedure appointment-medical referral vaccine hospital",
     "phi clinician practitioner",
@@ -236,6 +262,8 @@ MEDICAL: Final = vocabulary(
 INSURANCE: Final = vocabulary(
     "claim claims policy policies insurance insured policyholder underwrite underwriting coverage premium endorsement",
     "beneficiary",
+    "insure reinsure insurer reinsurance bordereau fnol underwriter deductible copay claimant adjuster annuity",
+    "adjudicate subrogate subrogation",
     "versicherung schaden assurance sinistre seguro siniestro sinistro assicurazione polizza verzekering",
     "schadeclaim",
 )
@@ -247,6 +275,9 @@ UNCERTAIN: Final = vocabulary(
     "transactions fund token gift short bridge tax bill capture agreement agreements filing legal coverage",
     "premium transfer transfers envelope dose deed encounter exercise money cash qr deposit legal subscription",
     "subscriptions wallet wallets coupon coupons checkout checkouts margin stock stocks buy sell billing settle",
+    "tip topup bid bids bond bonds treasury auction futures perpetual dispense discharge admit admission admissions",
+    "administer treatment treatments therapy specimen vitals patent attest spend payable receivable adjudicate hedge",
+    "donation donations bet bets bounty securities symptom symptoms surgery insure",
     "allocation allocations",
     "mandate encounter episode crypto konto court referral funds trade trades",
 )
@@ -281,11 +312,21 @@ FIELDS_OPENING: Final = vocabulary(
     "public is_public publicly publish forward forward_to forwarding auto_forward external_access anyone_can admin",
     "is_admin role_id owner_id new_owner transfer_user_id",
 )
+FIELDS_OF_MACHINES: Final = vocabulary(
+    # Who takes one of these changes a machine, a network or a database, whatever people may write together there.
+    "cluster cluster_id cluster_name namespace instance_id instance_ids bucket bucket_name droplet_id vm_id vmid",
+    "node_id replicas cidr security_group security_group_id subnet subnet_id vpc_id arn role_arn",
+    "kubeconfig deployment_id database_id environment_variables env_vars firewall_id zone_id server_id",
+    "container_id hostname",
+)
 FIELDS_RIGHTS: Final = vocabulary("permission permissions acl privilege privileges recipients recipient")
 FIELDS_VERTICAL: Final = vocabulary(
     "iban bic swift payee beneficiary payout account_number routing_number card_number cvv stop_price limit_price",
     "time_in_force notional slippage payment_method destination_account private_key mnemonic dosage policy_number",
     "token_address contract_address wallet_address destination_address spender_address receiver_address",
+    "patient patient_id mrn npi icd10 icd_code cpt_code dose medication medication_id rx_number claim_number policy_no",
+    "stop_loss take_profit order_type sort_code vpa upi_id card_token payment_intent payment_intent_id leverage",
+    "betrag importe montant monto importo bedrag valor_pago",
     "claim_amount signer signers signature recipient_wallet from_wallet to_wallet lamports wei",
 )
 FIELDS_MONEY: Final = vocabulary(

@@ -39,6 +39,16 @@ def of_name(name: str) -> ToolClass | None:
     return of_words(words.of_name(told), words.raw_of_name(told))
 
 
+def may_act(name: str) -> bool:
+    """Whether the word by which a name reads is one that acts as often."""
+    known = [word for word in words.of_name(name.rpartition(".")[2]) if kind_of(word) is not None]
+    return (
+        bool(known)
+        and known[0] in lexicon.READS_MAYBE
+        and not lexicon.READS.difference(lexicon.READS_MAYBE) & set(known)
+    )
+
+
 def of_words(grounded: Sequence[str], raw: Sequence[str] = ()) -> ToolClass | None:
     """The same of words in their ground form; `raw` are those words as they stand, where they come from a name."""
     if issues(grounded):

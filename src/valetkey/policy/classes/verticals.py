@@ -10,7 +10,7 @@ from valetkey.directory.model import Tool
 from valetkey.policy.classes import lexicon, verbs, words
 from valetkey.policy.tool_class import Reason, Source, ToolClass
 
-_DOMAINS: Final = {
+DOMAINS: Final = {
     "finance": lexicon.FINANCE, "law": lexicon.LEGAL, "medicine": lexicon.MEDICAL, "insurance": lexicon.INSURANCE,
 }  # fmt: skip
 _CONTEXT: Final = {
@@ -68,11 +68,28 @@ def vertical(tool: Tool, name: Sequence[str], fields: frozenset[str], *, acts: b
     """A reason for class V where the tool acts in a vertical; nothing where it only reads there."""
     if not acts:
         return
+    if (found := _acts_in(tool, name, fields)) is not None:
+        yield found[1]
+    elif taken := sorted(fields & lexicon.FIELDS_VERTICAL):
+        yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{taken[0]}”, as payments and signatures do.")
+    elif amounts := sorted(field for field in fields if "amount" in field.split("_")):
+        yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{amounts[0]}”, and does not only read.")
+    elif text := _asian(tool):
+        yield Reason("description", ToolClass.VERTICAL, f"Its text says “{text}”.")
+
+
+def domain_of(tool: Tool) -> str:
+    """The vertical in which the tool would act if it acts at all; empty for none."""
+    found = _acts_in(tool, words.of_name(tool.name), words.fields(tool.raw))
+    return found[0] if found is not None else ""
+
+
+def _acts_in(tool: Tool, name: Sequence[str], fields: frozenset[str]) -> tuple[str, Reason] | None:
     told = _with_compounds(name)
     first = [word for sentence in islice(words.sentences(tool.description), 2) for word in sentence][:_READ]
     about = told | _with_compounds(words.of_name(tool.title)) | frozenset(first)
     parts = frozenset(part for field in fields for part in field.split("_"))
-    for domain, vocabulary in _DOMAINS.items():
+    for domain, vocabulary in DOMAINS.items():
         maybe = vocabulary & lexicon.UNCERTAIN & about
         beside = _CONTEXT[domain] & (about | (parts - _WEAK_AS_FIELDS))
         has_field = bool(fields & lexicon.FIELDS_VERTICAL) or (domain == "finance" and bool(_money(fields, parts)))
@@ -85,14 +102,8 @@ def vertical(tool: Tool, name: Sequence[str], fields: frozenset[str], *, acts: b
         if certain or (maybe and (has_field or beside - maybe or len(maybe) > 1)):
             word = min(certain or maybe)
             where: Source = "name" if word in told else "description"
-            yield Reason(where, ToolClass.VERTICAL, f"It acts in {domain}: “{word}”.")
-            return
-    if found := sorted(fields & lexicon.FIELDS_VERTICAL):
-        yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{found[0]}”, as payments and signatures do.")
-    elif amounts := sorted(field for field in fields if "amount" in field.split("_")):
-        yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{amounts[0]}”, and does not only read.")
-    elif text := _asian(tool):
-        yield Reason("description", ToolClass.VERTICAL, f"Its text says “{text}”.")
+            return domain, Reason(where, ToolClass.VERTICAL, f"It acts in {domain}: “{word}”.")
+    return None
 
 
 def _with_compounds(name: Sequence[str]) -> frozenset[str]:
