@@ -314,8 +314,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     introductions.profiles = profiles
 
     submissions = open_submissions(
-        database, notifications, organizations, vault=vault, out=outbound, listings=connectors.listings, parse=parse,
-        trail=trail, clock=clock,
+        database, notifications, organizations, vault=vault, freezes=room.quarantine, out=outbound,
+        listings=connectors.listings, parse=parse, trail=trail, clock=clock,
     )  # fmt: skip
     await submissions.start()
     closing.push_async_callback(submissions.stop)

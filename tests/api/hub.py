@@ -261,6 +261,7 @@ class Hub:
                 notifications,
                 organizations,
                 vault=None,  # type: ignore[arg-type]  # tests/submissions give one, and a way out
+                freezes=None,  # type: ignore[arg-type]  # so here
                 out=None,  # type: ignore[arg-type]  # so here
                 listings=connectors.listings,
                 parse=parse_url,

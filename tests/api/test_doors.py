@@ -127,6 +127,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/submissions/{submission_id}/account"): Row(Scope.CONNECTORS_WRITE, 400, 400, 403, 404, {"token": "t"}),
     ("POST", "/submissions/{submission_id}/review"): Row(Scope.CONNECTORS_WRITE, 400, 400, 403, 404),
     ("POST", "/submissions/{submission_id}/move"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404, {"act": "remove"}),
+    ("POST", "/submissions/{submission_id}/answer"): Row(Scope.CONNECTORS_WRITE, 409, 409, 403, 404, {"words": "Yes."}),
     ("GET", "/desk"): Row(Scope.CONNECTORS_READ, 200, 403, 403, 403, whose=False),
     ("GET", "/desk/all"): Row(Scope.CONNECTORS_READ, 200, 403, 403, 403, whose=False),
     ("GET", "/desk/reviewers"): Row(OPERATOR_ONLY, 200, 403, 403, 403, whose=False),
@@ -136,6 +137,12 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/desk/{submission_id}/review"): Row(Scope.CONNECTORS_WRITE, 404, 403, 403, 403, whose=False),
     ("POST", "/desk/{submission_id}/decision"): Row(
         Scope.CONNECTORS_WRITE, 404, 403, 403, 403, {"act": "reject", "reason": "No.", "seen": "0"}, whose=False
+    ),
+    ("POST", "/desk/{submission_id}/question"): Row(
+        Scope.CONNECTORS_WRITE, 404, 403, 403, 403, {"words": "Why?"}, whose=False
+    ),
+    ("POST", "/desk/{submission_id}/takedown"): Row(
+        Scope.CONNECTORS_WRITE, 404, 403, 403, 403, {"reason": "sold"}, whose=False
     ),
     ("GET", "/registry"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 200),
     ("GET", "/registry/run"): Row(OPERATOR_ONLY, 404, 403, 403, 403, whose=False),

@@ -49,6 +49,19 @@ POLICY = (
 )
 
 
+class Frozen:
+    """What was frozen for everybody; `tests/connections/test_kill.py` plays what that does."""
+
+    def __init__(self) -> None:
+        self.listings: dict[str, str] = {}
+
+    async def of_listing(self, listing: str, *, reason: str, by: str) -> None:
+        self.listings[listing] = reason
+
+    async def put_listing_back(self, listing: str, *, by: str) -> None:
+        del self.listings[listing]
+
+
 @dataclass
 class World:
     """Ada of *Ours* submits, Rea of *Theirs* reviews; `server` is the connector."""
@@ -63,6 +76,7 @@ class World:
     rea: Person
     url: str
     trail: Trail
+    frozen: Frozen
 
     def fields(self, **others: object) -> dict[str, object]:
         pages = f"https://{HOST}:{self.upstream.port}"
@@ -134,13 +148,15 @@ async def world(
     server.origin = f"https://{HOST}:{upstream.port}"
     policy = AddressPolicy((ipaddress.ip_network("127.0.0.1/32"),))
     out = open_outbound(policy, clock, ca_file, resolve=names(mcp_marginalia_example=["127.0.0.1"]))
-    listings = Listings(())
+    listings, frozen = Listings(()), Frozen()
     room = open_submissions(
-        database, notifications, organizations, vault=vault, out=out, listings=listings, parse=parse_url, trail=trail,
-        clock=clock,
+        database, notifications, organizations, vault=vault, freezes=frozen, out=out, listings=listings,
+        parse=parse_url, trail=trail, clock=clock,
     )  # fmt: skip
     connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url, listings=listings)
-    yield World(room, connectors, vault, clock, server, upstream, found[0], found[1], f"{server.origin}/mcp", trail)
+    yield World(
+        room, connectors, vault, clock, server, upstream, found[0], found[1], f"{server.origin}/mcp", trail, frozen
+    )
     await room.stop()
     await out.close()
     await upstream.stop()

@@ -17,6 +17,7 @@ from valetkey.directory.model import ReviewState
 from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound, Refused, VaultFailed
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
+from valetkey.submissions import repository
 from valetkey.submissions.drafts import account_of
 from valetkey.submissions.model import Act, State
 from valetkey.submissions.reviews import report_of
@@ -290,3 +291,46 @@ async def test_an_account_cannot_hold_a_second_header(world: World) -> None:
 
     with pytest.raises(BadInput, match="line break"):
         await world.room.drafts.set_account(world.ada, one.id, Secret("a\r\nx: y"), by="person:ada")
+
+
+async def test_a_question_of_the_desk_waits_for_its_answer_and_the_history_has_both(world: World) -> None:
+    """DIR-11: no silence; where it is in the queue, and what was said, is seen by both sides."""
+    one = await world.submitted()
+    desk, drafts = world.room.desk, world.room.drafts
+    await desk.ask(None, one.id, "Why two scopes?", by=OPERATOR)
+    asked = await drafts.get(world.ada, one.id)
+    await drafts.answer(world.ada, one.id, "One is for reading.", by="person:ada")
+    answered = await desk.get(None, one.id)
+
+    assert (asked.place, asked.asked, answered.asked) == (1, "Why two scopes?", "")
+    assert [entry.act for entry in reversed(answered.history)] == ["submit", "ask", "answer"]
+    for words in (" ", "x" * 1001):
+        with pytest.raises(BadInput, match="1 to 1000"):
+            await desk.ask(None, one.id, words, by=OPERATOR)
+    draft = await drafts.begin(world.ada, "another", {}, by="person:ada")
+    with pytest.raises(Conflict):
+        await drafts.answer(world.ada, draft.id, "Hello?", by="person:ada")
+
+
+async def test_a_takedown_freezes_everybody_and_is_lifted_only_where_the_desk_did_it(world: World) -> None:
+    """DIR-15; `tests/connections/test_kill.py` holds that no call leaves any more."""
+    one_id = await _published(world)
+    desk = world.room.desk
+    await desk.appoint(world.ada)
+    with pytest.raises(Forbidden):
+        await desk.take_down(world.ada, one_id, reason="Mine.", by=f"person:{world.ada.id}")
+    with pytest.raises(BadInput, match="reason"):
+        await desk.take_down(None, one_id, reason=" ", by=OPERATOR)
+    await desk.take_down(None, one_id, reason="It was sold.", by=OPERATOR)
+    down = (dict(world.frozen.listings), world.connectors.listings.find("marginalia"))
+    seen = (await desk.get(None, one_id)).version
+    await desk.decide(None, one_id, Act.RELIST, reason="It was not.", seen=seen, verified=False, by=OPERATOR)
+
+    assert down == ({"marginalia": "It was sold."}, None)
+    assert world.frozen.listings == {}
+    assert world.connectors.listings.find("marginalia") is not None
+    other = await world.room.drafts.begin(world.ada, "another", {}, by="person:ada")
+    async with world.vault._main.write() as tx:
+        await repository.write(tx, replace(other, submitted_at=world.clock.now()))
+    with pytest.raises(Conflict, match="ever"):
+        await desk.take_down(None, other.id, reason="Bad.", by=OPERATOR)

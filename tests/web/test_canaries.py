@@ -25,6 +25,7 @@ from starlette.responses import HTMLResponse
 
 from tests.web.test_approvals import ask
 from tests.web.test_reviews import reviewed
+from tests.web.test_submissions import another, handed_in
 from tests.web.world import PUBLIC_URL, Browser, World
 from valetkey.authserver.model import ConsentView
 from valetkey.connections.model import State
@@ -39,7 +40,8 @@ from valetkey.web.visit import Visit
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 TEMPLATES = Path(__file__).parents[2] / "src/valetkey/web/templates"
-PARTS = {"base.html", "shell.html", "quiet.html", "components.html", "profile_choices.html", "listing.html"}
+PARTS = {"base.html", "shell.html", "quiet.html", "components.html", "profile_choices.html", "listing.html",
+         "review_findings.html", "submission_parts.html"}  # fmt: skip
 A_FILE = {"review_report.html"}  # of the command line; tests/review plays what it does with what a server says
 LEADS_AWAY = {"leaving.html"}  # at once, to the one address it is given, which was checked where it came from
 CHROMIUM = "/usr/bin/chromium"
@@ -161,8 +163,16 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
         "{person}": bob.id,
         "{organization}": world.organization.id,
         "{run}": (await reviewed(world, ada)).id,
+        "{submission}": (await handed_in(world, ada)).id,
+        "{step}": "connection",
     }
-    return browser, names | {"{connection}": connection.id, "{connection}/headers": f"{keyed.id}/headers"}
+    _, rea = await another(world)
+    at_desk = await handed_in(world, rea, slug="margin")
+    await world.services.submissions.desk.appoint(ada)
+    return browser, names | {
+        "{connection}": connection.id, "{connection}/headers": f"{keyed.id}/headers",
+        "desk/{submission}": f"desk/{at_desk.id}",
+    }  # fmt: skip
 
 
 CONSENT = ConsentView(

@@ -27,7 +27,7 @@ FOR_WHO_HOLDS_IT = {
     "/privacy/{version}",
 }
 OF_THE_ORGANIZATION = re.compile(
-    r"/(directory/(\{connector\}|reviews/\{run\})|connections/new/\{connector\}|admin)(/.*)?"
+    r"/(directory/(\{connector\}|reviews/\{run\}|submissions/\{submission\})|connections/new/\{connector\}|admin)(/.*)?"
 )
 NOT_ARRANGED = {"{passkey}", "{family}", "{standing}"}
 """There is none in this world; `test_strangers` and `test_standing` try these with real ones."""
@@ -40,7 +40,8 @@ async def things(world: World) -> tuple[dict[str, str], set[str]]:
     _, names = await furnished(world)
     ada = await world.services.people.find("ada")
     assert ada is not None
-    names.pop("{connection}/headers")
+    for one in ("{connection}/headers", "desk/{submission}"):
+        names.pop(one)
     connection = await world.services.connections.get(ada.id, names["{connection}"])
     world.services.alerts.notice(
         Noticed(
@@ -57,7 +58,7 @@ async def things(world: World) -> tuple[dict[str, str], set[str]]:
         "{alert}": alert.id, "{ceiling}": ceiling.id, "{domain}": "ours.example", "{token}": token.id,
         "{session}": session.id,
     }  # fmt: skip
-    return names, {*names.values(), ada.id, "Keyed", "It went wrong."} - {"1", "reading"}
+    return names, {*names.values(), ada.id, "Keyed", "It went wrong."} - {"1", "reading", "connection"}
 
 
 async def strangers(world: World) -> dict[str, tuple[Browser, bool]]:

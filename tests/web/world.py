@@ -353,6 +353,7 @@ async def build_world(
             notifications,
             organizations,
             vault=vault,
+            freezes=room.quarantine,
             out=None,  # type: ignore[arg-type]  # tests/submissions go out
             listings=connectors.listings,
             parse=parse_url,

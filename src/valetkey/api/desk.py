@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, find_person
 from valetkey.api.paging import Listed
-from valetkey.api.submissions import RunShown, SubmissionInFull, SubmissionShown
+from valetkey.api.submissions import RunShown, SubmissionInFull, SubmissionShown, Words
 from valetkey.identity.model import Person, Principal
-from valetkey.submissions.desk import TARGET
+from valetkey.submissions.ground import TARGET
 from valetkey.submissions.model import Act, Submission
 
 router = APIRouter(prefix="/desk", tags=["submissions"])
@@ -41,6 +41,12 @@ class Decision(BaseModel):
     reason: str = Field(min_length=1, max_length=1000, description="The publisher reads it.")
     seen: str = Field(max_length=64, description="The `version` that was seen.")
     verified: bool = Field(default=False, description="To approve: whether its label says *verified*.")
+
+
+class Why(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=1000, description="Everybody who is connected reads it.")
 
 
 class ReviewerShown(BaseModel):
@@ -108,6 +114,12 @@ async def review_at_desk(submission_id: str, who: Writer, rooms: Rooms) -> RunSh
     return RunShown.of(await rooms.submissions.reviews.of_submission(whole.submission, person_id=who.person_id))
 
 
+@router.post("/{submission_id}/question", operation_id="ask_publisher", status_code=204)
+async def ask_publisher(submission_id: str, given: Words, who: Writer, rooms: Rooms) -> None:
+    """Asks its publisher something; it stays in the queue."""
+    await rooms.submissions.desk.ask(await _person(who, rooms), submission_id, given.words, by=actor_of(who))
+
+
 @router.post("/{submission_id}/decision", operation_id="decide")
 async def decide(submission_id: str, given: Decision, who: Writer, rooms: Rooms) -> SubmissionShown:
     """Decides on what was seen, never on what oneself or one's organization submitted."""
@@ -121,6 +133,14 @@ async def decide(submission_id: str, given: Decision, who: Writer, rooms: Rooms)
         by=actor_of(who),
     )
     return SubmissionShown.of(decided)
+
+
+@router.post("/{submission_id}/takedown", operation_id="take_down_at_desk", status_code=204)
+async def take_down_at_desk(submission_id: str, given: Why, who: Writer, rooms: Rooms) -> None:
+    """For security: out of the directory, and frozen for everybody at once. Putting it back is a decision."""
+    await rooms.submissions.desk.take_down(
+        await _person(who, rooms), submission_id, reason=given.reason, by=actor_of(who)
+    )
 
 
 async def _person(who: Principal, rooms: Rooms) -> Person | None:

@@ -105,8 +105,22 @@ class ProofShown(BaseModel):
     proved_at: datetime | None
 
 
+class EntryShown(BaseModel):
+    """One line of its history: a move; or `ask`, `answer` or `told`, with their words."""
+
+    at: datetime
+    actor: str
+    act: str
+    state: State
+    words: str
+
+
 class SubmissionInFull(SubmissionShown):
-    """`version` is what was seen: give it as `seen` to submit. Of a test account it is only told that there is one."""
+    """`version` is what was seen: give it as `seen` to submit. Of a test account it is only told that there is one.
+
+    `scan` is what the hub's own last look at the listing found, `held` why it is offered to nobody meanwhile; `place`
+    is its place in the desk's queue, 0 for what is not in it; `asked` is the desk's question that waits for an answer.
+    """
 
     fields: dict[str, Any]
     proof: ProofShown
@@ -119,6 +133,11 @@ class SubmissionInFull(SubmissionShown):
     review_is_current: bool
     scanned_at: datetime | None
     scan: str
+    held: str
+    place: int
+    is_late: bool
+    asked: str
+    history: tuple[EntryShown, ...]
     version: str
 
     @classmethod
@@ -144,8 +163,16 @@ class SubmissionInFull(SubmissionShown):
             agree_by=whole.agree_by,
             review=RunShown.of(run) if run is not None else None,
             review_is_current=whole.is_current,
-            scanned_at=one.scanned_at,
-            scan=one.scan,
+            scanned_at=whole.look.looked_at,
+            scan=whole.look.says,
+            held=whole.look.why_held,
+            place=whole.place,
+            is_late=whole.is_late,
+            asked=whole.asked,
+            history=tuple(
+                EntryShown(at=entry.at, actor=entry.actor, act=entry.act, state=entry.state, words=entry.words)
+                for entry in whole.history
+            ),
             version=whole.version,
         )
 
@@ -190,6 +217,12 @@ class Move(BaseModel):
 
     act: Literal["submit", "withdraw", "publish", "remove"]
     seen: str = Field(default="", max_length=64, description="To submit: the `version` that was seen.")
+
+
+class Words(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    words: str = Field(min_length=1, max_length=1000)
 
 
 class UrlToReview(BaseModel):
@@ -291,6 +324,12 @@ async def move_submission(submission_id: str, given: Move, who: Writer, whose: W
     if given.act == "submit":
         return SubmissionShown.of(await drafts.submit(whose, submission_id, seen=given.seen, by=by))
     return SubmissionShown.of(await _MOVES[given.act](drafts)(whose, submission_id, by=by))
+
+
+@router.post("/{submission_id}/answer", operation_id="answer_desk", status_code=204)
+async def answer_desk(submission_id: str, given: Words, who: Writer, whose: Whose, rooms: Rooms) -> None:
+    """Answers a question of the desk; it stands in the submission's history."""
+    await rooms.submissions.drafts.answer(whose, submission_id, given.words, by=actor_of(who))
 
 
 _Moves = Callable[..., Awaitable[Submission]]

@@ -70,6 +70,26 @@ def decide(hub: Hub, submission: str, act: str, reason: str, seen: str, verified
         print(f"{decided['slug']}: {decided['state']}")
 
 
+@desk.command("ask")
+@_id
+@click.argument("words")
+@hub_options
+def ask(hub: Hub, submission: str, words: str) -> None:
+    """Ask its publisher something; it stays in the queue, and `show` has the answer."""
+    hub.post(f"/desk/{part(submission)}/question", {"words": words})
+    print("asked")
+
+
+@desk.command("takedown")
+@_id
+@click.option("--reason", required=True, help="Everybody who is connected reads it.")
+@hub_options
+def take_down(hub: Hub, submission: str, reason: str) -> None:
+    """Take it out of the directory and freeze it for everybody, at once. `decide ID relist` puts it back."""
+    hub.post(f"/desk/{part(submission)}/takedown", {"reason": reason})
+    print("taken down")
+
+
 @desk.command("reviewers")
 @as_json
 @hub_options

@@ -123,6 +123,17 @@ def review_submission(hub: Hub, submission: str, user: str, as_json: bool) -> No
         note(f"under way; see valetkey submission show {submission}")
 
 
+@submission.command("answer")
+@_id
+@click.argument("words")
+@for_user
+@hub_options
+def answer(hub: Hub, submission: str, words: str, user: str) -> None:
+    """Answer a question of the desk; `show` has it."""
+    hub.post(f"/submissions/{part(submission)}/answer", {"words": words}, person=user)
+    print("answered")
+
+
 def _move(act: str, sentence: str) -> None:
     """A command for one act."""
 
@@ -166,7 +177,10 @@ def show(found: dict[str, Any], as_json: bool) -> None:
         "test account": "sealed" if found["has_test_account"] else "none",
         "review": report.get("verdict") or review.get("error") or review.get("progress") or "none",
         "agree by": found["agree_by"],
+        "place": found["place"] or "",
         "last look": found["scan"] or found["scanned_at"],
+        "held": found["held"],
+        "the desk asks": found["asked"],
         "version": found["version"],
     }
     print_facts({name: value for name, value in facts.items() if value not in ("", None)})

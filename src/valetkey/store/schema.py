@@ -398,8 +398,29 @@ submission = Table(
     Column("decided_by", String(80), nullable=False),
     Column("reason", Text, nullable=False),
     Column("is_verified", Boolean, nullable=False),
-    Column("scanned_at", Instant),
-    Column("scan", Text, nullable=False),
+)
+
+submission_entry = Table(
+    "submission_entry",  # what became of a submission, and what publisher and desk said to each other
+    main,
+    Column("seq", BigInt, primary_key=True, autoincrement=True),
+    Column("submission_id", ForeignKey("submission.id", ondelete="cascade"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", String(80), nullable=False),  # an actor, as in the trail
+    Column("act", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("words", Text, nullable=False),
+)
+
+listing_look = Table(
+    "listing_look",  # what the hub's own looks at a listing came to, published here or shipped
+    main,
+    Column("slug", String(24), primary_key=True),
+    Column("looked_at", Instant),
+    Column("says", Text, nullable=False),
+    Column("held", Text, nullable=False),
+    Column("unproved", Text, nullable=False),
+    Column("tools", Text, nullable=False),  # JSON: name and fingerprint
 )
 
 submission_agreed = Table(

@@ -8,28 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import Final
+from typing import Protocol
 
 from valetkey.identity.model import Person
 from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound
 from valetkey.review.model import Severity
 from valetkey.submissions import repository
-from valetkey.submissions.ground import Ground, Whole, not_there
+from valetkey.submissions.ground import LONGEST_WORDS, Ground, Whole, not_there
 from valetkey.submissions.model import Act, State, Submission
 from valetkey.submissions.reviews import report_of
 from valetkey.submissions.states import OF_DESK
 
-TARGET: Final = timedelta(days=7)
-"""How soon what is submitted is to be decided on; what waits longer is said to be late (DIR-11)."""
-_LONGEST_REASON: Final = 1000
+
+class Freezes(Protocol):
+    """`connections.quarantine`, as far as a listing is frozen for everybody."""
+
+    async def of_listing(self, listing: str, *, reason: str, by: str) -> None: ...
+
+    async def put_listing_back(self, listing: str, *, by: str) -> None: ...
 
 
 class Desk:
     """The reviewers' verbs. `person` is `None` for the operator, who is in no organization."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, freezes: Freezes) -> None:
         self._ground = ground
+        self._freezes = freezes
 
     async def is_reviewer(self, person: Person) -> bool:
         async with self._ground.database.read() as tx:
@@ -86,8 +90,8 @@ class Desk:
         one = whole.submission
         if act not in OF_DESK:
             raise BadInput("That is for its publisher to do.", field="act")
-        if not reason.strip() or len(reason) > _LONGEST_REASON:
-            raise BadInput(f"A decision has a reason of 1 to {_LONGEST_REASON} characters.", field="reason")
+        if not reason.strip() or len(reason) > LONGEST_WORDS:
+            raise BadInput(f"A decision has a reason of 1 to {LONGEST_WORDS} characters.", field="reason")
         self._demand_other(person, one, by)
         if seen != whole.version:
             raise Conflict("It has changed since it was seen.", hint="Look at it again.")
@@ -97,10 +101,39 @@ class Desk:
             _demand_report(whole, verified)
         is_verified = verified if act is Act.APPROVE else one.is_verified
         decided = replace(one, decided_by=by, reason=reason.strip(), is_verified=is_verified)
-        return await self._ground.move(decided, act, by=by, reason=reason.strip())
+        moved = await self._ground.move(decided, act, by=by, reason=reason.strip())
+        if act is Act.RELIST and _was_taken_down(whole):
+            await self._freezes.put_listing_back(one.slug, by=by)
+        return moved
+
+    async def ask(self, person: Person | None, submission_id: str, words: str, *, by: str) -> None:
+        """Asks its publisher something; it stays where it is. Raises `BadInput`, `TooMany`, `NotFound`."""
+        await self._ground.say((await self.get(person, submission_id)).submission, words, act="ask", by=by)
+
+    async def take_down(self, person: Person | None, submission_id: str, *, reason: str, by: str) -> None:
+        """Out of the directory, and frozen for everybody at once, for security (DIR-15): within a second no replica
+
+        lets a call go there. Raises `BadInput`, `Conflict`, `Forbidden`.
+        """
+        one = (await self.get(person, submission_id)).submission
+        self._demand_other(person, one, by)
+        if one.live is None:
+            raise Conflict("Nothing of it was ever in the directory.")
+        if not reason.strip() or len(reason) > LONGEST_WORDS:
+            raise BadInput(f"A decision has a reason of 1 to {LONGEST_WORDS} characters.", field="why")
+        # Frozen first: whatever becomes of the rest, nothing goes there any more.
+        await self._freezes.of_listing(one.slug, reason=reason.strip(), by=by)
+        if one.state not in (State.DELISTED, State.REMOVED):
+            decided = replace(one, decided_by=by, reason=reason.strip())
+            one = await self._ground.move(decided, Act.DELIST, by=by, reason=reason.strip())
+        await self._ground.say(one, reason, act="take down", by=by)
+
+    def may_decide(self, person: Person | None, one: Submission, *, by: str) -> bool:
+        """Whether it is neither their own nor their organization's (DIR-09)."""
+        return by != one.submitted_by and (person is None or person.organization_id != one.organization_id)
 
     def _demand_other(self, person: Person | None, one: Submission, by: str) -> None:
-        if by == one.submitted_by or (person is not None and person.organization_id == one.organization_id):
+        if not self.may_decide(person, one, by=by):
             raise Forbidden(
                 "Nobody decides on what they or their organization submitted.",
                 hint="Another organization's reviewer does, or the operator on the hub's host.",
@@ -109,6 +142,12 @@ class Desk:
     async def _demand_reviewer(self, person: Person | None) -> None:
         if person is not None and not await self.is_reviewer(person):
             raise Forbidden("This is for reviewers.", hint="The operator names them: valetkey desk name LOGIN")
+
+
+def _was_taken_down(whole: Whole) -> bool:
+    """By the desk: what the operator took down by themself, they put back."""
+    newest = next((entry.act for entry in whole.history if entry.act in ("take down", Act.RELIST)), "")
+    return newest == "take down"
 
 
 def _demand_report(whole: Whole, verified: bool) -> None:

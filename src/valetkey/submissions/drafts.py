@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from valetkey.directory.listings import ParsedUrl
@@ -25,14 +25,24 @@ from valetkey.submissions.terms import Terms
 from valetkey.vault.model import Binding
 
 WELL_KNOWN: Final = "/.well-known/valetkey-challenge"
+RECORD: Final = "_valetkey-challenge"
+"""The label before the host whose TXT record can hold the proof instead of the file."""
 MOST: Final = 20
 """Submissions of one organization that were not removed."""
 _SLUG: Final = re.compile(r"(?!local-)[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _RESERVED: Final = frozenset({"review", "reviews", "desk", "submissions", "all", "new"})
-_EDITABLE: Final = (State.DRAFT, State.CHANGES_REQUESTED, State.NOT_APPROVED, State.APPROVED, State.PUBLISHED)
+EDITABLE: Final = (State.DRAFT, State.CHANGES_REQUESTED, State.NOT_APPROVED, State.APPROVED, State.PUBLISHED)
 
 FetchesProof = Callable[[str], Awaitable[str]]
 """GET of this address: its text, bounded. Raises `OutboundFailed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where control of a domain is proved: in a file, or in a TXT record. One of both is enough (DIR-03)."""
+
+    file: str
+    record: str
 
 
 class SealsAccounts(Protocol):
@@ -140,10 +150,17 @@ class Drafts:
         await self._ground.tell("submission.proved", written, by=by, host=self._endpoint(one).host)
         return written
 
+    def places(self, one: Submission) -> Places | None:
+        """Where the proof is looked for; nowhere before it is said where the connector is, or when that is no URL."""
+        try:
+            return _places(self._endpoint(one))
+        except BadInput:
+            return None
+
     async def set_account(self, person: Person, submission_id: str, token: Secret, *, by: str) -> Submission:
         """Seals a test account's token for reviews of this submission. Nobody is ever shown it (DIR-08)."""
         one = await self._own(person, submission_id)
-        if one.state not in _EDITABLE:
+        if one.state not in EDITABLE:
             raise Conflict(f"One cannot change the test account of what is {one.state.value}.")
         bound_to = account_of(one, self._endpoint(one))
         await self._vault.seal(token, bound_to=bound_to)
@@ -180,6 +197,13 @@ class Drafts:
         if there is not None and there.slug != one.slug:
             raise Conflict(f"The directory lists this address as {there.slug}.")
         return await self._ground.move(replace(one, live=listing), Act.PUBLISH, by=by)
+
+    async def answer(self, person: Person, submission_id: str, words: str, *, by: str) -> None:
+        """Answers the desk. Raises `BadInput`, `Conflict`, `TooMany`."""
+        one = await self._own(person, submission_id)
+        if one.submitted_at is None or one.state is State.REMOVED:
+            raise Conflict("The desk reads what was submitted to it.")
+        await self._ground.say(one, words, act="answer", by=by)
 
     async def remove(self, person: Person, submission_id: str, *, by: str) -> Submission:
         """For good, out of the directory too; its slug stays taken. Raises `Conflict`."""
@@ -238,6 +262,10 @@ _ANOTHER: Final = "Choose another slug."
 def account_of(one: Submission, endpoint: ParsedUrl) -> Binding:
     """What a test account's token is sealed for: this submission's reviews, at its endpoint's origin."""
     return Binding(tenant=one.organization_id, person="", subject=one.id, purpose=TEST_ACCOUNT, origin=endpoint.origin)
+
+
+def _places(endpoint: ParsedUrl) -> Places:
+    return Places(f"{endpoint.origin}{WELL_KNOWN}", f"{RECORD}.{endpoint.host}")
 
 
 def _as_seen(one: Submission, revision: int) -> Submission:

@@ -5,21 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import Protocol
+from datetime import date, timedelta
+from typing import Final, Protocol
 
 from valetkey.audit.trail import Trail
 from valetkey.directory.listings import Listings, ParseUrl
 from valetkey.identity.model import Person
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import NotFound
+from valetkey.kernel.errors import BadInput, NotFound, TooMany
 from valetkey.store.database import Database
-from valetkey.submissions import repository
+from valetkey.submissions import look_repository, repository
 from valetkey.submissions.fields import hash_of, steps
-from valetkey.submissions.model import Act, Agreed, Run, Step, Submission
+from valetkey.submissions.model import Act, Agreed, Entry, Look, Run, State, Step, Submission
 from valetkey.submissions.published import Published
 from valetkey.submissions.states import after
 from valetkey.submissions.terms import Terms
+
+TARGET: Final = timedelta(days=7)
+"""How soon what is submitted is to be decided on; what waits longer is said to be late, and its publisher is told
+(DIR-11)."""
+LONGEST_WORDS: Final = 1000
+_MOST_WORDS: Final = 200
+"""Questions and answers of one submission."""
+_SHOWN: Final = 300
 
 
 class ShredsSecrets(Protocol):
@@ -41,6 +49,29 @@ class Whole:
     """Whether that run's report is on these very fields."""
     agree_by: date | None
     """By when the terms in force are to be agreed to, of what is listed under older ones (S-29)."""
+    history: Sequence[Entry]
+    """The newest first."""
+    look: Look
+    """The hub's own last look at what is listed."""
+    place: int
+    """Its place in the queue of the desk, from 1; 0 for what is not in it (DIR-11)."""
+    waits: timedelta
+    """How long it has been in this state."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it waits for the desk beyond the target."""
+        return self.place > 0 and self.waits > TARGET
+
+    @property
+    def asked(self) -> str:
+        """The desk's question that is not answered yet; empty if there is none."""
+        for entry in self.history:
+            if entry.act in ("answer", Act.SUBMIT):
+                return ""
+            if entry.act == "ask":
+                return entry.words
+        return ""
 
     @property
     def is_complete(self) -> bool:
@@ -89,6 +120,9 @@ class Ground:
         async with self.database.read() as tx:
             agreed = await repository.agreed_to(tx, one.id)
             run = await repository.last_run(tx, one.id)
+            history = await look_repository.entries(tx, one.id, most=_SHOWN)
+            look = await look_repository.look(tx, one.slug)
+            waiting = [found.id for found in await repository.in_states(tx, [State.IN_REVIEW])]
         is_current = run is not None and run.fields_hash == hash_of(one.fields)
         looked_at = why_not_looked_at(run if is_current else None)
         wanted = [text for text in self.terms.texts if text not in self.terms.agreed(agreed)]
@@ -99,6 +133,10 @@ class Ground:
             run=run,
             is_current=is_current,
             agree_by=self.terms.agree_by if wanted and one.is_listed else None,
+            history=history,
+            look=look if one.live is not None else Look(slug=one.slug),
+            place=waiting.index(one.id) + 1 if one.id in waiting else 0,
+            waits=self.clock.now() - one.state_since,
         )
 
     async def move(self, one: Submission, act: Act, *, by: str, reason: str = "") -> Submission:
@@ -114,12 +152,28 @@ class Ground:
             moved = replace(moved, has_test_account=False)
         async with self.database.write() as tx:
             written = await repository.write(tx, moved)
+            if act is not Act.EDIT or state is not one.state:
+                await look_repository.add_entry(tx, Entry(one.id, now, by, act.value, state, reason))
         await self._tell(written, act, by=by, reason=reason)
         if ends_account:
             await self._vault.shred(one.id)
         if one.live is not None or written.live is not None:
             await self._published.announce()
         return written
+
+    async def say(self, one: Submission, words: str, *, act: str, by: str) -> None:
+        """Puts a question, an answer or a notice into its history. Raises `BadInput`, `TooMany`."""
+        words = words.strip()
+        if not 1 <= len(words) <= LONGEST_WORDS:
+            raise BadInput(f"Say it in 1 to {LONGEST_WORDS} characters.", field="words")
+        async with self.database.write() as tx:
+            if (
+                act in ("ask", "answer")
+                and await look_repository.count_entries(tx, one.id, ["ask", "answer"]) >= _MOST_WORDS
+            ):
+                raise TooMany(f"{_MOST_WORDS} questions and answers are as many as one submission has.")
+            await look_repository.add_entry(tx, Entry(one.id, self.clock.now(), by, act, one.state, words))
+        await self.tell(f"submission.{_SAID[act]}", one, by=by, words=words)
 
     async def end_account(self, one: Submission) -> Submission:
         """The test account is destroyed; the submission as it is to be written."""
@@ -146,6 +200,9 @@ class Ground:
             return  # what is written down is what is handed in
         more = {"reason": reason} if reason else {}
         await self.tell("submission.moved", one, by=by, act=act.value, to=one.state.value, **more)
+
+
+_SAID: Final = {"ask": "asked", "answer": "answered", "told": "told", "take down": "taken_down"}
 
 
 def why_not_looked_at(run: Run | None) -> str:

@@ -98,13 +98,10 @@ class Submission:
     reason: str = ""
     is_verified: bool = False
     """Whether what was approved was approved as *verified*."""
-    scanned_at: datetime | None = None
-    scan: str = ""
-    """What the last look at what is live came to, in a sentence; empty for nothing amiss."""
 
     @property
     def is_listed(self) -> bool:
-        """Whether it stands in the directory now."""
+        """Whether it is in the directory, unless a look at it holds it (`Look`)."""
         return self.live is not None and self.state not in (State.DELISTED, State.REMOVED)
 
 
@@ -119,6 +116,40 @@ class Agreed:
     person_id: str
     organization_id: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a submission's history: a move, or words of publisher, desk or hub."""
+
+    submission_id: str
+    at: datetime
+    actor: str
+    act: str
+    """An `Act`; or `ask`, `answer` and `told`, which move nothing."""
+    state: State
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What the hub's own looks at a listing came to, whoever published it. What is held is offered to nobody."""
+
+    slug: str
+    looked_at: datetime | None = None
+    says: str = ""
+    """What the last look found, in a sentence; empty for nothing amiss."""
+    held: str = ""
+    """Why it is held for what it is found to do; empty if it is not."""
+    unproved: str = ""
+    """Why it is held for its domain, whose control is no longer proved; empty if it is not."""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """Names and fingerprints of the tools that were seen last."""
+
+    @property
+    def why_held(self) -> str:
+        """Empty for what is offered."""
+        return self.held or self.unproved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

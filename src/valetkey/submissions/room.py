@@ -15,7 +15,7 @@ from valetkey.net.model import Unreachable, Url
 from valetkey.net.outbound import Outbound
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
-from valetkey.submissions.desk import Desk
+from valetkey.submissions.desk import Desk, Freezes
 from valetkey.submissions.drafts import Drafts, SealsAccounts
 from valetkey.submissions.ground import Ground, ShredsSecrets
 from valetkey.submissions.published import Published
@@ -52,6 +52,7 @@ def open_submissions(
     organizations: Organizations,
     *,
     vault: Vault,
+    freezes: Freezes,
     out: Outbound,
     listings: Listings,
     parse: Callable[[str], Url],
@@ -73,7 +74,7 @@ def open_submissions(
 
     return Submissions(
         drafts=Drafts(ground, organizations, vault, fetch_proof),
-        desk=Desk(ground),
+        desk=Desk(ground, freezes),
         reviews=Reviews(database, out=out, vault=vault, listings=listings, parse=parse, clock=clock),
         published=published,
     )

@@ -1,0 +1,154 @@
+"""One submission at the desk: what is said of it, what the review saw, who submitted it, and the desk's decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from valetkey.identity.model import Person
+from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound, TooMany
+from valetkey.submissions.ground import LONGEST_WORDS, TARGET, Whole
+from valetkey.submissions.model import Act, State, Submission
+from valetkey.submissions.states import TABLE
+from valetkey.web.desk_list import check_reviewer
+from valetkey.web.sign_in_again import ask_again
+from valetkey.web.submission_show import seen
+from valetkey.web.visit import Visit
+
+_AGAIN: Final = "3"
+_DECISIONS: Final = (
+    (Act.APPROVE, "Approve", "Its publisher can put it into the directory."),
+    (Act.REQUEST_CHANGES, "Request changes", "It goes back; they mend it and submit it again."),
+    (Act.REJECT, "Do not approve", "It goes back with your reason."),
+    (
+        Act.DELIST,
+        "Take it out of the directory",
+        "Nobody new connects it. Who is connected stays, as custom – unverified.",
+    ),
+    (Act.RELIST, "Put it back", "It stands in the directory as it was."),
+)
+
+
+async def show(visit: Visit) -> Response:
+    return await _page(visit, await _whole(visit), {})
+
+
+async def review(visit: Visit) -> Response:
+    """Runs the review with its test account, which nobody at the desk is shown."""
+    whole = await _whole(visit)
+    try:
+        await visit.services.submissions.reviews.of_submission(whole.submission, person_id=visit.person.id)
+    except (BadInput, Conflict, TooMany) as error:
+        return await _page(visit, whole, {"": error.message, "hint": error.hint})
+    return visit.go(_path(whole.submission))
+
+
+async def question(visit: Visit) -> Response:
+    whole = await _whole(visit)
+    try:
+        await visit.services.submissions.desk.ask(
+            visit.person, whole.submission.id, visit.form.one("words", limit=4 * LONGEST_WORDS), by=visit.actor
+        )
+    except BadInput as error:
+        return await _page(visit, whole, {"words": error.message})
+    except TooMany as error:
+        return await _page(visit, whole, {"": error.message, "hint": error.hint})
+    return visit.go(_path(whole.submission), done="desk-asked")
+
+
+async def decide(visit: Visit) -> Response:
+    whole, form = await _whole(visit), visit.form
+    act, reason = form.one("act", limit=40), form.one("reason", limit=4 * LONGEST_WORDS)
+    if act not in {one.value for one, *_ in _DECISIONS}:
+        return await _page(visit, whole, {"act": "Choose what to decide."}, reason=reason)
+    try:
+        await visit.services.submissions.desk.decide(
+            visit.person, whole.submission.id, Act(act), reason=reason, seen=form.one("seen", limit=64),
+            verified="verified" in form, by=visit.actor,
+        )  # fmt: skip
+    except BadInput as error:
+        return await _page(visit, whole, {error.field: error.message}, reason=reason, chosen=act)
+    except (Conflict, Forbidden) as error:
+        return await _page(visit, whole, {"": error.message, "hint": error.hint}, reason=reason, chosen=act)
+    return visit.go(_path(whole.submission), done="desk-decided")
+
+
+async def take_down(visit: Visit) -> Response:
+    """At once, for security: no call goes to it any more, in any organization (DIR-15)."""
+    whole = await _whole(visit)
+    if (detour := ask_again(visit, to=_path(whole.submission))) is not None:
+        return detour
+    try:
+        await visit.services.submissions.desk.take_down(
+            visit.person, whole.submission.id, reason=visit.form.one("why", limit=4 * LONGEST_WORDS), by=visit.actor
+        )
+    except BadInput as error:
+        return await _page(visit, whole, {"why": error.message})
+    except (Conflict, Forbidden) as error:
+        return await _page(visit, whole, {"": error.message, "hint": error.hint})
+    return visit.go(_path(whole.submission), done="desk-taken-down")
+
+
+async def _whole(visit: Visit) -> Whole:
+    await check_reviewer(visit)
+    return await visit.services.submissions.desk.get(visit.person, visit.path("submission"))
+
+
+def _path(one: Submission) -> str:
+    return f"/directory/desk/{one.id}"
+
+
+def _decisions(whole: Whole) -> list[tuple[str, str, str]]:
+    """What can be decided of what is there now."""
+    one = whole.submission
+    possible = [
+        (act, label, hint)
+        for act, label, hint in _DECISIONS
+        if (one.state, act) in TABLE and (act is not Act.DELIST or one.is_listed)
+    ]
+    return [(act.value, label, hint) for act, label, hint in possible]
+
+
+async def _page(
+    visit: Visit, whole: Whole, errors: Mapping[str, str], *, reason: str = "", chosen: str = ""
+) -> Response:
+    one, desk = whole.submission, visit.services.submissions.desk
+    shown = seen(visit, whole)
+    said: dict[str, Any] = msgspec.to_builtins(one.fields)
+    page = visit.page(
+        "desk_show.html",
+        status=422 if errors else 200,
+        whole=whole,
+        one=one,
+        path=_path(one),
+        submitter=await _submitter(visit, one),
+        organization=(await visit.services.organizations.get(one.organization_id)).name,
+        may_decide=desk.may_decide(visit.person, one, by=visit.actor),
+        can_take_down=one.live is not None and one.state is not State.REMOVED,
+        decisions=_decisions(whole),
+        links=[(name, said[name]) for name in ("docs", "privacy_policy", "terms", "support") if said[name]],
+        data=[(name.replace("_", " "), value) for name, value in said["data"].items()],
+        target=TARGET.days,
+        limit=LONGEST_WORDS,
+        reason=reason,
+        chosen=chosen,
+        errors=errors,
+        **shown,
+    )
+    if shown["run"] is not None and shown["run"].finished_at is None:
+        page.headers["refresh"] = _AGAIN
+    return page
+
+
+async def _submitter(visit: Visit, one: Submission) -> Person | None:
+    """Who handed it in; nobody for the operator, and for a person who is gone since (DIR-18)."""
+    kind, _, person_id = one.submitted_by.partition(":")
+    if kind != "person":
+        return None
+    try:
+        return await visit.services.people.get(person_id)
+    except NotFound:
+        return None
