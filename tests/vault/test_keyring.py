@@ -19,10 +19,11 @@ from valetkey.store.schema import canary, data_key
 from valetkey.vault import keyring as module
 from valetkey.vault import repository
 from valetkey.vault.envelope import key_name, new_key
-from valetkey.vault.keyring import Keyring, TenantKey, deployment_of, holds_keys, opens_something
+from valetkey.vault.keyring import Keyring, deployment_of, holds_keys, opens_something
 from valetkey.vault.model import NothingSealed, Tampered, WrongKey, with_lengths
 from valetkey.vault.repository import DataKeyRow, TenantKeyRow
 from valetkey.vault.root_keys.file import FileRootKey, open_or_create
+from valetkey.vault.tenant_key import TenantKey
 
 PLACE = {"subject": "con_1", "purpose": "access_token", "generation": 3}
 
@@ -58,7 +59,7 @@ def test_a_wrapped_key_opens_for_what_it_was_made_for_and_for_nothing_else(clock
         with pytest.raises(Tampered):
             under.unwrap(other, purpose="access_token", bound_to=b"all of it")
         with pytest.raises(Tampered):
-            under.rewrap(other, purpose="access_token", under=under)
+            under.rewrap(other, purpose="access_token", under=under, room=bytearray(32))
     with pytest.raises(Tampered):
         under.unwrap(row, purpose="refresh_token", bound_to=b"all of it")
     with pytest.raises(Tampered, match="something else than it is asked for"):
@@ -74,7 +75,9 @@ def test_wrapped_anew_it_is_bound_to_what_it_was_and_hangs_on_the_new_key_alone(
     old, new, key = a_key(1), a_key(2), new_key()
     row = wrapped_by(old, key, clock)
 
-    moved = replace(row, tenant_key_version=2, wrapped=old.rewrap(row, purpose="access_token", under=new))
+    room = bytearray(32)
+    wrapped = old.rewrap(row, purpose="access_token", under=new, room=room)
+    moved = replace(row, tenant_key_version=2, wrapped=wrapped)
 
     assert new.unwrap(moved, purpose="access_token", bound_to=b"all of it") == key
     with pytest.raises(Tampered):

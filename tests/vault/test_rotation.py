@@ -267,7 +267,7 @@ async def test_a_key_that_took_the_place_of_another_since_it_was_read_is_not_ove
     await vault.seal(secret("new"), bound_to=binding())
 
     async with house.keyring.write() as tx:
-        moved = rotation_repository.Moved(read_before, b"the old key, wrapped anew")
+        moved = rotation_repository.Moved(*read_before[:2], read_before.commitment, b"the old key, wrapped anew")
         await rotation_repository.rewrap_data_keys(tx, [moved], version=2)
 
     assert await house.token_of(house.vault(), binding()) == b"new"

@@ -1,102 +1,27 @@
-"""The keys and what wraps them: root key, one key per tenant, one data key per written value.
-
-A wrapped data key begins with the digest of what it is bound to, and the digest is associated data of the wrapping.
-So a data key opens only for the very binding it was made for, and can still be rewrapped by somebody who does not know
-that binding (rotation walks the table; it has no connection at hand).
-"""
+"""The keys and what wraps them: root key, one key per tenant (`tenant_key.py`), one data key per written value."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import RootKeyUnavailable, StartRefused, VaultFailed
 from valetkey.store.database import Database
 from valetkey.vault import repository, root_repository
-from valetkey.vault.envelope import KEY_SIZE, NONCE_SIZE, TAG_SIZE, key_name, new_key, wipe
-from valetkey.vault.model import NothingSealed, Tampered, WrongKey, with_lengths
+from valetkey.vault.envelope import KEY_SIZE, new_key, wipe
+from valetkey.vault.model import NothingSealed, with_lengths
 from valetkey.vault.recovery_kit import seal_to
-from valetkey.vault.repository import DataKeyRow, Hanging, TenantKeyRow
+from valetkey.vault.repository import DataKeyRow, TenantKeyRow
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.roots import Roots, Wrapped, name_of
+from valetkey.vault.tenant_key import TenantKey
 
-_MAGIC = b"DK1\x01"
-_DIGEST_SIZE = 32
-_NONCE_AT = len(_MAGIC) + _DIGEST_SIZE
-_BODY_AT = _NONCE_AT + NONCE_SIZE
 _CANARY = b"valetkey canary"
 _TENANTS_KEPT = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class TenantKey:
-    """A tenant's key, ready to wrap. The key itself stays inside the cipher object."""
-
-    tenant: str
-    version: int
-    cipher: AESGCM
-
-    def _wrap(self, key: bytearray, place: bytes, digest: bytes) -> bytes:
-        nonce = os.urandom(NONCE_SIZE)
-        return _MAGIC + digest + nonce + self.cipher.encrypt(nonce, key, _by(self.tenant, self.version) + place)
-
-    def _unwrap(self, row: DataKeyRow | Hanging, place: bytes) -> bytearray:
-        key = bytearray(KEY_SIZE)
-        context = _by(self.tenant, self.version) + place
-        try:
-            self.cipher.decrypt_into(row.wrapped[_NONCE_AT:_BODY_AT], row.wrapped[_BODY_AT:], context, key)
-        except InvalidTag as error:
-            raise Tampered("A wrapped data key, or what it belongs to, was changed.") from error
-        if not hmac.compare_digest(key_name(key), row.commitment):
-            raise WrongKey("A data key is not the one its row names.")
-        return key
-
-    def wrap(self, key: bytearray, *, subject: str, purpose: str, generation: int, bound_to: bytes) -> bytes:
-        """A data key wrapped for one place (`subject`, `purpose`, `generation`) and everything in `bound_to`."""
-        digest = hashlib.sha256(bound_to).digest()
-        return self._wrap(key, _place(subject, purpose, generation, digest), digest)
-
-    def unwrap(self, row: DataKeyRow, *, purpose: str, bound_to: bytes) -> bytearray:
-        """The data key of `row`, for the caller to wipe. `purpose` is the row's own, without what marks it staged."""
-        digest = hashlib.sha256(bound_to).digest()
-        if not hmac.compare_digest(_digest_of(row.wrapped), digest):
-            raise Tampered("The value belongs to something else than it is asked for.")
-        return self._unwrap(row, _place(row.subject, purpose, row.generation, digest))
-
-    def rewrap(self, row: DataKeyRow | Hanging, *, purpose: str, under: TenantKey) -> bytes:
-        """The data key of `row` wrapped `under` another key of the same tenant, bound to what it was bound to."""
-        digest = _digest_of(row.wrapped)
-        place = _place(row.subject, purpose, row.generation, digest)
-        key = self._unwrap(row, place)
-        try:
-            return under._wrap(key, place, digest)
-        finally:
-            wipe(key)
-
-
-@lru_cache(_TENANTS_KEPT)
-def _by(tenant: str, version: int) -> bytes:
-    """What every wrapping by this tenant key is bound to; `_place` follows it."""
-    return with_lengths("dek", tenant, version)
-
-
-def _place(subject: str, purpose: str, generation: int, digest: bytes) -> bytes:
-    return with_lengths(subject, purpose, generation, digest)
-
-
-def _digest_of(wrapped: bytes) -> bytes:
-    if len(wrapped) != _BODY_AT + KEY_SIZE + TAG_SIZE or not wrapped.startswith(_MAGIC):
-        raise Tampered("A wrapped data key is not of a known version.")
-    return wrapped[len(_MAGIC) : _NONCE_AT]
 
 
 class Keyring:
@@ -276,10 +201,13 @@ async def opens_something(database: Database, row: TenantKeyRow, key: bytearray)
     if hanging is None:
         return True
     tenant_key = TenantKey(row.tenant, row.version, AESGCM(key))
+    room = bytearray(KEY_SIZE)
     try:
-        tenant_key.rewrap(hanging, purpose=hanging.purpose, under=tenant_key)
+        tenant_key.rewrap(hanging, purpose=hanging.purpose, under=tenant_key, room=room)
     except VaultFailed:
         return False
+    finally:
+        wipe(room)
     return True
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, exists, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -92,14 +95,11 @@ async def find_tenants_with_older_keys(tx: AsyncConnection, tenants: Tenants) ->
     return list(await tx.scalars(several.having(func.count() > 1).order_by(tenant_key.c.tenant)))
 
 
-async def find_data_keys_before(tx: AsyncConnection, tenant: str, version: int, limit: int) -> list[Hanging]:
-    columns = [data_key.c[name] for name in Hanging._fields]
-    query = select(*columns).where(data_key.c.tenant == tenant, data_key.c.tenant_key_version < version)
-    # `all` at once: fetched one by one, the rows would cost as much as what is done with them.
-    return [Hanging._make(row) for row in (await tx.execute(query.limit(limit))).all()]
-
-
-_ROWS = 200
+_OLDER = (  # as `Hanging` has them
+    "select subject, purpose, generation, tenant_key_version, wrapped, commitment from data_key"
+    " where tenant = {} and tenant_key_version < {} limit {}"
+)
+_ROWS = 500
 _MOVE = (  # placeholders only are put in
     "with moved(subject, purpose, commitment, wrapped) as (select * from {0})"
     " update data_key set wrapped = moved.wrapped, tenant_key_version = {1} from moved"
@@ -108,32 +108,41 @@ _MOVE = (  # placeholders only are put in
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A data key of `row` wrapped anew."""
+class Moved(NamedTuple):
+    """A data key wrapped anew, and which one it is."""
 
-    row: Hanging
+    subject: str
+    purpose: str
+    commitment: bytes
     wrapped: bytes
+
+
+# Both in the driver's own words: of a hundred thousand rows, taking each apart and binding it one by one takes longer
+# than encrypting it. And both leave no work for each row to the thread in which calls are answered.
+
+
+async def find_data_keys_before(tx: AsyncConnection, tenant: str, version: int, limit: int) -> list[Hanging]:
+    driver: Any = (await tx.get_raw_connection()).driver_connection
+    if tx.dialect.name == "postgresql":
+        found = await driver.fetch(_OLDER.format("$1", "$2", "$3"), tenant, version, limit)
+    else:
+        found = await driver.execute_fetchall(_OLDER.format("?", "?", "?"), (tenant, version, limit))
+    return await asyncio.to_thread(lambda: [Hanging(*row) for row in found])
 
 
 async def rewrap_data_keys(tx: AsyncConnection, moved: Sequence[Moved], *, version: int) -> None:
     """Replaces what is still the same key under an older one. A key sealed anew or shredded since is left alone."""
     if not moved:
         return
-    # In the driver's own words: binding 100,000 rows one by one takes longer than encrypting them.
     if tx.dialect.name == "postgresql":
-        names, commitments, wrapped = zip(
-            *((one.row[:2], one.row.commitment, one.wrapped) for one in moved), strict=True
-        )
-        subjects, purposes = zip(*names, strict=True)
+        columns = tuple(zip(*moved, strict=True))
         new = "unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[])"
-        await tx.exec_driver_sql(_MOVE.format(new, "$5"), (subjects, purposes, commitments, wrapped, version))
+        await tx.exec_driver_sql(_MOVE.format(new, "$5"), (*columns, version))
         return
     # Many rows a statement, not one each: between any two statements SQLite's thread waits for its turn with Python.
     for first in range(0, len(moved), _ROWS):
-        some = moved[first : first + _ROWS]
-        values = [value for one in some for value in (*one.row[:2], one.row.commitment, one.wrapped)]
-        new = f"(values {', '.join(['(?, ?, ?, ?)'] * len(some))})"
+        values = tuple(chain.from_iterable(moved[first : first + _ROWS]))
+        new = f"(values {', '.join(['(?, ?, ?, ?)'] * (len(values) // 4))})"
         await tx.exec_driver_sql(_MOVE.format(new, f"?{len(values) + 1}"), (*values, version))
 
 
