@@ -30,7 +30,7 @@ def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
         faulthandler.dump_traceback_later(_LAST_WORDS, exit=True, file=out)
 
 
-async def everybody_may() -> None:
+async def everybody_may(_person: object, _connector: object) -> None:
     """What `connections` asks before something is connected: here there is a privacy policy."""
 
 

@@ -45,10 +45,11 @@ from valetkey.connections.quarantine import TOPIC as QUARANTINE
 from valetkey.connections.reporting import Reporting
 from valetkey.connections.room import Room, open_room
 from valetkey.connections.whose import Accounts, ConnectorOf
+from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.listings import load_listings
 from valetkey.directory.local import Declared, declare
-from valetkey.directory.model import LOCAL, Drift, Profile
+from valetkey.directory.model import LOCAL, Connector, Drift, Profile
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_page import BadRegistry
 from valetkey.directory.registry_sync import RegistrySync
@@ -61,9 +62,10 @@ from valetkey.identity.clients import Clients
 from valetkey.identity.consents import Consents
 from valetkey.identity.families import Families
 from valetkey.identity.first_start import first_start
-from valetkey.identity.model import Principal, Role
+from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.provisioning.memberships import Memberships
 from valetkey.identity.provisioning.room import open_provisioning
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
@@ -73,7 +75,7 @@ from valetkey.identity.signin.password import Passwords
 from valetkey.identity.sweep import Sweeper
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock, SystemClock
-from valetkey.kernel.errors import BadInput, StartRefused
+from valetkey.kernel.errors import BadInput, Conflict, StartRefused
 from valetkey.kernel.secret import Secret
 from valetkey.net.client import WebClient
 from valetkey.net.http1 import CallClient
@@ -245,6 +247,11 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     connectors = Connectors(
         database, notifications, clock=clock, parse_url=parse, listings=load_listings(parse_url=parse_url)
     )
+    access = Access(database, notifications, parse_url=parse, clock=clock, trail=trail)
+    groups = Memberships(database, notifications, clock=clock)
+    provisioning = open_provisioning(
+        database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
+    )
     registry = RegistrySync(
         database,
         leases,
@@ -270,7 +277,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     snapshots = Snapshots(database, notifications, clock=clock, on_drift=[introductions.drifted])
     policy = introductions.policy = open_policy(
         database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots,
-        listings=connectors.listings, passkeys_work=passkeys.available,
+        listings=connectors.listings, groups=groups, passkeys_work=passkeys.available,
         on_asked=[letters.asked] if letters is not None else [],
     )  # fmt: skip
     acceptances = introductions.acceptances = policy.acceptances(snapshots, Accounts(database))
@@ -292,14 +299,14 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         clock=clock,
         parse=parse,
         public_url=settings.public_url,
-        may_connect=policies.demand,
+        may_connect=partial(_may_connect, policies, groups),
         document_url=settings.client_id_url,
         documents_reachable=settings.client_id_reachable,
         on_connected=[introductions.connected],
         on_ended=[introductions.ended],
     )
 
-    whose = ConnectorOf(database, connectors, notifications, clock=clock)
+    whose = ConnectorOf(database, connectors, notifications, groups=groups, clock=clock)
     for_calls = ForRecordedCalls(call_log, policy.grants(snapshots, whose))
     kept.release_by(AlsoForReviews(ReviewsUnderWay(database, clock=clock), for_calls))
 
@@ -348,6 +355,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     cutting = Cutting(room.quarantine, gateway, outbound.calls)
     notifications.subscribe(QUARANTINE, cutting.heard)
     closing.push_async_callback(cutting.stop)
+    offboarding = Offboarding(people, room.disconnecting, day_keys, trail)
     leaving = Leaving(people, organizations, room.connections, day_keys, trail)
     erasing = Erasing(
         database,
@@ -397,6 +405,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             tokens=tokens,
             families=families,
             connectors=connectors,
+            access=access,
+            groups=groups,
             registry=registry,
             snapshots=snapshots,
             acceptances=acceptances,
@@ -415,11 +425,14 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             uses=Uses(database),
             day_keys=day_keys,
             alerts=alerts,
+            offboarding=offboarding,
             leaving=leaving,
             exporting=exporting,
             erasing=erasing,
             privacy=privacy,
             trail=trail,
+            feeds=feeds,
+            provisioning=provisioning,
         ),
         clock=clock,
         public_url=settings.public_url,
@@ -451,11 +464,11 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         links=links,
         feeds=feeds,
         openid=openid,
-        provisioning=open_provisioning(
-            database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
-        ),
+        provisioning=provisioning,
         tokens=tokens,
         connectors=connectors,
+        access=access,
+        groups=groups,
         registry=registry,
         snapshots=snapshots,
         acceptances=acceptances,
@@ -468,7 +481,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         revoking=room.revoking,
         quarantine=room.quarantine,
         editing=room.editing,
-        offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
+        offboarding=offboarding,
         leaving=leaving,
         exporting=exporting,
         erasing=erasing,
@@ -610,6 +623,15 @@ def _letters(
         return login if is_mail_address(login) else ""
 
     return Letters(send, address_of, clock=clock, public_url=settings.public_url)
+
+
+async def _may_connect(policies: Policies, groups: Memberships, person: Person, connector: Connector) -> None:
+    """Raises when people have not been told what becomes of their data (S-04), and for what is for others."""
+    await policies.demand()
+    if not connector.audience.has(await groups.of(person.id)):
+        raise Conflict(
+            f"Your organization has {connector.name} for groups that you are in none of.", hint="An owner can say more."
+        )
 
 
 async def end_sign_ins(families: Families, tokens: Tokens, policy: Policy, profile: Profile) -> None:

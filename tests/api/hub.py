@@ -41,6 +41,7 @@ from valetkey.connections.reporting import Reporting
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
 from valetkey.connections.whose import Accounts
+from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.listings import Listings, read_listing
 from valetkey.directory.model import Connector
@@ -51,6 +52,7 @@ from valetkey.identity.families import Families
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.provisioning.memberships import Memberships
 from valetkey.identity.provisioning.room import open_provisioning
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
@@ -191,9 +193,10 @@ class Hub:
         organizations = Organizations(database, clock=clock)
         self.provider = IdentityProvider(clock)
         self.siem = Siem()
+        groups = Memberships(database, notifications, clock=clock)
         snapshots = Snapshots(database, notifications, clock=clock)
         policy = open_policy(
-            database, notifications, clock=clock, keys=None, trail=trail, snapshots=snapshots  # type: ignore[arg-type]  # as for contents
+            database, notifications, clock=clock, keys=None, trail=trail, snapshots=snapshots, groups=groups  # type: ignore[arg-type]  # as for contents
         )  # fmt: skip
         alerts = Alerts(database, clock=clock, trail=trail)
         self.services = Services(
@@ -227,6 +230,8 @@ class Hub:
             ),
             tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
             connectors=connectors,
+            access=Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail),
+            groups=groups,
             registry=RegistrySync(
                 database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
             ),

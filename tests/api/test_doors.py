@@ -88,6 +88,10 @@ TABLE: dict[tuple[str, str], Row] = {
     ("PUT", "/organizations/{organization}/groups/{group_id}/role"): Row(
         Scope.ORGANIZATIONS_WRITE, 404, 404, 403, 404, {"role": "admin"}, whose=False
     ),
+    ("GET", "/organizations/{organization}/hosts"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 200, 404, whose=False),
+    ("PUT", "/organizations/{organization}/hosts"): Row(
+        Scope.ORGANIZATIONS_WRITE, 200, 200, 403, 404, {"allowed": None}, whose=False
+    ),
     ("GET", "/organizations/{organization}/feeds"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 403, 404, whose=False),
     ("POST", "/organizations/{organization}/feeds"): Row(
         Scope.ORGANIZATIONS_WRITE, 201, 201, 403, 404, {"address": "syslog://siem.example"}, whose=False
@@ -105,6 +109,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/connectors/{slug}"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 404),
     ("DELETE", "/connectors/{slug}"): Row(Scope.CONNECTORS_WRITE, 204, 204, 403, 404),
     ("PATCH", "/connectors/{slug}"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404, {"state": "blocked"}),
+    ("PUT", "/connectors/{slug}/groups"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404, {"groups": None}),
     ("POST", "/connectors/{slug}/quarantine"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404),
     ("DELETE", "/connectors/{slug}/quarantine"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404),
     ("GET", "/directory"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 200),

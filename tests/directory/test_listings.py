@@ -15,6 +15,7 @@ from valetkey.directory.listings import Listing, Listings, load_listings, read_l
 from valetkey.directory.model import ReviewState
 from valetkey.kernel.errors import BadInput, Conflict, NotFound
 from valetkey.net.url import parse_url
+from valetkey.policy.groups import InNoGroup
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 
@@ -157,7 +158,7 @@ async def test_what_somebody_added_by_url_before_it_was_listed_stays_one_entry(
     added = await book(database, clock).add_custom(ADA, name="Mine", url="https://mcp.notes.example/mcp/")
     connectors = book(database, clock, listing())
 
-    entries = await Catalog(connectors).list(ADA, whole=True)
+    entries = await Catalog(connectors, InNoGroup()).list(ADA, whole=True)
 
     assert [(one.slug, one.review_state) for one in entries] == [(added.slug, ReviewState.CUSTOM)]
     with pytest.raises(Conflict, match=added.slug):
@@ -182,7 +183,7 @@ async def test_who_may_not_add_finds_what_was_switched_on_and_nothing_more(
     """S-30: two listings and three custom connectors are five, by list, search and name."""
     others = [listing(f"other-{n}", url=f'url = "https://other{n}.example/mcp"') for n in range(3)]
     connectors = book(database, clock, listing(), *others)
-    catalog = Catalog(connectors)
+    catalog = Catalog(connectors, InNoGroup())
     for slug in ("notes", "other-1"):
         await connectors.add_listed(ADA, slug)
     for n in range(3):

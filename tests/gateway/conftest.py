@@ -44,6 +44,7 @@ from valetkey.gateway.door import Gateway
 from valetkey.identity.model import Person, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.provisioning.memberships import Memberships
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.secret import Secret
@@ -119,6 +120,8 @@ class Hub:
     levels: Levels
     upstreams: Upstreams
     gateway: Gateway
+    trail: Trail
+    whose: ConnectorOf
     port: int = 0
     stop: Callable[[], Coroutine[Any, Any, None]] = _not_stoppable
     _added: dict[str, Connector] = field(default_factory=dict)
@@ -267,9 +270,12 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     day_keys = DayKeys(vault.keyring, clock=clock, notifications=notifications)
     told_of_drift: list[OnDrift] = []
     snapshots = Snapshots(database, notifications, clock=clock, on_drift=told_of_drift)
-    policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots)
+    groups = Memberships(database, notifications, clock=clock)
+    policy = open_policy(
+        database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots, groups=groups
+    )
     told_of_drift.append(policy.standing.drifted)
-    whose = ConnectorOf(database, connectors, notifications, clock=clock)
+    whose = ConnectorOf(database, connectors, notifications, groups=groups, clock=clock)
     vault.release_by(ForRecordedCalls(call_log, policy.grants(snapshots, whose)))
     profiles = Profiles(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
@@ -303,7 +309,7 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
         organization_id=organization.id, tokens=tokens, connections=room.connections, connectors=connectors,
         snapshots=snapshots, profiles=profiles, policy=policy, vault=vault, credentials=credentials,
         room=room, day_keys=day_keys, call_log=call_log, alerts=alerts, levels=levels, upstreams=upstreams,
-        gateway=gateway, port=port,
+        gateway=gateway, trail=trail, whose=whose, port=port,
         stop=lambda: server.shutdown(sockets=sockets),
     )  # fmt: skip
     await _stopped(server)

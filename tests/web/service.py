@@ -41,6 +41,7 @@ class Service(WebClient):
     granted: str = ""
     tools: tuple[bytes, ...] = TOOLS
     revoked: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     exchanged: int = 0
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -63,6 +64,7 @@ class Service(WebClient):
     # --- net.WebClient --------------------------------------------------------------------------------------------
 
     async def get(self, url: Url, **_: object) -> Fetched:
+        self.asked.append(url.text)
         if self.is_down:
             raise Unreachable(f"{url.host} cannot be reached.")
         if self.is_silent:

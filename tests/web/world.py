@@ -6,6 +6,7 @@ import html
 import json
 import re
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ from sqlalchemy import update
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from tests.audit.siem import Siem
 from tests.audit.signing import TestSigner
 from tests.conftest import FakeClock
 from tests.identity.provider import IdentityProvider
@@ -23,6 +25,7 @@ from tests.web.service import MCP_URL, TOOLS, Service
 from valetkey.audit.alerts import Alerts
 from valetkey.audit.calls import CallLog
 from valetkey.audit.checkpoints import Checkpoints
+from valetkey.audit.feed.feeds import Feeds
 from valetkey.audit.model import CallIntent, Outcome
 from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
@@ -33,6 +36,7 @@ from valetkey.connections.model import Connection, State
 from valetkey.connections.reporting import Reporting
 from valetkey.connections.room import open_room
 from valetkey.connections.whose import Accounts
+from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.listings import Listings
 from valetkey.directory.model import Connector
@@ -43,6 +47,8 @@ from valetkey.identity.families import Families
 from valetkey.identity.model import Organization, Person, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.provisioning.memberships import Memberships
+from valetkey.identity.provisioning.room import open_provisioning
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.signin.openid.room import open_openid
@@ -56,6 +62,7 @@ from valetkey.policy.room import open_policy
 from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
+from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.policy import Policies
 from valetkey.privacy.room import open_privacy
 from valetkey.store.database import Database
@@ -285,6 +292,7 @@ async def build_world(
     vault = open_handed(Vault(database, keyring_database, root, clock, notifications))
     policies = Policies(database, clock=clock, trail=trail)
     await policies.accept(actor="operator")
+    groups = Memberships(database, notifications, clock=clock)
     room = open_room(
         database,
         vault=vault,
@@ -299,7 +307,7 @@ async def build_world(
         clock=clock,
         parse=parse_url,
         public_url=public_url,
-        may_connect=policies.demand,
+        may_connect=partial(_may_connect, policies, groups),
     )
     profiles = Profiles(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
@@ -307,8 +315,11 @@ async def build_world(
     calls = CallLog(database, folder / "journal", clock)
     day_keys = DayKeys(keyring, clock=clock, notifications=notifications)
     organizations = Organizations(database, clock=clock)
+    siem = Siem()
     snapshots = Snapshots(database, notifications, clock=clock)
-    policy = open_policy(database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots)
+    policy = open_policy(
+        database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots, groups=groups
+    )
     privacy = open_privacy(
         database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
     )
@@ -335,6 +346,21 @@ async def build_world(
         tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
         families=Families(database, clock=clock, notifications=notifications, trail=trail),
         connectors=connectors,
+        access=Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail),
+        groups=groups,
+        feeds=Feeds(
+            database,
+            Leases(database, clock=clock),
+            web=siem,
+            streams=siem,
+            marks=siem,
+            parse_url=parse_url,
+            clock=clock,
+            trail=trail,
+        ),
+        provisioning=open_provisioning(
+            database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
+        ),
         registry=RegistrySync(
             database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
         ),
@@ -366,6 +392,7 @@ async def build_world(
         uses=Uses(database),
         day_keys=day_keys,
         alerts=alerts,
+        offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
         leaving=Leaving(people, organizations, room.connections, day_keys, trail),
         erasing=Erasing(
             database,
@@ -404,6 +431,12 @@ def _exporting(rooms: Services, checkpoints: Checkpoints, proofs: Proofs, clock:
         trail=rooms.trail, checkpoints=checkpoints, proofs=proofs,
     )  # fmt: skip
     return Exporting(sources, clock=clock)
+
+
+async def _may_connect(policies: Policies, groups: Memberships, person: Person, connector: Connector) -> None:
+    """As `app` has it."""
+    await policies.demand()
+    assert connector.audience.has(await groups.of(person.id))
 
 
 async def _nobody_let_in(_profile: object) -> None:

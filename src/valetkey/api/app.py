@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from valetkey import __version__
 from valetkey.api import (
+    access,
     alerts,
     archive,
     calls,
@@ -57,6 +58,7 @@ from valetkey.kernel.errors import ValetkeyError, printable
 
 ROUTERS = (
     alerts,
+    access,
     health,
     people,
     organizations,

@@ -290,7 +290,7 @@ async def list_uses(
 async def _meant(rooms: Services, slug: str, person: Person) -> Connector:
     """The connector that is to be connected; one that is only listed so far is added for who may add."""
     whole = await rooms.organizations.may_add_connectors(person)
-    return await Catalog(rooms.connectors).open(slug, person, whole=whole)
+    return await Catalog(rooms.connectors, rooms.groups).open(slug, person, whole=whole)
 
 
 def _state(connection: Connection, connector: Connector) -> str:

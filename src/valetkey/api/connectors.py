@@ -14,7 +14,7 @@ from valetkey.api.services import Services
 from valetkey.connections.model import OfConnector
 from valetkey.directory.catalog import Catalog
 from valetkey.directory.editing import Edit
-from valetkey.directory.model import AuthKind, Connector, ReviewState
+from valetkey.directory.model import AuthKind, Connector, ConnectorState, ReviewState
 from valetkey.identity.model import Person, Principal
 from valetkey.kernel.errors import Conflict, Forbidden, NotFound
 
@@ -40,7 +40,10 @@ class ConnectorShown(BaseModel):
     review_label: str
     auth_kind: AuthKind
     auth: dict[str, Any]
-    state: Literal["enabled", "blocked", "quarantined", "delisted"]
+    state: ConnectorState = Field(
+        description="outside: its host is none of those that the organization lets connectors reach."
+    )
+    groups: list[str] | None = Field(description="The groups that it is for, by id; null: everybody.")
     listing: str
     organization_id: str
     added_by: str
@@ -58,6 +61,7 @@ class ConnectorShown(BaseModel):
             auth_kind=connector.auth_kind,
             auth=dict(connector.auth),
             state=connector.state,
+            groups=None if connector.audience.is_everybody else sorted(connector.audience.groups),
             listing=connector.listing,
             organization_id=connector.organization_id,
             added_by=connector.added_by,
@@ -82,14 +86,17 @@ async def list_connectors(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[Co
     """The connectors of the person's organization; who may not add any sees those that are switched on (S-30)."""
     whole = await rooms.organizations.may_add_connectors(whose)
     there = await rooms.connectors.list_for(whose)
-    return Listed(items=[ConnectorShown.of(one) for one in there if whole or one.state == "enabled"])
+    if not whole:
+        groups = await rooms.groups.of(whose.id)
+        there = [one for one in there if one.state == "enabled" and one.audience.has(groups)]
+    return Listed(items=[ConnectorShown.of(one) for one in there])
 
 
 @router.get("/{slug}", operation_id="show_connector")
 async def show_connector(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> ConnectorShown:
     """Not found, too, for who may not add any, what is not switched on."""
     whole = await rooms.organizations.may_add_connectors(whose)
-    entry = await Catalog(rooms.connectors).get(slug, whose, whole=whole)
+    entry = await Catalog(rooms.connectors, rooms.groups).get(slug, whose, whole=whole)
     if entry.connector is None:
         raise NotFound("There is no such connector.", hint="`valetkey connector list` shows those there are.")
     return ConnectorShown.of(entry.connector)

@@ -111,14 +111,14 @@ async def search_directory(
 ) -> Listed[EntryShown]:
     """What the person can connect. Members of an organization see what was switched on for them."""
     whole = await rooms.organizations.may_add_connectors(whose)
-    entries = await Catalog(rooms.connectors).list(whose, whole=whole, query=q, category=category)
+    entries = await Catalog(rooms.connectors, rooms.groups).list(whose, whole=whole, query=q, category=category)
     return Listed(items=[EntryShown.of(entry) for entry in entries])
 
 
 @router.get("/{slug}", operation_id="show_entry")
 async def show_entry(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> EntryInFull:
     """One entry, with what is to be known before connecting it."""
-    catalog = Catalog(rooms.connectors)
+    catalog = Catalog(rooms.connectors, rooms.groups)
     entry = await catalog.get(slug, whose, whole=await rooms.organizations.may_add_connectors(whose))
     told = rooms.connectors.disclosure(catalog.connector_of(entry, whose))
     shown = DisclosureShown(facts=dict(told.facts), warnings=told.warnings, version=told.version)
@@ -143,7 +143,7 @@ class LabelShown(BaseModel):
 @router.get("/{slug}/label", operation_id="show_label")
 async def show_label(slug: str, _who: Reader, whose: Whose, rooms: Rooms) -> LabelShown:
     """The label of one entry as this hub computes it now, signed, for whoever wants to check it elsewhere."""
-    catalog = Catalog(rooms.connectors)
+    catalog = Catalog(rooms.connectors, rooms.groups)
     entry = await catalog.get(slug, whose, whole=await rooms.organizations.may_add_connectors(whose))
     connector = catalog.connector_of(entry, whose)
     told = await rooms.labels.of(connector, policy=VERSION)

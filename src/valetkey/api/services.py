@@ -24,6 +24,7 @@ from valetkey.connections.reconsent import Editing
 from valetkey.connections.reporting import Reporting
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.connections.trace import Trace
+from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
@@ -32,6 +33,7 @@ from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.model import Person, Principal
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.provisioning.memberships import Memberships
 from valetkey.identity.provisioning.room import Provisioning
 from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.signin.openid.room import OpenId
@@ -144,6 +146,8 @@ class Services:
     provisioning: Provisioning
     tokens: Tokens
     connectors: Connectors
+    access: Access
+    groups: Memberships
     registry: RegistrySync
     snapshots: Snapshots
     acceptances: Acceptances

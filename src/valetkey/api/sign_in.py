@@ -95,7 +95,7 @@ class Verification(BaseModel):
 @router.get("/organizations/{organization}/sign-in", operation_id="show_sign_in")
 async def show_sign_in(organization: OrganizationId, who: Reader, rooms: Rooms) -> ProviderShown:
     """The organization's identity provider."""
-    _demand_own(who, organization)
+    demand_own(who, organization)
     provider = await rooms.openid.providers.of(organization)
     if provider is None:
         raise NotFound("This organization has no identity provider.")
@@ -128,7 +128,7 @@ async def remove_sign_in(organization: OrganizationId, who: Writer, rooms: Rooms
 @router.get("/organizations/{organization}/domains", operation_id="list_domains")
 async def list_domains(organization: OrganizationId, who: Reader, rooms: Rooms) -> Listed[DomainShown]:
     """The domains that the organization says are its own, verified or not."""
-    _demand_own(who, organization)
+    demand_own(who, organization)
     await rooms.organizations.get(organization)
     return Listed(items=[DomainShown.of(one) for one in await rooms.openid.providers.domains(organization)])
 
@@ -170,14 +170,15 @@ async def untie_person(person: Annotated[str, Path(max_length=254)], who: Operat
     await rooms.openid.accounts.untie(await find_person(rooms, person), by=actor_of(who))
 
 
-def _demand_own(who: Principal, organization_id: str) -> None:
+def demand_own(who: Principal, organization_id: str) -> None:
+    """Another's organization is not found. Raises `NotFound`."""
     if who.kind != "operator" and organization_id != who.organization_id:
         raise NotFound("There is no such organization.")
 
 
 async def demand_owner(who: Principal, organization_id: str, rooms: Services, *, fresh: bool = True) -> None:
     """Whoever sets this decides who can come in as whom: an owner, lately signed in, or who runs the hub."""
-    _demand_own(who, organization_id)
+    demand_own(who, organization_id)
     demand_act(who, Act.MANAGE_ORGANIZATION)
     if fresh:
         await demand_fresh(who, rooms)

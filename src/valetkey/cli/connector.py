@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from valetkey.cli.connector_groups import connector_groups
 from valetkey.cli.hub_client import Hub, HubRefused, hub_options, part
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.token import for_user
@@ -48,6 +49,9 @@ _TOOL = {"name": "tool", "switched_on": "on", "changed_since": "changed since", 
 @click.group()
 def connector() -> None:
     """What can be connected: list, show, add, block, …"""
+
+
+connector.add_command(connector_groups)
 
 
 @connector.command("list")

@@ -6,6 +6,7 @@ import click
 
 from valetkey.cli.hub_client import Hub, hub_options, part
 from valetkey.cli.org_feed import feed
+from valetkey.cli.org_hosts import hosts
 from valetkey.cli.org_provisioning import provisioning
 from valetkey.cli.org_sign_in import domain, sign_in
 from valetkey.cli.printing import as_json, print_facts, print_json, print_table
@@ -13,12 +14,13 @@ from valetkey.cli.printing import as_json, print_facts, print_json, print_table
 
 @click.group()
 def org() -> None:
-    """Organizations: list, create, leave, sign-in, domain, provisioning, feed."""
+    """Organizations: list, create, leave, sign-in, domain, provisioning, hosts, feed."""
 
 
 org.add_command(sign_in)
 org.add_command(domain)
 org.add_command(provisioning)
+org.add_command(hosts)
 org.add_command(feed)
 
 

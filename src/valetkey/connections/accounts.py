@@ -186,6 +186,11 @@ class Connections:
 
     async def open_entry(self, person: Person, connector: Connector, *, label: str, display_name: str) -> Connection:
         """As `add`, for connecting now: raises `Conflict` when the connector or the account is not to be connected."""
+        if connector.state == "outside":
+            raise Conflict(
+                f"Your organization does not let connectors reach {connector.origin.partition('://')[2]}.",
+                hint="An owner can put it on the list of hosts.",
+            )
         if connector.state != "enabled":
             raise Conflict(f"{connector.name} is {connector.state} here.", hint="An owner can say more.")
         found = await self.add(person, connector, label=label, display_name=display_name)

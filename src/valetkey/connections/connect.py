@@ -24,6 +24,7 @@ from valetkey.connections.facts import Plan, make_plan, read_plan
 from valetkey.connections.model import Attempt, Connection
 from valetkey.connections.points import Point
 from valetkey.connections.repository import StoredAttempt
+from valetkey.connections.servers import check_within
 from valetkey.connections.step_up import StepUp, Wanted
 from valetkey.connections.trace import Trace
 from valetkey.connections.unsigned import Unsigned
@@ -40,8 +41,11 @@ from valetkey.oauth.model import BadMetadata, ParseUrl
 from valetkey.store.database import Database
 from valetkey.vault.verbs import Vault
 
-MayConnect = Callable[[], Awaitable[None]]
-"""Raises when nobody may connect anything here: people have not been told yet what becomes of their data (S-04)."""
+MayConnect = Callable[[Person, Connector], Awaitable[None]]
+"""Raises when nobody may connect anything here: people have not been told yet what becomes of their data (S-04). And
+
+when the connector is for other members of their organization.
+"""
 LIFETIME = timedelta(minutes=10)
 """How long an attempt may take."""
 
@@ -90,7 +94,7 @@ class Connecting:
         Connects the account with this label, or the default one, anew if it is there already. Raises `StepFailed`,
         `BadInput`, `Conflict` for a connector that is blocked, and what `may_connect` raises.
         """
-        await self._may_connect()
+        await self._may_connect(session.person, connector)
         await self._purge()
         connection = await self._connections.open_entry(  # 1.
             session.person, connector, label=label, display_name=display_name
@@ -163,6 +167,7 @@ class Connecting:
         connection, connector = await load(stored, self._connections, self._connectors)
         self._connectors.disclosure(connector).check(plan.shown.disclosed)
         steps = self._trace.of(person_id=connection.person_id, connection_id=connection.id)
+        await check_within(plan.server, connector.reach, steps)
         try:
             client = await self._identities.identify(connector, plan.server, steps)  # 2.
         except RootKeyUnavailable as no:
@@ -245,9 +250,9 @@ class Connecting:
         `acknowledged` is the version of what is said of the connector that the person saw. Raises `BadInput`,
         `NotAcknowledged`.
         """
-        await self._may_connect()
-        self._connectors.disclosure(connector).check(acknowledged)
         person = by.person if isinstance(by, BrowserSession) else by
+        await self._may_connect(person, connector)
+        self._connectors.disclosure(connector).check(acknowledged)
         return await self._unsigned.set_header(person, connector, values=values, label=label, display_name=display_name)
 
     async def connect_open(
@@ -263,7 +268,7 @@ class Connecting:
 
         `acknowledged` as in `set_header`.
         """
-        await self._may_connect()
+        await self._may_connect(session.person, connector)
         self._connectors.disclosure(connector).check(acknowledged)
         return await self._unsigned.connect_open(session.person, connector, label=label, display_name=display_name)
 

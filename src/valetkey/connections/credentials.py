@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
 from valetkey.connections import repository
 from valetkey.connections.accounts import TOPIC, Connections, ConnectorBook
@@ -81,7 +82,7 @@ class Credentials:
         """A ticket for one request of this person's to the connection's service, renewed first if it must be.
 
         `None` when the service wants no credential. Raises `NotConnected`, whose `reason` is `not_connected`,
-        `reconnect`, `disconnecting`, `blocked`, `quarantined` or `changed`; for another person's connection too.
+        `reconnect`, `disconnecting`, `blocked`, `outside`, `quarantined` or `changed`; for another person's, too.
         `TemporarilyUnavailable` when the root key's provider says no; `NotReleased` when the vault's rule does.
         """
         try:
@@ -208,7 +209,11 @@ class Credentials:
 def _check(connection: Connection, connector: Connector) -> None:
     _check_state(connection)
     if connector.state != "enabled":
-        raise _not_connected(connection, "quarantined" if connector.state == "quarantined" else "blocked")
+        raise _not_connected(
+            connection, connector.state if connector.state in ("quarantined", "outside") else "blocked"
+        )
+    if connection.issuer and not connector.reach.permits(urlsplit(connection.issuer).hostname or ""):
+        raise _not_connected(connection, "outside")
     if connector.version != connection.connector_version:
         # U07, CUS-05: the person consented to the connector as it was; its address may be another one now.
         raise _not_connected(connection, "changed")
@@ -227,6 +232,7 @@ def _not_connected(connection: Connection, reason: str) -> NotConnected:
         "reconnect": f"You have to reconnect this service. {connection.state_reason}".strip(),
         "disconnecting": "This connection is being ended.",
         "blocked": "This service is blocked here.",
+        "outside": "Your organization does not let connectors reach this service's hosts; an owner can change that.",
         "quarantined": "This service is in quarantine: no call goes to it until that is lifted.",
         "changed": "This service was changed since you connected it; look at it again and reconnect.",
     }

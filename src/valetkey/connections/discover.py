@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from valetkey.connections.model import StepFailed
-from valetkey.connections.servers import STAGE, Servers, unreachable, unusable
+from valetkey.connections.servers import STAGE, Servers, check_within, unreachable, unusable
 from valetkey.connections.trace import Steps, request_line
+from valetkey.directory.access.model import Reach
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import BadInput, OutboundFailed, printable
@@ -110,11 +111,12 @@ class Discovery:
         probe = await self._probe(connector, url, steps)  # 1. does it let strangers in?
         if connector.auth_kind == "none":
             return await self._open(probe, url, (), steps)
-        resource, warnings = await self._find_resource(url, probe, steps)  # 2. who says how to sign in?
+        reach = connector.reach
+        resource, warnings = await self._find_resource(url, probe, reach, steps)  # 2. who says how to sign in?
         if resource is not None:  # 3. who does it?
-            return await self._with_server(url, resource, replace(_BLANK, warnings=warnings), probe, steps)
+            return await self._with_server(url, resource, replace(_BLANK, warnings=warnings), probe, reach, steps)
         if probe.is_guarded:
-            return await self._legacy(url, probe, steps)
+            return await self._legacy(url, probe, reach, steps)
         return await self._open(probe, url, warnings, steps)
 
     async def _look(self, url: Url, steps: Steps) -> Shown | None:
@@ -193,7 +195,7 @@ class Discovery:
     # --- 2. its resource metadata -----------------------------------------------------------------------------------
 
     async def _find_resource(
-        self, url: Url, probe: _Probe, steps: Steps
+        self, url: Url, probe: _Probe, reach: Reach, steps: Steps
     ) -> tuple[ProtectedResource | None, tuple[str, ...]]:
         """Where the challenge points, else below the path, else at the root: the first that is there (CON-08)."""
         allow_http = url.scheme == "http"
@@ -212,7 +214,7 @@ class Discovery:
                 await steps.note("resource metadata", "", reason=f"not asked: {error.message}")
                 continue
             try:
-                fetched = await self._servers.fetch(place, "resource metadata", steps, limits=limits)
+                fetched = await self._servers.fetch(place, "resource metadata", steps, reach=reach, limits=limits)
             except StepFailed as failed:
                 if not probe.is_open or failed.kind != "unreachable":
                     raise
@@ -242,14 +244,15 @@ class Discovery:
     # --- 3. the authorization server --------------------------------------------------------------------------------
 
     async def _with_server(
-        self, url: Url, resource: ProtectedResource, found: Found, probe: _Probe, steps: Steps
+        self, url: Url, resource: ProtectedResource, found: Found, probe: _Probe, reach: Reach, steps: Steps
     ) -> Found:
         """The first of the servers named that can be used, and a warning for those before it (CON-12)."""
         first: StepFailed | None = None
         warnings = list(found.warnings)
         for issuer in resource.authorization_servers[:_MOST_SERVERS]:
             try:
-                server = await self._servers.get(issuer, allow_http=url.scheme == "http", steps=steps)
+                server = await self._servers.get(issuer, allow_http=url.scheme == "http", reach=reach, steps=steps)
+                await check_within(server, reach, steps)
             except StepFailed as failed:
                 first = first or failed
                 warnings.append(f"{failed.party or 'An authorization server'} could not be used: {failed.message}")
@@ -266,11 +269,11 @@ class Discovery:
         assert first is not None  # `read_prm` saw at least one
         raise first
 
-    async def _legacy(self, url: Url, probe: _Probe, steps: Steps) -> Found:
+    async def _legacy(self, url: Url, probe: _Probe, reach: Reach, steps: Steps) -> Found:
         """A service of the 2025-03-26 revision is its own authorization server, with metadata or without (CON-10)."""
         allow_http = url.scheme == "http"
         place = self._parse(legacy_as_location(url))
-        fetched = await self._servers.fetch(place, STAGE, steps, limits=METADATA)
+        fetched = await self._servers.fetch(place, STAGE, steps, reach=reach, limits=METADATA)
         warnings = [f"{url.host} publishes no resource metadata; it is treated as a service of the first MCP revision."]
         server = None
         if fetched is not None:
@@ -284,6 +287,7 @@ class Discovery:
             server = legacy_default_server(url, parse=self._parse)
             warnings.append(f"Where to sign in at {url.host} is a guess: it publishes no metadata at all.")
             await steps.note(STAGE, "", reason="none anywhere: assuming /authorize and /token")
+        await check_within(server, reach, steps)
         await self._servers.keep(server)
         return Found(
             challenge=probe.challenge,

@@ -11,6 +11,7 @@ from datetime import timedelta
 from valetkey.connections import repository
 from valetkey.connections.model import StepFailed, issuer_hash
 from valetkey.connections.trace import Steps, request_line
+from valetkey.directory.access.model import Reach
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import OutboundFailed, printable
 from valetkey.net.client import WebClient
@@ -39,16 +40,16 @@ class Servers:
         self._parse = parse
         self._clock = clock
 
-    async def get(self, issuer: str, *, allow_http: bool, steps: Steps) -> AuthorizationServer:
+    async def get(self, issuer: str, *, allow_http: bool, reach: Reach, steps: Steps) -> AuthorizationServer:
         """For connecting: what is kept, if fresh; what is fetched; what is kept, if the server does not answer.
 
-        Raises `StepFailed`.
+        Raises `StepFailed`, also for a host that `reach` leaves out.
         """
         kept, age = await self._kept(issuer, allow_http=allow_http)
         if kept is not None and age < FRESH:
             return kept
         try:
-            server = await self._fetch_server(issuer, allow_http=allow_http, steps=steps)
+            server = await self._fetch_server(issuer, allow_http=allow_http, reach=reach, steps=steps)
         except StepFailed as failed:
             if kept is None or age > STALE or failed.kind != "unreachable":
                 raise
@@ -61,10 +62,10 @@ class Servers:
         """For refreshing and revoking: what is kept, however old; `None` if nothing is."""
         return (await self._kept(issuer, allow_http=allow_http))[0]
 
-    async def renew(self, issuer: str, *, allow_http: bool, steps: Steps) -> AuthorizationServer | None:
+    async def renew(self, issuer: str, *, allow_http: bool, reach: Reach, steps: Steps) -> AuthorizationServer | None:
         """Asks again, because what is kept does not work; `None` when that gives nothing new."""
         try:
-            server = await self._fetch_server(issuer, allow_http=allow_http, steps=steps)
+            server = await self._fetch_server(issuer, allow_http=allow_http, reach=reach, steps=steps)
         except StepFailed:
             return None
         await self.keep(server)
@@ -94,7 +95,7 @@ class Servers:
                     return server, self._clock.now() - fetched_at
         return None, STALE
 
-    async def _fetch_server(self, issuer: str, *, allow_http: bool, steps: Steps) -> AuthorizationServer:
+    async def _fetch_server(self, issuer: str, *, allow_http: bool, reach: Reach, steps: Steps) -> AuthorizationServer:
         try:
             named = checked_url(issuer, what="authorization_servers", parse=self._parse, allow_http=allow_http)
         except BadMetadata as error:
@@ -103,7 +104,7 @@ class Servers:
             ) from error
         for text in as_locations(named):
             place = self._parse(text)
-            fetched = await self.fetch(place, STAGE, steps, limits=METADATA)
+            fetched = await self.fetch(place, STAGE, steps, reach=reach, limits=METADATA)
             if fetched is None:
                 continue
             try:
@@ -120,10 +121,12 @@ class Servers:
             hint="The service must publish RFC 8414 or OpenID Connect metadata.",
         )
 
-    async def fetch(self, url: Url, stage: str, steps: Steps, *, limits: Limits) -> Fetched | None:
+    async def fetch(self, url: Url, stage: str, steps: Steps, *, reach: Reach, limits: Limits) -> Fetched | None:
         """The document at `url`; `None` when it is not there. That it may be there is no answer: `StepFailed`."""
         steps.stage = stage
         line = request_line("GET", url)
+        if not reach.permits(url.host):
+            raise await outside(url.host, stage, steps)
         try:
             fetched = await self._web.get(url, headers=_PROTOCOL, limits=limits)
         except Moved as moved:
@@ -149,6 +152,27 @@ class Servers:
             )
         await steps.note(stage, line, status=fetched.status, reason=f"content-type: {content_type}")
         return fetched if fetched.status == 200 else None
+
+
+async def outside(host: str, stage: str, steps: Steps) -> StepFailed:
+    """The error for a host that the organization's connectors may not reach."""
+    return await steps.failed(
+        f"Your organization does not let connectors reach {host}.",
+        kind="unreachable",
+        stage=stage,
+        party=host,
+        hint="An owner can put it on the list of hosts.",
+    )
+
+
+async def check_within(server: AuthorizationServer, reach: Reach, steps: Steps) -> None:
+    """Whether everything that is asked of this server in signing in may be. Raises `StepFailed`.
+
+    To revoke what it gave is no question of this: what has begun may always be ended.
+    """
+    for url in (server.authorization_endpoint, server.token_endpoint, server.registration_endpoint):
+        if url is not None and not reach.permits(url.host):
+            raise await outside(url.host, STAGE, steps)
 
 
 async def unreachable(failed: OutboundFailed, url: Url, stage: str, steps: Steps, request: str = "") -> StepFailed:

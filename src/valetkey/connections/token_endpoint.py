@@ -13,7 +13,7 @@ from valetkey.connections.client_identity import ClientIdentities
 from valetkey.connections.desk import Desk, Hint, Replied
 from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection, StepFailed
-from valetkey.connections.servers import Servers
+from valetkey.connections.servers import Servers, outside
 from valetkey.connections.trace import Steps, request_line, scrubbed
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import OutboundFailed, RootKeyUnavailable, VaultFailed
@@ -93,7 +93,9 @@ class TokenEndpoint:
         reply = await self._refresh_at(connection, connector, server, steps)
         if isinstance(reply, TokenFailure) and reply.status in _NOT_THERE:
             allow_http = self._allow_http(connector)
-            now = await self._servers.renew(connection.issuer, allow_http=allow_http, steps=steps)
+            now = await self._servers.renew(
+                connection.issuer, allow_http=allow_http, reach=connector.reach, steps=steps
+            )
             if now is not None and now.token_endpoint != server.token_endpoint:
                 return await self._refresh_at(connection, connector, now, steps), now
         return reply, server
@@ -166,6 +168,9 @@ class TokenEndpoint:
     async def _refresh_at(
         self, connection: Connection, connector: Connector, server: AuthorizationServer, steps: Steps
     ) -> TokenSet | TokenFailure:
+        if not connector.reach.permits(server.token_endpoint.host):  # checked before anything is opened
+            message = (await outside(server.token_endpoint.host, "refresh", steps)).message
+            return TokenFailure(TokenFailureKind.PASSING, "", message, 0)
         binding = oauth.refresh_binding(connection, connector, server)
         refresh_token = await self._vault.reveal_for_exchange(bound_to=binding, use=Use.REFRESH)
         try:

@@ -10,6 +10,7 @@ from valetkey.connections.accounts import TOPIC
 from valetkey.connections.model import Connection, OfConnector, State
 from valetkey.directory.connectors import TOPIC as CONNECTORS_TOPIC
 from valetkey.directory.model import Connector
+from valetkey.identity.provisioning.memberships import TOPIC as GROUPS_TOPIC
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotFound
 from valetkey.store.database import Database
@@ -21,20 +22,28 @@ class Connectors(Protocol):
     async def by_id(self, connector_id: str) -> Connector: ...
 
 
+class Groups(Protocol):
+    """`identity.provisioning.memberships`."""
+
+    async def of(self, person_id: str) -> frozenset[str]: ...
+
+
 class ConnectorOf:
     """For the vault's own rule, in whatever process that is. Goes by the rows, whatever a door has checked: nothing is
     found of a connection that is not this person's, has ended or waits to be connected anew, is in quarantine, or is to
-    a connector that is, is blocked, or was changed.
+    a connector that is, is blocked, was changed, may not be reached, or is for groups that the person is in none of.
     """
 
     def __init__(
-        self, database: Database, connectors: Connectors, notifications: Notifications, *, clock: Clock
+        self, database: Database, connectors: Connectors, notifications: Notifications, *, groups: Groups, clock: Clock
     ) -> None:
         self._database = database
         self._connectors = connectors
+        self._groups = groups
         self._memory: Remembered[str, tuple[str, Connector]] = Remembered(notifications, TOPIC, clock=clock)
         # Connectors change seldom, and one may have ten thousand connections: nobody keeps a list of them for that.
-        notifications.subscribe(CONNECTORS_TOPIC, lambda _key: self._memory.drop(EVERYTHING))
+        for topic in (CONNECTORS_TOPIC, GROUPS_TOPIC):
+            notifications.subscribe(topic, lambda _key: self._memory.drop(EVERYTHING))
 
     def now(self, person_id: str, connection_id: str) -> Connector | None:
         """The connector if it is in memory; `None` says nothing but "look it up"."""
@@ -55,6 +64,8 @@ class ConnectorOf:
         except NotFound:
             return None
         if connector.state != "enabled" or connector.version != connection.connector_version:
+            return None
+        if not connector.audience.is_everybody and not connector.audience.has(await self._groups.of(person_id)):
             return None
         self._memory.put(connection_id, (person_id, connector), owner=person_id, drops_before=drops)
         return connector

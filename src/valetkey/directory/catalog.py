@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from valetkey.directory.connectors import Adder, Connectors, Member
 from valetkey.directory.listings import Listing, endpoint_key
@@ -50,7 +51,7 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """`enabled`, `blocked` or `delisted` for a connector of the organization; `listed` for what is none yet."""
+        """A connector has the state it has in the organization; what is none yet is `listed`."""
         return self.connector.state if self.connector else "listed"
 
     @property
@@ -67,26 +68,34 @@ class Entry:
         return listed or all(word in own for word in query.casefold().split())
 
 
+class Groups(Protocol):
+    """The groups of the organization that somebody is in."""
+
+    async def of(self, person_id: str) -> frozenset[str]: ...
+
+
 class Catalog:
     """Joins the organization's connectors with the listings."""
 
-    def __init__(self, connectors: Connectors) -> None:
+    def __init__(self, connectors: Connectors, groups: Groups) -> None:
         self._connectors = connectors
+        self._groups = groups
         self._listings = connectors.listings
 
-    async def list(self, person: Member, *, whole: bool, query: str = "", category: str = "") -> Sequence[Entry]:
+    async def list(self, person: Adder, *, whole: bool, query: str = "", category: str = "") -> Sequence[Entry]:
         """What fits, the organization's own first, each part by name. `whole` for who may add connectors."""
         there = await self._connectors.list_for(person)
         if not whole:
-            there = [one for one in there if one.state == "enabled"]
+            groups = await self._groups.of(person.id)
+            there = [one for one in there if one.state == "enabled" and one.audience.has(groups)]
         entries = [Entry(one, self._connectors.listing_of(one)) for one in there]
         taken = {one.listing for one in there} | {one.slug for one in self._twins(there)}
         if whole:
             entries += [Entry(None, one) for one in self._listings if one.slug not in taken]
         return [one for one in entries if one.fits(query, category)]
 
-    async def get(self, slug: str, person: Member, *, whole: bool) -> Entry:
-        """Raises `NotFound`, in the same words for what does not exist and for what was not switched on."""
+    async def get(self, slug: str, person: Adder, *, whole: bool) -> Entry:
+        """Raises `NotFound`, in the same words for what does not exist and for what was not switched on for them."""
         try:
             found = await self._connectors.get(slug, person)
         except NotFound:
@@ -94,7 +103,8 @@ class Catalog:
             if listing is None or not whole:
                 raise
             return Entry(None, listing)
-        if found.state != "enabled" and not whole:
+        is_theirs = found.state == "enabled" and found.audience.has(await self._groups.of(person.id))
+        if not is_theirs and not whole:
             raise NotFound("There is no such connector.", hint="`valetkey connector list` shows those there are.")
         return Entry(found, self._connectors.listing_of(found))
 

@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import repository
+from valetkey.directory.access.model import Reach
+from valetkey.directory.access.repository import find_hosts
 from valetkey.directory.custom import new_slug, read_auth, read_name, read_url
 from valetkey.directory.disclosure import Disclosure, disclose
 from valetkey.directory.editing import Edit, Edited, edited, moved
@@ -94,20 +97,21 @@ class Connectors:
         `auth` as in `Connector.auth`. Raises `BadInput` naming the field, `Conflict` when the organization has the same
         one already, `Listed` when it is a listing's endpoint, `TooMany`.
         """
-        return await self._add(self.draft(person, name=name, url=url, auth_kind=auth_kind, auth=auth))
+        return await self._add(await self.draft(person, name=name, url=url, auth_kind=auth_kind, auth=auth))
 
-    def draft(
+    async def draft(
         self, person: Adder, *, name: str, url: str, auth_kind: str = "oauth", auth: Mapping[str, Any] | None = None
     ) -> Connector:
         """As `add_custom`, and kept nowhere."""
         shown_name = read_name(name)
         endpoint = self._read_endpoint(url)
+        reach = await self._reach(person, endpoint)
         kind, facts = read_auth(auth_kind, auth or {})
         listing = self.listings.for_url(endpoint)
         if listing is not None and listing.auth.kind == kind and not facts:
             raise Listed(listing)  # S-05d: offered as what it is, and never made into it silently
         slug = new_slug(shown_name, host=endpoint.host)
-        return self._new(person, slug, shown_name, endpoint, kind, facts)
+        return self._new(person, slug, shown_name, endpoint, kind, facts, reach=reach)
 
     async def add_listed(self, person: Adder, slug: str, *, url: str = "") -> Connector:
         """The organization's connector for a listing, made if it is not there. `url` is for one that has a pattern.
@@ -123,7 +127,8 @@ class Connectors:
                 f"This is not an address of {listing.name}.", field="url", hint=f"They look like {listing.url_pattern}"
             )
         try:
-            new = self._new(person, slug, listing.name, endpoint, listing.auth.kind, {}, listing=slug)
+            reach = await self._reach(person, endpoint)
+            new = self._new(person, slug, listing.name, endpoint, listing.auth.kind, {}, reach=reach, listing=slug)
             return await self._add(new)
         except IntegrityError:  # somebody else of the organization was faster
             return await self.get(slug, person)
@@ -159,7 +164,7 @@ class Connectors:
 
     def _new(
         self, person: Adder, slug: str, name: str, endpoint: ParsedUrl, kind: AuthKind, auth: Mapping[str, Any], *,
-        listing: str = "",
+        reach: Reach, listing: str = "",
     ) -> Connector:  # fmt: skip
         return Connector(
             id=new_id("con"),
@@ -176,7 +181,19 @@ class Connectors:
             version=1,
             created_at=self._clock.now(),
             listing=listing,
+            reach=reach,
         )
+
+    async def _reach(self, person: Adder, endpoint: ParsedUrl) -> Reach:
+        """Where the person's organization lets connectors go. Raises `BadInput` when it is not there."""
+        async with self._database.read() as tx:
+            reach = (await find_hosts(tx, person.organization_id)).reach
+        if not reach.permits(endpoint.host):
+            raise BadInput(
+                f"Your organization does not let connectors reach {endpoint.host}.",
+                field="url", hint="An owner can put it on the list of hosts.",
+            )  # fmt: skip
+        return reach
 
     async def _add(self, new: Connector) -> Connector:
         async with self._database.write() as tx:
@@ -313,11 +330,17 @@ class Connectors:
 
     def _as_of_today(self, stored: Connector) -> Connector:
         """What is said of it is computed here, never kept: the label, and with it name and sign-in of the listing."""
+        if stored.state == "enabled" and not self._is_within(stored):
+            stored = replace(stored, state="outside")
         listing = self.listings.find(stored.listing)
         if listing is None or listing.auth.kind != stored.auth_kind or not listing.fits(self._parse_url(stored.url)):
             return replace(stored, review_state=ReviewState.CUSTOM)
         auth = {**listing.facts, **stored.auth}
         return replace(stored, name=listing.name, review_state=listing.review_state, auth=auth)
+
+    def _is_within(self, stored: Connector) -> bool:
+        """Whether its organization lets it go where it is. A program on the hub's host is the operator's own."""
+        return stored.is_local or stored.reach.permits(urlsplit(stored.origin).hostname or "")
 
 
 def name_of(organization_id: str, slug: str) -> str:

@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
+from valetkey.directory.access.model import ANYWHERE, EVERYBODY, Audience, Reach
+
 
 class ReviewState(StrEnum):
     """Computed by the server, never taken from outside (S-05)."""
@@ -30,6 +32,8 @@ LOCAL = "stdio://"
 """How the URL begins that stands for a program on the hub's host; nobody can enter one (`net.url`)."""
 
 AuthKind = Literal["oauth", "header", "none"]
+ConnectorState = Literal["enabled", "blocked", "quarantined", "delisted", "outside"]
+"""`outside`: its host is none of those that its organization lets connectors reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,12 @@ class Connector:
     review_state: ReviewState
     auth_kind: AuthKind
     auth: Mapping[str, Any]
-    state: Literal["enabled", "blocked", "quarantined", "delisted"]
+    state: ConnectorState
     version: int
     created_at: datetime
     listing: str = ""
+    reach: Reach = ANYWHERE
+    audience: Audience = EVERYBODY
 
     @property
     def is_local(self) -> bool:

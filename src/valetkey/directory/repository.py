@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from sqlalchemy import Row, delete, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from valetkey.directory.access.model import EVERYBODY, Audience
+from valetkey.directory.access.repository import read_reach
 from valetkey.directory.fingerprint import read_tool
-from valetkey.directory.model import Connector, Pin, ReviewState, Snapshot, Tool
-from valetkey.store.schema import connector, takedown, tool_pin, tool_snapshot
+from valetkey.directory.model import Connector, ConnectorState, Pin, ReviewState, Snapshot, Tool
+from valetkey.store.schema import connector, connector_audience, organization_hosts, takedown, tool_pin, tool_snapshot
 
 _RAW_TOOLS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-_TAKEN_DOWN = exists().where(takedown.c.listing == connector.c.listing).label("taken_down")
+_SAID = select(
+    connector,
+    exists().where(takedown.c.listing == connector.c.listing).label("taken_down"),
+    organization_hosts.c.said.label("hosts"),
+    connector_audience.c.groups.label("groups"),
+).select_from(
+    connector.outerjoin(
+        organization_hosts, organization_hosts.c.organization_id == connector.c.organization_id
+    ).outerjoin(connector_audience, connector_audience.c.connector_id == connector.c.id)
+)
+"""Connectors, with what is said of them elsewhere."""
 
 
 async def insert_connector(tx: AsyncConnection, new: Connector) -> None:
@@ -44,21 +56,21 @@ async def insert_connector(tx: AsyncConnection, new: Connector) -> None:
 
 
 async def find_by_slug(tx: AsyncConnection, organization_id: str, slug: str) -> Connector | None:
-    named = select(connector, _TAKEN_DOWN).where(
+    named = _SAID.where(
         connector.c.organization_id == organization_id, or_(connector.c.slug == slug, connector.c.listing == slug)
     )
     return _connector((await tx.execute(named)).first())
 
 
 async def find_by_id(tx: AsyncConnection, connector_id: str) -> Connector | None:
-    return _connector((await tx.execute(select(connector, _TAKEN_DOWN).where(connector.c.id == connector_id))).first())
+    return _connector((await tx.execute(_SAID.where(connector.c.id == connector_id))).first())
 
 
 async def list_connectors(tx: AsyncConnection, organization_id: str) -> list[Connector]:
     rows = await tx.execute(
-        select(connector, _TAKEN_DOWN)
-        .where(connector.c.organization_id == organization_id)
-        .order_by(func.lower(connector.c.name), connector.c.slug)
+        _SAID.where(connector.c.organization_id == organization_id).order_by(
+            func.lower(connector.c.name), connector.c.slug
+        )
     )
     return [found for row in rows if (found := _connector(row)) is not None]
 
@@ -124,14 +136,20 @@ def _connector(row: Row[Any] | None) -> Connector | None:
         state=_state(row),
         version=row.version,
         created_at=row.created_at,
+        reach=read_reach(getattr(row, "hosts", None)),
+        audience=_audience(getattr(row, "groups", None)),
     )
 
 
-def _state(row: Row[Any]) -> Literal["enabled", "blocked", "quarantined", "delisted"]:
-    """What holds of all that was said; what a write returns says nothing of takedowns."""
+def _audience(groups: list[str] | None) -> Audience:
+    return EVERYBODY if groups is None else Audience(is_everybody=False, groups=frozenset(groups))
+
+
+def _state(row: Row[Any]) -> ConnectorState:
+    """What holds of all that was said; what a write returns says nothing of takedowns, hosts and groups."""
     if getattr(row, "taken_down", False):
         return "delisted"
-    stored: Literal["enabled", "blocked", "delisted"] = row.state
+    stored: ConnectorState = row.state
     return "quarantined" if row.quarantined_at is not None and stored != "delisted" else stored
 
 

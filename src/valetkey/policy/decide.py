@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from valetkey.directory.model import Tool
+from valetkey.directory.model import ConnectorState, Tool
 from valetkey.policy.model import (
     ANY,
     NO_LIMITS,
@@ -55,7 +55,7 @@ class Facts:
     tool: Tool | None
     classified: Classified | None
     connector: str
-    connector_state: Literal["enabled", "blocked", "quarantined", "delisted"] = "enabled"
+    connector_state: ConnectorState | Literal["for_others"] = "enabled"
     is_verified: bool = False
     permission: Permission | None = None
     limits: Limits = NO_LIMITS
@@ -128,6 +128,8 @@ _SHUT: Final = {
     "blocked": "Your organization has blocked this connector; an owner or admin can unblock it.",
     "quarantined": "This connector is in quarantine: no call goes to it until an owner or admin lifts that.",
     "delisted": "This connector was taken off the directory; no call goes to it any more.",
+    "outside": "Your organization does not let connectors reach this one's host; an owner can put it on the list.",
+    "for_others": "Your organization has this connector for groups that you are in none of; an owner can change that.",
 }
 
 # --- the levels -------------------------------------------------------------------------------------------------------

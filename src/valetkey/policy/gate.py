@@ -23,6 +23,7 @@ from valetkey.policy.classes.surroundings import ALONE, Surroundings
 from valetkey.policy.classes.words import fields
 from valetkey.policy.decide import Facts, decide, decide_reading, is_hidden
 from valetkey.policy.each_time import EachTime
+from valetkey.policy.groups import Groups
 from valetkey.policy.model import Decision, Effect, How, Limits, Permission, Setting, Taint
 from valetkey.policy.permissions import Permissions
 from valetkey.policy.standing import Standings
@@ -88,8 +89,9 @@ class Gate:
 
     def __init__(
         self, permissions: Permissions, ceilings: Ceilings, approvals: Approvals, standing: Standings, taints: Taints,
-        classed: Classed, *, each_time: EachTime, passkeys_work: bool,
+        classed: Classed, *, groups: Groups, each_time: EachTime, passkeys_work: bool,
     ) -> None:  # fmt: skip
+        self._groups = groups
         self.permissions = permissions
         self.ceilings = ceilings
         self.approvals = approvals
@@ -108,9 +110,10 @@ class Gate:
         limits = self.ceilings.of_now(who.organization_id)
         taint = self.taints.other_than_now(who.person_id, client_of(who), subject.connection_id)
         around = self.classed.around_now(subject.connection_id, subject.connector)
-        if given is None or limits is None or around is None or isinstance(taint, bool):
+        is_theirs = self._is_theirs_now(who, subject.connector)
+        if given is None or limits is None or around is None or is_theirs is None or isinstance(taint, bool):
             return None
-        return decide(self._facts(who, subject, given, limits, taint, around))
+        return decide(self._facts(who, subject, given, limits, taint, around, is_theirs=is_theirs))
 
     async def decide(self, who: Principal, subject: Subject) -> Decision:
         """What holds for a call of this tool by this person's client."""
@@ -120,6 +123,8 @@ class Gate:
         self, who: Principal, connection_id: str, connector: Connector, tools: Iterable[Tool]
     ) -> frozenset[str]:
         """The names of a connection's tools that are not listed: the person or their organization blocks them."""
+        if not await self._is_theirs(who, connector):
+            return frozenset(tool.name for tool in tools)
         given, limits = await self._said(who, connection_id)
         settings = [one.setting for one in given.values()] + [one.setting for one in limits.ceilings]
         if Setting.BLOCK not in settings:
@@ -129,7 +134,7 @@ class Gate:
         return frozenset(
             tool.name
             for tool in tools
-            if is_hidden(self._facts(who, replace(place, tool=tool), given, limits, None, around))
+            if is_hidden(self._facts(who, replace(place, tool=tool), given, limits, None, around, is_theirs=True))
         )
 
     async def facts(self, who: Principal, subject: Subject) -> Facts:
@@ -137,18 +142,30 @@ class Gate:
         given, limits = await self._said(who, subject.connection_id)
         taint = await self.taints.other_than(who.person_id, client_of(who), subject.connection_id)
         around = await self.classed.around(subject.connection_id, subject.connector)
-        return self._facts(who, subject, given, limits, taint, around)
+        is_theirs = await self._is_theirs(who, subject.connector)
+        return self._facts(who, subject, given, limits, taint, around, is_theirs=is_theirs)
 
     async def check_reading(self, who: Principal, subject: Subject) -> None:
         """Raises `Refused` when what is no tool call (prompts, resources, completion) may not be asked for."""
         limits = self.ceilings.of_now(who.organization_id)
         limits = limits if limits is not None else await self.ceilings.of(who.organization_id)
-        decision = decide_reading(self._facts(who, subject, {}, limits, None, ALONE))
+        is_theirs = await self._is_theirs(who, subject.connector)
+        decision = decide_reading(self._facts(who, subject, {}, limits, None, ALONE, is_theirs=is_theirs))
         if decision.effect is not Effect.ALLOW:
             raise refusal(decision, subject)
 
     async def _said(self, who: Principal, connection_id: str) -> tuple[Mapping[str, Permission], Limits]:
         return await self.permissions.given(connection_id), await self.ceilings.of(who.organization_id)
+
+    def _is_theirs_now(self, who: Principal, connector: Connector) -> bool | None:
+        """Whether the connector is for this person; `None` says nothing but "ask `_is_theirs`"."""
+        if connector.audience.is_everybody:
+            return True
+        groups = self._groups.of_now(who.person_id)
+        return connector.audience.has(groups) if groups is not None else None
+
+    async def _is_theirs(self, who: Principal, connector: Connector) -> bool:
+        return connector.audience.is_everybody or connector.audience.has(await self._groups.of(who.person_id))
 
     async def classified(self, subject: Subject, tool: Tool) -> Classified:
         """The tool's class: from its listing, from what it says, and from what stands beside it."""
@@ -167,7 +184,7 @@ class Gate:
 
     def _facts(
         self, who: Principal, subject: Subject, given: Mapping[str, Permission], limits: Limits, taint: Taint | None,
-        around: Surroundings,
+        around: Surroundings, *, is_theirs: bool,
     ) -> Facts:  # fmt: skip
         tool, connector = subject.tool, subject.connector
         permission = given.get(tool.name) if tool is not None else None
@@ -175,7 +192,7 @@ class Gate:
             tool=tool,
             classified=self.classed.of(connector, tool, around) if tool is not None else None,
             connector=connector.slug,
-            connector_state=connector.state,
+            connector_state=connector.state if is_theirs or connector.state != "enabled" else "for_others",
             is_verified=connector.review_state is ReviewState.VERIFIED,
             permission=permission,
             limits=limits,

@@ -16,11 +16,14 @@ from valetkey.policy.classed import Classed, Snapshots
 from valetkey.policy.each_time import EachTime
 from valetkey.policy.gate import Gate
 from valetkey.policy.granted import ConnectorOf, Grants
+from valetkey.policy.groups import Groups, InNoGroup
 from valetkey.policy.permissions import Permissions
 from valetkey.policy.standing import Standings
 from valetkey.policy.taint import Taints
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+
+_IN_NO_GROUP = InNoGroup()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Policy:
 
 def open_policy(
     database: Database, notifications: Notifications, *, clock: Clock, keys: FindsDayKeys, trail: TrailWriter,
-    snapshots: Snapshots, listings: Listings = NO_LISTINGS, passkeys_work: bool = True,
+    snapshots: Snapshots, listings: Listings = NO_LISTINGS, groups: Groups = _IN_NO_GROUP, passkeys_work: bool = True,
     on_asked: Sequence[OnAsked] = (),
 ) -> Policy:  # fmt: skip
     permissions = Permissions(database, notifications, clock=clock)
@@ -65,7 +68,8 @@ def open_policy(
     taints = Taints(database, notifications, clock=clock)
     each_time = EachTime(listings)
     gate = Gate(
-        permissions, ceilings, approvals, standing, taints, Classed(listings, snapshots), each_time=each_time,
+        permissions, ceilings, approvals, standing, taints, Classed(listings, snapshots), groups=groups,
+        each_time=each_time,
         passkeys_work=passkeys_work,
     )  # fmt: skip
     choices = Choices(gate, permissions, trail)

@@ -24,6 +24,7 @@ from valetkey.connections.whose import ConnectorOf
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.listings import load_listings
 from valetkey.directory.snapshots import Snapshots
+from valetkey.identity.provisioning.memberships import Memberships
 from valetkey.kernel.clock import Clock, SystemClock
 from valetkey.kernel.errors import OutboundFailed
 from valetkey.kernel.secret import Secret
@@ -113,7 +114,8 @@ class VaultProcess:
         parse = partial(parse_url, private_names=told.private_names)
         connectors = Connectors(database, notifications, clock=clock, parse_url=parse)
         snapshots = Snapshots(database, notifications, clock=clock)
-        whose = ConnectorOf(database, connectors, notifications, clock=clock)
+        groups = Memberships(database, notifications, clock=clock)
+        whose = ConnectorOf(database, connectors, notifications, groups=groups, clock=clock)
         listings = load_listings(parse_url=parse_url)
         published = Published(database, notifications, listings)
         await published.read()

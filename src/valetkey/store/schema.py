@@ -369,6 +369,24 @@ Index(
     postgresql_where=connector.c.listing != "",
 )
 
+organization_hosts = Table(
+    "organization_hosts",  # which hosts an organization's connectors may reach; without a row, any
+    main,
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), primary_key=True),
+    Column("said", Json, nullable=False),  # limited, allowed, denied
+    Column("set_by", String(80), nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+
+connector_audience = Table(
+    "connector_audience",  # connectors that are for some groups only; without a row, for everybody
+    main,
+    Column("connector_id", ForeignKey("connector.id", ondelete="cascade"), primary_key=True),
+    Column("groups", Json, nullable=False),  # ids
+    Column("set_by", String(80), nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+
 takedown = Table(
     "takedown",  # listings that the operator took down: everybody's connectors made from them are delisted
     main,

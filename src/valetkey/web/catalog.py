@@ -25,20 +25,20 @@ async def check_may_add(visit: Visit, refused: str) -> None:
 
 async def read_entry(visit: Visit) -> Entry:
     """The entry that the path names. Raises `NotFound`."""
-    catalog = Catalog(visit.services.connectors)
+    catalog = Catalog(visit.services.connectors, visit.services.groups)
     return await catalog.get(visit.path("connector"), visit.person, whole=await may_add(visit))
 
 
 def shown_connector(visit: Visit, entry: Entry) -> Connector:
     """The entry's connector, or what it would be."""
-    return Catalog(visit.services.connectors).connector_of(entry, visit.person)
+    return Catalog(visit.services.connectors, visit.services.groups).connector_of(entry, visit.person)
 
 
 async def opened(visit: Visit, entry: Entry, *, url: str) -> Connector:
     """The entry's connector, made from its listing if there is none yet. Raises `BadInput`, `Conflict`, `TooMany`."""
     if entry.connector is not None:
         return entry.connector
-    catalog = Catalog(visit.services.connectors)
+    catalog = Catalog(visit.services.connectors, visit.services.groups)
     added = await catalog.open(entry.slug, visit.person, whole=await may_add(visit), url=url)
     await tell_added(visit, added)
     return added

@@ -63,7 +63,7 @@ async def submit(visit: Visit) -> Response:
 async def _ask_first(visit: Visit, values: dict[str, str]) -> Response:
     """Asks the service, without any credential, how one signs in, and fills the form in with it; adds nothing."""
     try:
-        draft = visit.services.connectors.draft(
+        draft = await visit.services.connectors.draft(
             visit.person, name=values["name"] or _host(values["url"]), url=values["url"]
         )
         detected = await visit.services.detecting.ask(draft)

@@ -26,7 +26,7 @@ class Tile:
 async def show(visit: Visit) -> Response:
     q, category = visit.query("q", limit=100).strip(), visit.query("category", limit=40)
     whole = await may_add(visit)
-    catalog = Catalog(visit.services.connectors)
+    catalog = Catalog(visit.services.connectors, visit.services.groups)
     entries = await catalog.list(visit.person, whole=whole, query=q, category=category)
     accounts = {one.connector.id: one.connection for one in reversed(await read_accounts(visit))}
     tiles = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from valetkey.audit.alerts import Alerts
+from valetkey.audit.feed.feeds import Feeds
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
@@ -16,6 +17,7 @@ from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
 from valetkey.connections.reporting import Reporting
 from valetkey.connections.trace import Trace
+from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
@@ -23,6 +25,8 @@ from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
+from valetkey.identity.provisioning.memberships import Memberships
+from valetkey.identity.provisioning.room import Provisioning
 from valetkey.identity.sessions import Sessions
 from valetkey.identity.signin.link import SignInLinks
 from valetkey.identity.signin.openid.room import OpenId
@@ -34,6 +38,7 @@ from valetkey.policy.room import Policy
 from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting
 from valetkey.privacy.leave import Leaving
+from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.room import Privacy
 from valetkey.submissions.room import Submissions
 from valetkey.vault.day_keys import FindsDayKeys
@@ -53,6 +58,8 @@ class Services:
     tokens: Tokens
     families: Families
     connectors: Connectors
+    access: Access
+    groups: Memberships
     registry: RegistrySync
     snapshots: Snapshots
     acceptances: Acceptances
@@ -71,8 +78,11 @@ class Services:
     uses: Uses
     day_keys: FindsDayKeys
     alerts: Alerts
+    offboarding: Offboarding
     leaving: Leaving
     exporting: Exporting
     erasing: Erasing
     privacy: Privacy
     trail: Trail
+    feeds: Feeds
+    provisioning: Provisioning

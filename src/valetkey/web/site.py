@@ -16,6 +16,7 @@ from valetkey.identity.model import BrowserSession
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import ValetkeyError
 from valetkey.web import (
+    access_list,
     activity_list,
     activity_show,
     alert_list,
@@ -239,6 +240,11 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/admin/domains", sign_in_provider.add_domain),
         Page("POST", "/admin/domains/{domain}/verify", sign_in_provider.verify_domain),
         Page("POST", "/admin/domains/{domain}/remove", sign_in_provider.remove_domain),
+        Page("GET", "/admin/connectors", access_list.show),
+        Page("POST", "/admin/connectors/hosts", access_list.submit_hosts),
+        Page("GET", "/admin/connectors/{connector}", access_list.show_one),
+        Page("POST", "/admin/connectors/{connector}/state", access_list.submit_state),
+        Page("POST", "/admin/connectors/{connector}/groups", access_list.submit_groups),
         Page("GET", "/admin/ceilings", ceiling_list.show),
         Page("POST", "/admin/ceilings", ceiling_list.submit),
         Page("POST", "/admin/ceilings/{ceiling}/remove", ceiling_list.remove),

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from valetkey.identity.model import Person, Role, TrailWriter
 from valetkey.identity.people import People, normal_login
 from valetkey.identity.provisioning import repository
+from valetkey.identity.provisioning.memberships import announce
 from valetkey.identity.provisioning.model import Group, Provisioned
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany, printable
@@ -115,6 +116,7 @@ class ProvisionedDirectory:
         new = Group(new_id("group"), organization_id, _name(name, present, ""), external_id, None, chosen, now, now)
         async with self._database.write() as tx:
             await repository.add_group(tx, new)
+        await announce(self._notifications)
         await self._write("group.added", organization_id, new.id, by, {"name": new.name, "members": len(chosen)})
         return new
 
@@ -136,6 +138,7 @@ class ProvisionedDirectory:
         """Its members have no role by it any more."""
         async with self._database.write() as tx:
             await repository.remove_group(tx, group.id)
+        await announce(self._notifications)
         await self._write("group.removed", group.organization_id, group.id, by, {"name": group.name})
         await self._follow(group.organization_id, [group], set(group.members), by)
 
@@ -162,6 +165,7 @@ class ProvisionedDirectory:
     async def _set(self, before: Group, after: Group) -> None:
         async with self._database.write() as tx:
             await repository.set_group(tx, after)
+        await announce(self._notifications)
 
     async def _checked_members(self, organization_id: str, members: Iterable[str]) -> tuple[str, ...]:
         """Each once. Somebody of another organization does not exist here."""

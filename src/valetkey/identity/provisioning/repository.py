@@ -124,6 +124,20 @@ async def remove_group(tx: AsyncConnection, group_id: str) -> None:
     await tx.execute(delete(provisioned_group).where(provisioned_group.c.id == group_id))
 
 
+async def groups_of(tx: AsyncConnection, person_id: str) -> list[str]:
+    """Those of the person's organization that they are in."""
+    query = (
+        select(provisioned_member.c.group_id)
+        .join(provisioned_group, provisioned_group.c.id == provisioned_member.c.group_id)
+        .join(membership, membership.c.person_id == provisioned_member.c.person_id)
+        .where(
+            provisioned_member.c.person_id == person_id,
+            membership.c.organization_id == provisioned_group.c.organization_id,
+        )
+    )
+    return list((await tx.execute(query)).scalars())
+
+
 async def list_groups(tx: AsyncConnection, organization_id: str) -> list[Group]:
     """With their members: of these only who is one of the organization's."""
     own = provisioned_group.c.organization_id == organization_id

@@ -1,0 +1,48 @@
+"""The SQL of access. Each function runs in the transaction it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from valetkey.directory.access.model import Audience, Hosts, Reach
+from valetkey.store.schema import connector_audience, organization_hosts
+
+
+async def find_hosts(tx: AsyncConnection, organization_id: str) -> Hosts:
+    asked = select(organization_hosts).where(organization_hosts.c.organization_id == organization_id)
+    row = (await tx.execute(asked)).first()
+    return Hosts(read_reach(row.said), row.set_by, row.set_at) if row is not None else Hosts(Reach())
+
+
+async def put_hosts(tx: AsyncConnection, organization_id: str, said: Hosts) -> None:
+    await tx.execute(delete(organization_hosts).where(organization_hosts.c.organization_id == organization_id))
+    reach = said.reach
+    document = {"limited": reach.is_limited, "allowed": sorted(reach.allowed), "denied": sorted(reach.denied)}
+    await tx.execute(
+        insert(organization_hosts).values(
+            organization_id=organization_id, said=document, set_by=said.set_by, set_at=said.set_at
+        )
+    )
+
+
+def read_reach(said: Mapping[str, object] | None) -> Reach:
+    """What a row says; without one nothing is said."""
+    if said is None:
+        return Reach()
+    return Reach(bool(said["limited"]), _texts(said["allowed"]), _texts(said["denied"]))
+
+
+def _texts(value: object) -> frozenset[str]:
+    assert isinstance(value, list)  # as `put_hosts` wrote it
+    return frozenset(str(one) for one in value)
+
+
+async def put_audience(tx: AsyncConnection, connector_id: str, audience: Audience, *, by: str, at: datetime) -> None:
+    await tx.execute(delete(connector_audience).where(connector_audience.c.connector_id == connector_id))
+    if not audience.is_everybody:
+        values = {"connector_id": connector_id, "groups": sorted(audience.groups), "set_by": by, "set_at": at}
+        await tx.execute(insert(connector_audience).values(**values))
