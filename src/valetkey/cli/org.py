@@ -14,7 +14,7 @@ from valetkey.cli.printing import as_json, print_facts, print_json, print_table
 
 @click.group()
 def org() -> None:
-    """Organizations: list, create, leave, sign-in, domain, provisioning, hosts, feed."""
+    """Organizations: members, sign-in, domains, provisioning, hosts, feeds."""
 
 
 org.add_command(sign_in)
