@@ -12,6 +12,7 @@ from tests.connections.outside import Answer, AuthServer, Service
 from valetkey.connections.model import Connection, State
 from valetkey.connections.quarantine import TOPIC as QUARANTINE
 from valetkey.connections.repository import Seen
+from valetkey.directory.access.model import ANYWHERE
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import NotConnected, NotFound, ValetkeyError
 from valetkey.store.notify import EVERYTHING
@@ -115,6 +116,7 @@ async def test_it_works_when_the_service_does_not_and_says_so(
         await hub.room.servers.renew(
             server.issuer,
             allow_http=True,
+            reach=ANYWHERE,
             steps=hub.room.trace.of(person_id=ada.person.id, connection_id=connection.id),
         )
     else:
