@@ -21,13 +21,7 @@ COMMANDS = {
     "demo": Later("valetkey.cli.demo:demo", "Play the main job with a sample service."),
     "doctor": Later("valetkey.cli.doctor:doctor", "Check this hub, and say what to do."),
     "user": Later("valetkey.cli.user:user", "People: list, add, invite, disable, remove."),
-<<<<<<< HEAD
-    "org": Later(
-        "valetkey.cli.org:org", "Organizations: list, create, leave, sign-in, domain, provisioning, hosts, feed."
-    ),
-=======
     "org": Later("valetkey.cli.org:org", "Organizations: members, sign-in, domains, provisioning, hosts, feeds."),
->>>>>>> ad134e7 (What changed for owners is told)
     "token": Later("valetkey.cli.token:token", "API tokens: list, create, revoke."),
     "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, block, …"),
     "review": Later("valetkey.cli.review:review", "Tell what keeps a connector out of the directory."),
