@@ -167,6 +167,8 @@ def _leading(sentence: tuple[str, ...], *, is_read: bool) -> ToolClass | None:
         return R  # “Executes a search”
     if sentence[0] == "issue" and verbs.issues(sentence):
         return H
+    if sentence[0] == "subscribe" and "webhook" in sentence[:_NEAR]:
+        return H
     if sentence[0] == "remove" and set(sentence[:_NEAR]) & lexicon.SMALL:
         return W
     return verbs.kind_of(sentence[0]) if sentence[0] not in lexicon.READS_MAYBE else None
@@ -232,8 +234,19 @@ def _raised_by_surroundings(tool: Tool, said: list[Reason], around: Surroundings
     worst = verbs.highest([one.tool_class for one in said])
     if around.vertical and (worst in (None, H) or (worst is M and _is_of(around.vertical, tool))):
         yield Reason("connector", V, f"{around.because}, and this is hard to take back or not known.")
+    elif around.runs_machines and worst is M and not _is_talk(tool):
+        yield Reason("connector", H, "It changes something, and most other tools are about machines or databases.")
     elif around.is_grave and worst is None:
         yield Reason("connector", H, "Nothing says what it does, and most other tools are hard to take back.")
+
+
+def _is_talk(tool: Tool) -> bool:
+    return bool(frozenset(words.of_name(tool.name)) & _TALK)
+
+
+_TALK: Final = lexicon.vocabulary(
+    "comment issue ticket incident alert label tag note task project annotation dashboard"
+)
 
 
 def _is_of(vertical: str, tool: Tool) -> bool:

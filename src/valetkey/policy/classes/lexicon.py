@@ -38,8 +38,8 @@ ISSUED: Final = vocabulary(
 )
 READS_MAYBE: Final = vocabulary(
     # Reading, or as often an act (`convert_lead`, `test_alert`, `match_payment`): a sentence has to say which.
-    "load test convert map monitor watch match classify review evaluate extract snapshot scan crawl verify suggest",
-    "ask format translate quote log profile locate discover measure transcribe",
+    "load test convert map monitor watch match classify review evaluate extract snapshot verify suggest ask translate",
+    "quote log profile locate discover measure simulate",
 )
 READS_SAID: Final = vocabulary(
     # How a description begins that reads. As a name they could as well be an act: `return_item`.
@@ -59,7 +59,7 @@ MEDIUM: Final = vocabulary(
     "replace rename schedule enable apply import sync change copy duplicate clone fork append attach link unlink",
     "generate build make configure register upsert save store log complete transition archive unarchive toggle",
     "resize sort react record submit start stop resume pause cancel new respond accept decline dismiss request",
-    "process manage do perform handle bind link unlink type fill press select drag upload switch",
+    "initiate process manage do perform handle bind link unlink type fill press select drag upload switch",
     "setup refresh pull",
     "restore export import init initialize join leave increase decrease increment fix format index tune capture",
     "ingest merge publish erstellen erstellt anlegen legt bearbeiten bearbeitet andern andert aktualisieren",
@@ -117,7 +117,7 @@ HIGH: Final = vocabulary(
     # of trades and offices: what these do is done
     "place accelerate annul appeal attest bid charge chargeback collect debit deduct deliver disclose discharge",
     "dispense donate dump enact enforce escalate exchange exempt exercise fulfill fulfil fire foreclose garnish give",
-    "hedge impose initiate intercept levy lease nullify oust overrule penalize pledge procure ratify recall reconcile",
+    "hedge impose intercept levy lease nullify oust overrule penalize pledge procure ratify recall reconcile",
     "reimburse reinstate rescind retire retract reverse roll sanction serve settle spend strike surrender take tip",
     "topup unwind vote wager withhold writeoff adjudicate administer admit vaccinate immunize insure reinsure",
     "underwrite subrogate arbitrate litigate subpoena sue efile incorporate dissolve terminate suspend reassign",
@@ -145,7 +145,7 @@ NOUNS: Final = vocabulary(
     "format process log schedule comment note report reply tweet dm fax fork branch test review query map list search",
     "view open new draft star log profile head trace tree note mark pin like ship rent hire act shell bash exec eval",
     "place charge collect deliver exchange exercise fire lease levy recall roll tip vote page pop reverse give serve",
-    "appeal bid dump hedge pledge settle strike",
+    "appeal bid dump hedge pledge settle strike spend",
     "script format move set read count status history stat stats archive sort type press fill watch feature",
 )
 ADJECTIVES: Final = vocabulary("open new empty clear complete")
@@ -166,7 +166,7 @@ WEIGHTY: Final = vocabulary(
     "files repository repo branch workflow pipeline deployment release infrastructure server cluster node pod",
     "namespace resource resources deployment helm container instance bucket database schema table migration",
     "function lambda worker script command sql query job cron environment variable variables config production",
-    "service project alias vm commit push tag ref build run script runner secret protection hook extension",
+    "oauth service project alias vm commit push tag ref build run script runner secret protection hook extension",
     "branching group groups restriction restrictions vms machine machines virtualmachine site sites website app apps",
     "application applications hosting identity identities login account accounts tenant tenants firewall network",
     "signin sign networks volume volumes disk disks record records dashboard rule rules",

@@ -32,6 +32,8 @@ class Surroundings:
     vertical: str = ""
     because: str = ""
     is_grave: bool = False
+    runs_machines: bool = False
+    """It is about machines, networks and databases: what people elsewhere write together is there a record of one."""
 
 
 ALONE: Final = Surroundings()
@@ -43,21 +45,53 @@ def surroundings(*, listed_as: str, names: Iterable[str], tools: Collection[Tool
     kinds = {tool: verbs.of_name(tool.name) for tool in tools}
     acting = [tool for tool, kind in kinds.items() if kind is not ToolClass.READ]
     high = sum(kinds[tool] is ToolClass.HIGH for tool in acting)
-    is_grave = high >= _FEW and 2 * high >= sum(kinds[tool] is not None for tool in acting)
+    spoken = [_spoken(tool) for tool in tools]
+    of_machines = sum(bool(one & _MACHINES) for one in spoken)
+    runs_machines = of_machines >= _FEW and 2 * of_machines >= len(tools)
+    is_grave = runs_machines or (high >= _FEW and 2 * high >= sum(kinds[tool] is not None for tool in acting))
     if domain := _DECLARED.get(listed_as, ""):
-        return Surroundings(domain, f"Its listing says that it is about {domain}", is_grave)
+        return Surroundings(domain, f"Its listing says that it is about {domain}", is_grave, runs_machines)
     called = frozenset(word for name in names for word in words.of_name(name))
     for domain, stems in _IN_BRANDS.items():
         if brands := sorted(word for word in called - _OTHERWISE if word.startswith(stems) or word.endswith(stems)):
-            return Surroundings(domain, f"The connector is called “{brands[0]}”", is_grave)
+            return Surroundings(domain, f"The connector is called “{brands[0]}”", is_grave, runs_machines)
     for domain, vocabulary in DOMAINS.items():
         if found := (vocabulary - lexicon.UNCERTAIN - _IN_NAMES) & called:
-            return Surroundings(domain, f"The connector is called “{min(found)}”", is_grave)
+            return Surroundings(domain, f"The connector is called “{min(found)}”", is_grave, runs_machines)
     counted = Counter(domain for tool in acting if (domain := domain_of(tool)))
     for domain, number in counted.most_common(1):
         if number >= min(_FEW, max(2, len(acting) // 2)) and number * _SHARE >= len(acting):
-            return Surroundings(domain, f"Other tools of the connector are about {domain}", is_grave)
-    return Surroundings(is_grave=is_grave)
+            return Surroundings(domain, f"Other tools of the connector are about {domain}", is_grave, runs_machines)
+    named = frozenset(word for tool in tools for word in words.of_name(tool.name))
+    for domain, spoken_of in _SPOKEN_OF.items():
+        if len({word.removesuffix("s") for word in spoken_of & named}) >= _FEW:
+            return Surroundings(domain, f"Tools of the connector speak of {domain}", is_grave, runs_machines)
+    return Surroundings(is_grave=is_grave, runs_machines=runs_machines)
+
+
+def _spoken(tool: Tool) -> frozenset[str]:
+    first = next(words.sentences(tool.description), ())
+    return frozenset([*words.of_name(tool.name), *first[:_READ]])
+
+
+_READ: Final = 12
+_MACHINES: Final = lexicon.vocabulary(
+    "server servers vm vms machine machines instance instances cluster clusters node nodes pod pods container docker",
+    "containers deployment deployments database databases db sql mongodb postgres postgresql mysql redis bucket",
+    "buckets firewall firewalls dns network networks subnet vpc volume volumes disk kubernetes namespace schema",
+    "droplet droplets router switch vlan hypervisor daemon systemd",
+)
+_SPOKEN_OF: Final = {
+    # What tools read says as much of what a connector is for as what they change.
+    "finance": lexicon.vocabulary(
+        "payment payments payout payouts refund refunds invoice invoices balance ledger loan"
+    ),
+    "law": lexicon.vocabulary("contract contracts signer signers envelope envelopes clause clauses nda litigation"),
+    "medicine": lexicon.vocabulary(
+        "patient patients encounter encounters medication medications allergy allergies diagnosis vitals prescription"
+    ),
+    "insurance": lexicon.vocabulary("insured insureds policy policies claim claims quote quotes premium underwriting"),
+}
 
 
 _IN_BRANDS: Final = {

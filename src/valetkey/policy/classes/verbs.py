@@ -111,6 +111,8 @@ def _small(grounded: Sequence[str], at: Sequence[int], about: frozenset[str]) ->
         return highest([W, *joined]) or W if about & lexicon.SMALL else H
     others = [kind_of(grounded[number]) for number in at[1:] if grounded[number] not in lexicon.NOUNS]
     own = kind_of(grounded[first]) or M
+    if grounded[first] == "subscribe" and about & {"webhook", "webhooks"}:
+        return H  # what happens is told to an address from then on
     return highest([own, *joined, *(kind for kind in others if kind is not None)]) or own
 
 
