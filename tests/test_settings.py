@@ -89,6 +89,7 @@ def test_networks_are_read_from_each_place(tmp_path: Path) -> None:
         ({"search_above": "many"}, "which is no number"),
         ({"search_above": "-1"}, "which is no number"),
         ({"keep_contents": "0"}, "keep_contents is 0 days"),
+        ({"keep_at_most": "30"}, "kept 365 days, and organizations may say 30"),
         ({"keep_calls": "2191"}, "keep_calls is 2191 days"),
         ({"keep_contents": "90", "keep_calls": "30"}, "kept 90 days, and their records 30"),
         ({"host": "0.0.0.0"}, "needs an https public URL"),
@@ -170,3 +171,11 @@ def test_a_local_server_that_is_not_said_well_is_refused_by_name(tmp_path: Path,
 
     with pytest.raises(StartRefused, match=message):
         load_settings({"data": tmp_path}, environment={})
+
+
+def test_calls_are_kept_for_stated_times(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    said = load(tmp_path, keep_contents="60", keep_calls="90", keep_at_most="400")
+
+    assert (settings.keep_contents, settings.keep_calls, settings.keep_at_most) == (30, 365, 2190)
+    assert (said.keep_contents, said.keep_calls, said.keep_at_most) == (60, 90, 400)

@@ -93,8 +93,9 @@ from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.policy import Policies
-from valetkey.privacy.retention import Retention, Times
+from valetkey.privacy.retention import Retention
 from valetkey.privacy.room import open_privacy
+from valetkey.privacy.times import Times
 from valetkey.settings import Settings
 from valetkey.split.model import Kept, RootKeyShown, TrailKeys
 from valetkey.split.opened import Ground as SplitGround
@@ -222,11 +223,6 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     closing.push_async_callback(alerts.settle)
     calls = CallRecords(database)
     day_keys = kept.day_keys
-    times = Times(contents=settings.keep_contents, calls=settings.keep_calls)
-    retention = Retention(times, calls=calls, day_keys=day_keys, trail=trail, leases=leases, clock=clock)
-    await retention.start()
-    closing.push_async_callback(retention.stop)
-
     feeds = Feeds(
         database, leases, web=outbound.web, streams=outbound.streams, marks=_FeedMarks(vault), parse_url=parse,
         clock=clock, trail=trail,
@@ -326,7 +322,14 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )  # fmt: skip
     await submissions.start()
     closing.push_async_callback(submissions.stop)
-    privacy = open_privacy(database, notifications, people, organizations, calls, clock=clock, trail=trail)
+    privacy = open_privacy(database, notifications, people, organizations, calls, day_keys, clock=clock, trail=trail)
+    times = Times(contents=settings.keep_contents, calls=settings.keep_calls)
+    await privacy.keeping.follow(times, at_most=settings.keep_at_most)
+    retention = Retention(
+        database, privacy.keeping, privacy.holds, day_keys=day_keys, trail=trail, leases=leases, clock=clock
+    )
+    await retention.start()
+    closing.push_async_callback(retention.stop)
 
     # the doors
     gateway = Gateway(
@@ -355,14 +358,15 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     cutting = Cutting(room.quarantine, gateway, outbound.calls)
     notifications.subscribe(QUARANTINE, cutting.heard)
     closing.push_async_callback(cutting.stop)
-    offboarding = Offboarding(people, room.disconnecting, day_keys, trail)
-    leaving = Leaving(people, organizations, room.connections, day_keys, trail)
+    offboarding = Offboarding(people, room.disconnecting, day_keys, privacy.holds, trail)
+    leaving = Leaving(people, organizations, room.connections, day_keys, privacy.holds, trail)
     erasing = Erasing(
         database,
         connections=room.connections,
         receipts=room.disconnecting,
         day_keys=day_keys,
         consents=privacy.consents,
+        holds=privacy.holds,
         flush_calls=call_log.flush,
         trail=trail,
         clock=clock,

@@ -83,6 +83,8 @@ class Settings:
     """Days for which what calls sent and got can be opened by their person; then its keys are destroyed, for good."""
     keep_calls: int = 365
     """Days for which the records of calls are kept. No fewer than `keep_contents`."""
+    keep_at_most: int = 2190
+    """Days beyond which an organization's owner cannot have either kept. No fewer than `keep_calls`."""
 
     privacy_policy: str = ""
     """What people are told becomes of their data: a text file, or `template` to make the built-in one the operator's.
@@ -145,7 +147,7 @@ def _checked(given: dict[str, object]) -> Settings:
     values = dict(given)
     if "search_above" in values:
         values["search_above"] = _count("search_above", values["search_above"])
-    for name in ("keep_contents", "keep_calls"):
+    for name in ("keep_contents", "keep_calls", "keep_at_most"):
         if name in values:
             values[name] = _days(name, values[name])
     if "port" in values:
@@ -166,6 +168,11 @@ def _checked(given: dict[str, object]) -> Settings:
         raise StartRefused(
             f"Contents of calls are kept {settings.keep_contents} days, and their records {settings.keep_calls}.",
             hint="Set keep_calls to as many days as keep_contents, or more.",
+        )
+    if settings.keep_at_most < settings.keep_calls:
+        raise StartRefused(
+            f"Records of calls are kept {settings.keep_calls} days, and organizations may say {settings.keep_at_most}.",
+            hint="Set keep_at_most to as many days as keep_calls, or more.",
         )
     public_url = _public_url(settings.public_url) if settings.public_url else f"http://localhost:{settings.port}"
     if settings.host not in _LOOPBACK_NAMES and not public_url.startswith("https://"):

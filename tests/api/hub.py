@@ -66,6 +66,7 @@ from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
 from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting, SignIn, Sources
+from valetkey.privacy.holds import Holds
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.room import open_privacy
@@ -281,7 +282,14 @@ class Hub:
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),
             privacy=open_privacy(
-                database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
+                database,
+                notifications,
+                people,
+                organizations,
+                CallRecords(database),
+                None,  # type: ignore[arg-type]  # as for contents
+                clock=clock,
+                trail=trail,
             ),
             uses=Uses(database),
             alerts=alerts,
@@ -351,13 +359,22 @@ class Hub:
         root_key = FileRootKey(bytearray(range(32)), path=root, created=True)
         keyring_of_hub = Keyring(keyring, root_key, clock=self.clock)
         keys = DayKeys(keyring_of_hub, clock=self.clock, notifications=self.notifications)
+        holds = Holds(self.database, keys, clock=self.clock, trail=self.services.trail)
+        self.replaced(privacy=replace(self.services.privacy, holds=holds))
         self.replaced(
             day_keys=keys,
-            offboarding=Offboarding(self.services.people, self.elsewhere, keys, self.services.trail),
+            offboarding=Offboarding(
+                self.services.people, self.elsewhere, keys, self.services.privacy.holds, self.services.trail
+            ),
             exporting=self._exporting(keys),
             erasing=self._erasing(keys),
             leaving=Leaving(
-                self.services.people, self.services.organizations, self.services.connections, keys, self.services.trail
+                self.services.people,
+                self.services.organizations,
+                self.services.connections,
+                keys,
+                holds,
+                self.services.trail,
             ),
             rotation=Rotation(keyring_of_hub, clock=self.clock, notifications=self.notifications),
             recovery=Recovery(keyring_of_hub, clock=self.clock),
@@ -372,6 +389,7 @@ class Hub:
             receipts=self.elsewhere,
             day_keys=keys,
             consents=rooms.privacy.consents,
+            holds=rooms.privacy.holds,
             flush_calls=rooms.trail_log.flush,
             trail=rooms.trail,
             clock=self.clock,

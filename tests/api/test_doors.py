@@ -213,6 +213,12 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/data/bounds"): Row(
         Scope.PERMISSIONS_WRITE, 403, 200, 403, 200, {"kind": "floor", "level": "metadata"}, whose=False
     ),
+    ("GET", "/data/retention"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200),
+    ("POST", "/data/retention"): Row(Scope.ORGANIZATIONS_WRITE, 403, 200, 403, 200, {"contents": 60}, whose=False),
+    ("GET", "/data/retention/runs"): Row(OPERATOR_ONLY, 200, 403, 403, 403, whose=False),
+    ("GET", "/data/holds"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200),
+    ("POST", "/data/holds"): Row(Scope.ORGANIZATIONS_WRITE, 403, 201, 403, 201, {"reason": "A case"}, whose=False),
+    ("DELETE", "/data/holds/{hold_id}"): Row(Scope.ORGANIZATIONS_WRITE, 403, 204, 403, 404, whose=False),
     ("GET", "/data/training-consent"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200),
     ("DELETE", "/data/training-consent"): Row(Scope.PERMISSIONS_WRITE, 403, 200, 200, 200, whose=False),
     ("POST", "/data/training-export"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {}, whose=False),

@@ -15,6 +15,8 @@ from valetkey.identity.model import Person
 from valetkey.policy import standing_repository
 from valetkey.policy.model import Setting
 from valetkey.policy.standing_model import StandingApproval
+from valetkey.privacy import retention_repository
+from valetkey.privacy.model import Hold
 
 LIST = b'{"name":"list","description":"Lists","annotations":{"readOnlyHint":true}}'
 DELETE = b'{"name":"delete"}'
@@ -33,6 +35,7 @@ class Things:
     standing_id: str
     alert_id: str
     submission_id: str
+    hold_id: str
 
     def path(self, template: str) -> str:
         return template.format(
@@ -45,6 +48,7 @@ class Things:
             standing_id=self.standing_id,
             alert_id=self.alert_id,
             submission_id=self.submission_id,
+            hold_id=self.hold_id,
             run_id="rev_1",
             person="bob",
             organization=self.connection.organization_id,
@@ -75,7 +79,16 @@ async def give_things(hub: Hub, login: str = "ada") -> Things:
     standing_id, alert_id = await _stands(hub, connection), await _noticed(hub, connection)
     submission = await hub.services.submissions.drafts.begin(person, "marginalia", {}, by="person:ada")
     return Things(
-        connector, connection, snapshot.tools, "call_1", info.id, ceiling.id, standing_id, alert_id, submission.id
+        connector,
+        connection,
+        snapshot.tools,
+        "call_1",
+        info.id,
+        ceiling.id,
+        standing_id,
+        alert_id,
+        submission.id,
+        await _held(hub, person),
     )
 
 
@@ -102,6 +115,14 @@ async def _stands(hub: Hub, connection: Connection) -> str:
     async with hub.database.write() as tx:
         await standing_repository.add(tx, given)
     return given.id
+
+
+async def _held(hub: Hub, person: Person) -> str:
+    """A hold on somebody who is not there any more, so that nobody's erasing waits for it."""
+    hold = Hold("hold_1", person.organization_id, "person_gone", "A case", hub.clock.now(), "person:ada")
+    async with hub.database.write() as tx:
+        await retention_repository.add_hold(tx, hold)
+    return hold.id
 
 
 async def write_call(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import FakeClock
+from valetkey.audit.ageing import Ageing
 from valetkey.audit.calls import CallLog
 from valetkey.audit.model import CallIntent
 from valetkey.kernel.ids import new_id
@@ -33,6 +35,12 @@ def intent(clock: FakeClock, **others: Any) -> CallIntent:
         "request": b"sealed request",
     }
     return CallIntent(**given | others)
+
+
+async def let_go_before(database: Database, instant: datetime) -> int:
+    """As retention does, of calls begun before `instant`: how many."""
+    aged = await Ageing(database).piece(lambda call: True, before=instant)
+    return sum(aged.calls.values())
 
 
 @pytest.fixture

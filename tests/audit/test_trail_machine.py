@@ -11,6 +11,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from tests.audit.conftest import let_go_before
 from tests.audit.test_verify import log_on
 from tests.machines import Machine, play, several
 from valetkey.audit.note import Note, read_note
@@ -54,7 +55,7 @@ class TrailMachine(Machine):
 
     @rule(seconds=st.sampled_from([1, 5, 20]))
     def retention(self, seconds: int) -> None:
-        self.run(self.records.delete_before(self.clock.now() - timedelta(seconds=seconds)))
+        self.run(let_go_before(self.log.database, self.clock.now() - timedelta(seconds=seconds)))
 
     @rule(person=people, whole=st.booleans())
     def somebody_is_erased(self, person: str, whole: bool) -> None:

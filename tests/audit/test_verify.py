@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.conftest import intent
+from tests.audit.conftest import intent, let_go_before
 from tests.audit.signing import FIRST_WATCH_KEY, TestSigner
 from tests.conftest import FakeClock
 from valetkey.audit.checkpoints import Checkpoints, Inconsistent
@@ -88,7 +88,7 @@ async def test_a_log_without_a_record_is_whole(sqlite_database: Database, clock:
 
 async def test_what_retention_and_erasure_deleted_is_no_fault_and_is_counted(log: Log) -> None:
     records = CallRecords(log.database)
-    await records.delete_before(log.clock.now() - timedelta(seconds=20))
+    await let_go_before(log.database, log.clock.now() - timedelta(seconds=20))
     await log.write(10, person="per_grace")
     await records.delete_for_person("per_ada")
 

@@ -14,6 +14,7 @@ from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.errors import Conflict, NotConnected, NotFound, NotSignedIn, VaultFailed
+from valetkey.privacy.holds import Holds
 from valetkey.privacy.leave import Leaving
 from valetkey.store.schema import connection as connection_table
 from valetkey.store.schema import data_key, secret
@@ -36,7 +37,8 @@ class House:
         self.organizations = Organizations(hub.main, clock=hub.clock)
         self.tokens = Tokens(hub.main, clock=hub.clock, notifications=hub.notifications, trail=hub.trail)
         self.days = DayKeys(hub.vault.keyring, clock=hub.clock, notifications=hub.notifications)
-        self.leaving = Leaving(self.people, self.organizations, hub.room.connections, self.days, hub.trail)
+        self.holds = Holds(hub.main, self.days, clock=hub.clock, trail=hub.trail)
+        self.leaving = Leaving(self.people, self.organizations, hub.room.connections, self.days, self.holds, hub.trail)
 
     async def member(self, login: str, organization_id: str, role: Role = Role.MEMBER) -> Person:
         return await self.people.create(login=login, display_name=login, organization_id=organization_id, role=role)

@@ -51,12 +51,13 @@ async def things(world: World) -> tuple[dict[str, str], set[str]]:
     await world.services.alerts.settle()
     ceiling = await world.services.policy.ceilings.set(ada.organization_id, Setting.ASK, actor="x", tool="delete_note")
     await world.services.openid.providers.add_domain(ada.organization_id, "ours.example", by="x")
+    hold = await world.services.privacy.holds.place(ada.organization_id, None, "Case of Ada's", actor="x")
     (alert, *_) = await world.services.alerts.list(ada.id)
     (token, *_) = await world.services.tokens.list(ada.id)
     (session, *_) = await world.services.sessions.list(ada.id)
     names |= {
         "{alert}": alert.id, "{ceiling}": ceiling.id, "{domain}": "ours.example", "{token}": token.id,
-        "{session}": session.id,
+        "{session}": session.id, "{hold}": hold.id,
     }  # fmt: skip
     return names, {*names.values(), ada.id, "Keyed", "It went wrong."} - {"1", "reading", "connection"}
 

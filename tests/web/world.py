@@ -321,7 +321,7 @@ async def build_world(
         database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots, groups=groups
     )
     privacy = open_privacy(
-        database, notifications, people, organizations, CallRecords(database), clock=clock, trail=trail
+        database, notifications, people, organizations, CallRecords(database), day_keys, clock=clock, trail=trail
     )
     alerts = Alerts(database, clock=clock, trail=trail)
     services = Services(
@@ -392,14 +392,15 @@ async def build_world(
         uses=Uses(database),
         day_keys=day_keys,
         alerts=alerts,
-        offboarding=Offboarding(people, room.disconnecting, day_keys, trail),
-        leaving=Leaving(people, organizations, room.connections, day_keys, trail),
+        offboarding=Offboarding(people, room.disconnecting, day_keys, privacy.holds, trail),
+        leaving=Leaving(people, organizations, room.connections, day_keys, privacy.holds, trail),
         erasing=Erasing(
             database,
             connections=room.connections,
             receipts=room.disconnecting,
             day_keys=day_keys,
             consents=privacy.consents,
+            holds=privacy.holds,
             flush_calls=calls.flush,
             trail=trail,
             clock=clock,

@@ -1,7 +1,8 @@
 """What was deleted with the log's knowledge: which missing calls it explains, and how many.
 
-A deletion is itself a record: of one person's calls (erasure), or of all calls before an instant (retention). It counts
-them, so that nobody hides one more behind it.
+A deletion is itself a record: of what is told of one person (erasure), or of calls begun before an instant
+(retention). It says which leaves it erased, so that nobody hides one more behind it. Those of earlier versions left the
+leaves' records, and said how many calls they deleted.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ class _Deletion:
 
 @dataclass(slots=True)
 class _Erasure:
-    """A deletion that erased records, and which ones name it."""
+    """A deletion that erased records, and which ones name it: of a person, or of calls before an instant."""
 
     seq: int
     person_id: str
+    before: int
     digest: str
     named: Erasing = field(default_factory=Erasing)
     first: int = -1
@@ -53,7 +55,7 @@ class Deletions:
             try:
                 record = json.loads(written)
                 if record.get("only") == RECORDS:
-                    told = _Erasure(record["seq"], record["person_id"], record["digest"])
+                    told = _Erasure(record["seq"], record["person_id"], record["before"], record["digest"])
                     self._erasures[record["id"]] = told
                     continue
                 deletion = _Deletion(
@@ -96,8 +98,14 @@ class Deletions:
         return True
 
     def is_being_erased(self, record: dict[str, str | int], *, since: int) -> bool:
-        """Whether this person's records are erased while somebody looks, who began at `since`."""
-        return any(one.seq >= since and one.person_id == record["person_id"] for one in self._erasures.values())
+        """Whether this record is erased, by its person's wish or by age, while somebody looks, who began at `since`."""
+        return any(
+            one.seq >= since
+            and (
+                one.person_id == record["person_id"] if one.person_id else int(record.get("started_at", 0)) < one.before
+            )
+            for one in self._erasures.values()
+        )
 
     def wrongly_named(self, *, before: int) -> Iterator[int]:
         """A leaf of each erasure (-1 for none) that not exactly those leaves name which it erased. Those that came

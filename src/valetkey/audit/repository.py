@@ -168,12 +168,6 @@ class CallRecords:
         async with self._database.write() as tx:
             return await _delete(tx, call_record.c.person_id == person_id, person_id=person_id)
 
-    async def delete_before(self, instant: datetime) -> int:
-        """Retention. How many records were deleted."""
-        async with self._database.write() as tx:
-            before = (instant - _EPOCH) // _MICROSECOND
-            return await _delete(tx, call_record.c.started_at < instant, before=before)
-
     async def erase_payloads(self, person_id: str) -> int:
         """Erasure that keeps what happened and lets go of what was sent and answered. Of how many records."""
         async with self._database.write() as tx:
@@ -192,11 +186,11 @@ class CallRecords:
             return [_record(row) for row in (await tx.execute(query)).mappings()]
 
 
-async def _delete(tx: AsyncConnection, which: ColumnElement[bool], *, person_id: str = "", before: int = 0) -> int:
+async def _delete(tx: AsyncConnection, which: ColumnElement[bool], *, person_id: str) -> int:
     """Deletes, and says so in the log: a record that is missing without a word was deleted by somebody else."""
     log = await log_repository.lock_head(tx)
     deleted = (await tx.execute(delete(call_record).where(which))).rowcount
-    await _log_deletion(tx, log, person_id=person_id, before=before, calls=deleted)
+    await _log_deletion(tx, log, person_id=person_id, calls=deleted)
     return deleted
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from valetkey.cli import data_retention
 from valetkey.cli.hub_client import Hub, hub_options
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.token import for_user
@@ -23,7 +24,10 @@ _for_connector = click.option(
 
 @click.group()
 def data() -> None:
-    """What is kept about people: level, export, erase, training-export, …"""
+    """What is kept about people: level, retention, export, erase, …"""
+
+
+data_retention.add_to(data)
 
 
 @data.command("level")

@@ -25,6 +25,7 @@ from valetkey.kernel.clock import Clock
 from valetkey.kernel.ids import new_id
 from valetkey.privacy import erase_repository as repository
 from valetkey.privacy.consent import Consents
+from valetkey.privacy.holds import Holds
 from valetkey.store.database import Database
 from valetkey.vault.day_keys import FindsDayKeys
 
@@ -78,6 +79,7 @@ class Erasing:
         receipts: ForgetsReceipts,
         day_keys: FindsDayKeys,
         consents: Consents,
+        holds: Holds,
         flush_calls: Callable[[], Awaitable[None]],
         trail: Trail,
         clock: Clock,
@@ -87,16 +89,21 @@ class Erasing:
         self._receipts = receipts
         self._day_keys = day_keys
         self._consents = consents
+        self._holds = holds
         self._flush_calls = flush_calls
         self._trail = trail
         self._clock = clock
         self._erasure = Erasure(database)
 
     async def step(self, person: Person, *, by: str) -> Erased:
-        """The next step of the erasure that is under way, or the first of a new one. `by` is the actor."""
+        """The next step of the erasure that is under way, or the first of a new one. `by` is the actor.
+
+        Raises `Conflict` under a hold of their organization, with its reason; one that was begun is done.
+        """
         async with self._database.read() as tx:
             found = await repository.find_unfinished(tx, person.id)
         if found is None:
+            await self._holds.demand_none(person, "Erasing")
             return await self._begin(person, by)
         return await self._go_on(person, Erased(*found), by)
 

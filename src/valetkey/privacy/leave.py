@@ -21,6 +21,7 @@ from valetkey.identity.model import Person
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.kernel.errors import Conflict
+from valetkey.privacy.holds import Holds
 from valetkey.privacy.offboard import Left
 from valetkey.vault.day_keys import FindsDayKeys
 
@@ -50,22 +51,25 @@ class Leaving:
         organizations: Organizations,
         connections: Connections,
         day_keys: FindsDayKeys,
+        holds: Holds,
         trail: Trail,
     ) -> None:
         self._people = people
         self._organizations = organizations
         self._connections = connections
         self._day_keys = day_keys
+        self._holds = holds
         self._trail = trail
 
     async def leave(self, person_id: str, *, by: str) -> Moved:
-        """Ends the membership. `by` is the actor. Raises `NotFound`, and `Conflict` for the last owner."""
+        """Ends the membership. `by` is the actor. Raises `NotFound`; `Conflict` for the last owner and under a hold."""
         person = await self._people.get(person_id)
         before = await self._organizations.get(person.organization_id)
         if before.kind == "personal":
             raise Conflict(
                 "This organization is the person's own; there is nothing to leave.", hint="An account can be removed."
             )
+        await self._holds.demand_none(person, "Leaving")  # the account would take its days' keys along
         await self._people.begin_leaving(person_id, by=by)  # 1.
         ended = await self._end(person_id, person.organization_id, by)  # 2.
         days = await self._day_keys.destroy(person_id)  # 3.

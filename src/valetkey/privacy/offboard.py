@@ -2,7 +2,8 @@
 
     1. out at once: sessions, assistants' tokens, personal tokens
     2. every connection is ended as they would end it: revoked at its service, destroyed, with a receipt
-    3. what their calls sent and got cannot be opened any more: the keys of their days are destroyed
+    3. what their calls sent and got cannot be opened any more: the keys of their days are destroyed; of whom the
+       organization holds that, when the hold is released
     4. their login and name are forgotten; the log keeps what was done, under an id that names nobody
 
 Each step can be done again, so what was cut off is finished by asking once more.
@@ -17,6 +18,7 @@ from typing import Protocol
 from valetkey.audit.trail import Trail
 from valetkey.connections.model import Receipt
 from valetkey.identity.people import People
+from valetkey.privacy.holds import Holds
 from valetkey.vault.day_keys import FindsDayKeys
 
 
@@ -38,10 +40,13 @@ class Left:
 class Offboarding:
     """Lets people leave."""
 
-    def __init__(self, people: People, disconnecting: Disconnecting, day_keys: FindsDayKeys, trail: Trail) -> None:
+    def __init__(
+        self, people: People, disconnecting: Disconnecting, day_keys: FindsDayKeys, holds: Holds, trail: Trail
+    ) -> None:
         self._people = people
         self._disconnecting = disconnecting
         self._day_keys = day_keys
+        self._holds = holds
         self._trail = trail
 
     async def suspend(self, person_id: str, *, by: str) -> int:
@@ -57,7 +62,8 @@ class Offboarding:
         person = await self._people.get(person_id)
         await self._people.disable(person_id, by=by)  # 1.
         receipts = await self._disconnecting.disconnect_all(person_id, by=by)  # 2.
-        days = await self._day_keys.destroy(person_id)  # 3.
+        is_held = await self._holds.keeps_of_leaver(person)
+        days = 0 if is_held else await self._day_keys.destroy(person_id)  # 3.
         await self._people.forget(person_id)  # 4.
         unconfirmed = sum(receipt.revocation not in ("confirmed", "not_needed") for receipt in receipts)
         await self._trail.write(
@@ -66,6 +72,6 @@ class Offboarding:
             organization_id=person.organization_id,
             person_id=person_id,
             object=person_id,
-            detail={"connections": len(receipts), "unconfirmed": unconfirmed, "days": days},
+            detail={"connections": len(receipts), "unconfirmed": unconfirmed, "days": days, "held": is_held},
         )
         return Left(len(receipts), unconfirmed, days)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from valetkey.audit.repository import CallRecords
 from valetkey.kernel.clock import Clock
 from valetkey.privacy.consent import Consents, FindsOrganizations
+from valetkey.privacy.holds import DestroysKeys, Holds
+from valetkey.privacy.keeping import Keeping
 from valetkey.privacy.levels import Levels, TrailWriter
 from valetkey.privacy.policy import Policies
 from valetkey.privacy.training_export import FindsPeople, TrainingExport
@@ -16,10 +18,12 @@ from valetkey.store.notify import Notifications
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Privacy:
-    """`policies`: what people are told. `levels`: how much of calls is kept. `consents` and `training`: what may be
-    learned from, and by whose yes."""
+    """`policies`: what people are told. `levels`: how much of calls is kept; `keeping`: for how long; `holds`: what is
+    kept beyond that. `consents` and `training`: what may be learned from, and by whose yes."""
 
     policies: Policies
+    keeping: Keeping
+    holds: Holds
     levels: Levels
     consents: Consents
     training: TrainingExport
@@ -31,6 +35,7 @@ def open_privacy(
     people: FindsPeople,
     organizations: FindsOrganizations,
     calls: CallRecords,
+    day_keys: DestroysKeys,
     *,
     clock: Clock,
     trail: TrailWriter,
@@ -39,6 +44,8 @@ def open_privacy(
     consents = Consents(database, organizations, policies, clock=clock, trail=trail)
     return Privacy(
         policies=policies,
+        keeping=Keeping(database, clock=clock, trail=trail),
+        holds=Holds(database, day_keys, clock=clock, trail=trail),
         levels=Levels(database, notifications, clock=clock, trail=trail),
         consents=consents,
         training=TrainingExport(database, people, consents, calls, clock=clock, trail=trail),

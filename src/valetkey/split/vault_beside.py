@@ -6,7 +6,7 @@ desk; the keys that come as they are open the contents of one person's log of on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from valetkey.audit.note import VerifierKey
@@ -129,8 +129,13 @@ class DayKeysBeside(FindsDayKeys):
     async def destroy(self, person_id: str) -> int:
         return await self._vault.ask("day_destroy", int, person_id=person_id)
 
-    async def destroy_before(self, day: str) -> int:
-        return await self._vault.ask("day_destroy_before", int, day=day)
+    async def destroy_before(
+        self, day: str, *, but: Mapping[str, str], spare: Sequence[tuple[str, str]]
+    ) -> Mapping[str, int]:
+        found: dict[str, int] = await self._vault.ask(
+            "day_destroy_before", dict[str, int], day=day, but=dict(but), spare=list(spare)
+        )
+        return found
 
     async def _ask(self, person_id: str, tenant: str, day: str, *, may_make: bool) -> DayKey:
         drops = self._drops

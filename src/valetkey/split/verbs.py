@@ -226,8 +226,8 @@ class KeyTurning:
     async def day_destroy(self, person_id: str) -> int:
         return await self._day_keys.destroy(person_id)
 
-    async def day_destroy_before(self, day: str) -> int:
-        return await self._day_keys.destroy_before(day)
+    async def day_destroy_before(self, day: str, but: dict[str, str], spare: list[tuple[str, str]]) -> dict[str, int]:
+        return dict(await self._day_keys.destroy_before(day, but=but, spare=spare))
 
     async def trail_sign(self, text: bytes) -> bytes:
         return await self._trail.sign(text)

@@ -950,6 +950,50 @@ log_level = Table(
     PrimaryKeyConstraint("organization_id", "person_id", "connector", "kind"),
 )
 
+retention_time = Table(
+    "retention_time",  # for how many days calls are kept, as it was said: none is changed, the newest holds
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", String(40), nullable=False, index=True),  # empty: the operator, for everybody
+    Column("contents", Integer),  # null: as the operator says
+    Column("calls", Integer),
+    Column("at_most", Integer),  # the operator's bound for what organizations say
+    Column("set_at", Instant, nullable=False),
+    Column("set_by", String(80), nullable=False),
+)
+
+legal_hold = Table(
+    "legal_hold",  # while it is there, what it covers is not let go of
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", String(40), nullable=False, index=True),
+    Column("person_id", String(40), nullable=False),  # empty: every member
+    Column("reason", String(300), nullable=False),
+    Column("placed_at", Instant, nullable=False),
+    Column("placed_by", String(80), nullable=False),
+)
+
+owed_erasure = Table(
+    "owed_erasure",  # people who left while a hold kept their contents: these go when it is released
+    main,
+    Column("organization_id", String(40), nullable=False),
+    Column("person_id", String(40), nullable=False),
+    Column("since", Instant, nullable=False),
+    PrimaryKeyConstraint("organization_id", "person_id"),
+)
+
+retention_run = Table(
+    "retention_run",  # what each run let go of, and how far it is
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("began_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    Column("days", BigInt, nullable=False),
+    Column("calls", BigInt, nullable=False),
+    Column("looked_at", BigInt, nullable=False),
+    Column("of", BigInt, nullable=False),
+)
+
 privacy_policy = Table(
     "privacy_policy",  # the operator's, in versions: none is ever changed
     main,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -89,8 +90,12 @@ class FindsDayKeys(ABC):
         """Erasure: no payload of this person opens any more. How many keys were destroyed."""
 
     @abstractmethod
-    async def destroy_before(self, day: str) -> int:
-        """Retention: no payload of any day before `day` opens any more. How many keys were destroyed."""
+    async def destroy_before(
+        self, day: str, *, but: Mapping[str, str], spare: Sequence[tuple[str, str]]
+    ) -> Mapping[str, int]:
+        """Retention: no payload of any day before `day` opens any more, or before the one that `but` says of its
+        tenant; but for those of a tenant's person that `spare` names. How many keys were destroyed, by tenant.
+        """
 
     def _made_ready(self, key: bytearray, person_id: str, tenant: str, day: str, drops: int) -> DayKey:
         """Wipes `key`."""
@@ -160,9 +165,12 @@ class DayKeys(FindsDayKeys):
         await self._tell(_SUBJECT + person_id)
         return destroyed
 
-    async def destroy_before(self, day: str) -> int:
+    async def destroy_before(
+        self, day: str, *, but: Mapping[str, str], spare: Sequence[tuple[str, str]]
+    ) -> Mapping[str, int]:
+        spared = [(tenant, _SUBJECT + person_id) for tenant, person_id in spare]
         async with self._keyring.database.write() as tx:
-            destroyed = await repository.delete_data_keys_before(tx, _SUBJECT, day)
+            destroyed = await repository.delete_data_keys_before(tx, _SUBJECT, day, but=but, spare=spared)
         await self._tell(_SUBJECT)
         return destroyed
 

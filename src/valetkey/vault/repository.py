@@ -5,12 +5,12 @@ Every function takes the transaction of the store it speaks of. Nothing here is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, delete, exists, insert, select, update
+from sqlalchemy import Table, and_, delete, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -182,10 +182,25 @@ async def delete_data_keys_like(tx: AsyncConnection, subject: str, beginning: st
     return (await tx.execute(delete(data_key).where(*where))).rowcount
 
 
-async def delete_data_keys_before(tx: AsyncConnection, subject_prefix: str, purpose: str) -> int:
-    """Destroys the keys of subjects beginning with `subject_prefix` whose purpose sorts before `purpose`."""
-    where = (data_key.c.subject.startswith(subject_prefix, autoescape=True), data_key.c.purpose < purpose)
-    return (await tx.execute(delete(data_key).where(*where))).rowcount
+async def delete_data_keys_before(
+    tx: AsyncConnection, subject_prefix: str, purpose: str, *, but: Mapping[str, str], spare: Sequence[tuple[str, str]]
+) -> dict[str, int]:
+    """Destroys the keys of subjects beginning with `subject_prefix` whose purpose sorts before `purpose`, or before
+    what `but` says for their tenant; none of those that `spare` names by tenant and subject. How many, by tenant.
+    """
+    begins = data_key.c.subject.startswith(subject_prefix, autoescape=True)
+    own = {*but, *(tenant for tenant, _ in spare)}
+    wheres = [and_(data_key.c.tenant.not_in(own), data_key.c.purpose < purpose)]
+    for tenant in own:
+        spared = [subject for named, subject in spare if named == tenant]
+        before = data_key.c.purpose < but.get(tenant, purpose)
+        wheres.append(and_(data_key.c.tenant == tenant, before, data_key.c.subject.not_in(spared)))
+    destroyed: dict[str, int] = {}
+    for where in wheres:
+        gone = await tx.execute(delete(data_key).where(begins, where).returning(data_key.c.tenant))
+        for tenant in gone.scalars():
+            destroyed[tenant] = destroyed.get(tenant, 0) + 1
+    return destroyed
 
 
 async def find_tenant_key(tx: AsyncConnection, tenant: str, version: int) -> TenantKeyRow | None:

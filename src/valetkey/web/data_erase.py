@@ -17,6 +17,7 @@ async def show(visit: Visit) -> Response:
         "data_erase.html",
         connections=len(await services.connections.list(person.id)),
         receipts=receipts,
+        holds=await services.privacy.holds.on(person),
         unfinished=any(one.finished_at is None for one in receipts),
     )
 

@@ -38,6 +38,8 @@ async def show(visit: Visit) -> Response:
             if RANK[everywhere.floor] <= RANK[level] <= RANK[everywhere.ceiling]
         ],
         words=_WORDS,
+        kept=await services.privacy.keeping.kept(person.organization_id),
+        holds=await services.privacy.holds.on(person),
         may_consent=await services.privacy.consents.may_ask(person),
         consent=await services.privacy.consents.of(person),
         text=TEXT,

@@ -70,6 +70,7 @@ from valetkey.web import (
     quarantine,
     receipt_list,
     receipt_show,
+    retention_list,
     session_end,
     settings_show,
     sign_in,
@@ -250,6 +251,10 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/admin/ceilings/{ceiling}/remove", ceiling_list.remove),
         Page("GET", "/admin/data", bound_list.show),
         Page("POST", "/admin/data", bound_list.submit),
+        Page("GET", "/admin/retention", retention_list.show),
+        Page("POST", "/admin/retention", retention_list.submit),
+        Page("POST", "/admin/retention/holds", retention_list.place),
+        Page("POST", "/admin/retention/holds/{hold}/release", retention_list.release),
         Page("POST", "/admin/verticals", ceiling_list.submit_vertical),
         # for everybody
         Page("GET", "/privacy", privacy_show.show, PUBLIC),
