@@ -42,9 +42,7 @@ COMMANDS = {
     ),
     "alert": Later("valetkey.cli.alert:alert", "Alerts: list, show, dismiss."),
     "call": Later("valetkey.cli.call:call", "Tool calls: list, show, tail, run."),
-    "data": Later(
-        "valetkey.cli.data:data", "What is kept about people: level, retention, export, erase, training-export, …"
-    ),
+    "data": Later("valetkey.cli.data:data", "What is kept about people: level, retention, export, erase, …"),
     "trail": Later("valetkey.cli.trail:trail", "The trail: list, status, verify, checkpoint, export, prove, …"),
     "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap, recover."),
     "vault": Later("valetkey.cli.vault:vault", "The vault as a whole: seal, revoke-all."),
