@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from ctypes.util import find_library
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -56,6 +57,19 @@ def test(arguments: list[str]) -> int:
     spread = ["-n", "logical", "--dist", "loadfile", "--max-worker-restart", "1"]
     command = [sys.executable, "-m", "pytest", *spread, "-m", marks, "--override-ini", f"faulthandler_timeout={most}"]
     command += rest
+    with TemporaryDirectory(prefix="vk-test-", dir=_memory()) as directory:
+        if "--basetemp" not in " ".join(rest):
+            command += ["--basetemp", f"{directory}/here"]
+        return _run(command)
+
+
+def _memory() -> str | None:
+    """Where files wait for no disk, if there is enough of it: a hub writes through, and tests start thousands."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > 4 << 30 else None
+
+
+def _run(command: list[str]) -> int:
     # What is started in the background has Ctrl-C switched off, and so would have every program that a test starts.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Every hub that a test starts imports everything: compiling it anew each time takes four seconds of processor.
