@@ -120,6 +120,16 @@ class Elsewhere:
         self.asked.append(("shred", subject))
         return 0
 
+    async def hold(self, connector: Connector, values: Mapping[str, Secret], *, by: str, person_id: str) -> None:
+        self.asked.append(("hold", connector.slug, sorted(values), by))
+
+    async def take_away(self, connector: Connector, *, by: str, person_id: str) -> int:
+        self.asked.append(("take_away", connector.slug, by))
+        return 1
+
+    async def forget(self, connector: Connector) -> None:
+        self.asked.append(("forget", connector.slug))
+
     async def seal_vault(self) -> None:
         self.asked.append(("seal_vault",))
 
@@ -255,10 +265,12 @@ class Hub:
                 trail=trail,
                 connectors=connectors,
             ),
+            held=self.elsewhere,  # type: ignore[arg-type]  # notes what it was asked
             editing=Editing(
                 database,
                 connectors=connectors,
                 revoking=RevokingAll(database, self.elsewhere, clock=clock),  # type: ignore[arg-type]  # as far as it is used
+                held=self.elsewhere,  # type: ignore[arg-type]  # as far as it is used
                 notifications=notifications,
                 trail=trail,
             ),

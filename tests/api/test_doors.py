@@ -110,6 +110,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ("DELETE", "/connectors/{slug}"): Row(Scope.CONNECTORS_WRITE, 204, 204, 403, 404),
     ("PATCH", "/connectors/{slug}"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404, {"state": "blocked"}),
     ("PUT", "/connectors/{slug}/groups"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404, {"groups": None}),
+    ("PUT", "/connectors/{slug}/key"): Row(Scope.CONNECTORS_WRITE, 403, 204, 403, 404, {"values": {"X-API-Key": "k"}}),
+    ("DELETE", "/connectors/{slug}/key"): Row(Scope.CONNECTORS_WRITE, 403, 204, 403, 404),
     ("POST", "/connectors/{slug}/quarantine"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404),
     ("DELETE", "/connectors/{slug}/quarantine"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404),
     ("GET", "/directory"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 200),

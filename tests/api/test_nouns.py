@@ -167,6 +167,36 @@ async def test_members_of_an_organization_see_its_connectors_and_do_not_add_any(
     assert (await bob.post("/connectors", json={"name": "n", "url": "https://i.example/mcp"})).status_code == 403
 
 
+async def test_only_an_owner_enters_the_organizations_key_and_everybody_is_told_whose_it_is(hub: Hub) -> None:
+    """CUS-04."""
+    ada = await hub.with_scopes("ada")
+    added = await ada.post(
+        "/connectors",
+        json={
+            "name": "Ours",
+            "url": "https://ours.example/mcp",
+            "auth_kind": "header",
+            "auth": {"headers": ["X-API-Key"], "identity": "organization"},
+        },
+    )
+    slug = added.json()["slug"]
+    await hub.add("max", hub.people["ada"].organization_id, Role.ADMIN)
+    entered = {"values": {"X-API-Key": "CANARY"}}
+
+    answers = [
+        (await (await hub.with_scopes(login)).put(f"/connectors/{slug}/key", json=entered)).status_code
+        for login in ("max", "bob", "eve", "ada")
+    ]
+    by_operator = await hub.operator.put(f"/connectors/{slug}/key?person=ada", json=entered)
+    shown = (await (await hub.with_scopes("bob")).get(f"/directory/{slug}")).json()
+
+    assert added.json()["acts_as"] == "organization"
+    assert (answers, by_operator.status_code) == ([403, 403, 404, 204], 403)
+    by = f"person:{hub.people['ada'].id}"
+    assert [one for one in hub.elsewhere.asked if one[0] == "hold"] == [("hold", slug, ["X-API-Key"], by)]
+    assert shown["disclosure"]["facts"]["acts as"] == "the organization, not you"
+
+
 async def test_removing_a_connector_ends_ones_own_accounts_and_waits_for_the_others(hub: Hub) -> None:
     things = await give_things(hub)
     await hub.services.connections.add(hub.people["bob"], things.connector)

@@ -23,6 +23,7 @@ PRINT_NO_DATA = {
     "valetkey token revoke",
     "valetkey connection report",
     "valetkey connector remove",
+    "valetkey connector key",
     "valetkey connector block",
     "valetkey connector set",
     "valetkey connector enable",

@@ -57,6 +57,12 @@ def facts(kind: ToolClass = R, **more: Any) -> Facts:
         (facts(V, limits=Limits(enabled=frozenset({"other"}))), Effect.DENY, "vertical_not_enabled", How.CLICK),
         (facts(X), Effect.ASK, "class_x", How.PASSKEY),
         (facts(X, counts_as=M), Effect.ASK, "class_x", How.CLICK),
+        # CUS-04: what everybody's key changes is asked for each time; what it reads is as any other.
+        (facts(R, acts_as_organization=True, permission=said(Setting.ALLOW)), Effect.ALLOW, "person_allow", How.CLICK),
+        *(
+            (facts(one, acts_as_organization=True, permission=said(Setting.ALLOW)), Effect.ASK, "as_organization", how)
+            for one, how in ((W, How.CLICK), (M, How.CLICK), (H, How.PASSKEY))
+        ),
         *((facts(one, permission=said(Setting.ALLOW)), Effect.ALLOW, "person_allow", How.CLICK) for one in (R, W, M)),
         (facts(X, permission=said(Setting.ALLOW)), Effect.ALLOW, "person_allow", How.CLICK),
         (facts(H, permission=said(Setting.ALLOW)), Effect.ASK, "class_h", How.PASSKEY),
@@ -215,6 +221,7 @@ FURTHER = st.one_of(
         what.limits, ceilings=(*what.limits.ceilings, one)))),
     st.sampled_from([Setting.ASK, Setting.BLOCK]).map(lambda one: lambda what: stricter(what, one)),
     st.just(lambda what: replace(what, each_time="The service says that this takes a person each time.")),
+    st.just(lambda what: replace(what, acts_as_organization=True)),
     st.just(lambda what: replace(what, limits=replace(what.limits, enabled=frozenset()))),
     st.just(lambda what: replace(what, held="It changed.")),
     st.just(lambda what: replace(what, connector_state="blocked")),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -27,11 +29,25 @@ class Switches:
         self.on: dict[str, dict[str, str]] = {"con_1": {"search": "as seen"}}
         self.is_warm = True
 
-    def holds_now(self, person_id: str, connection_id: str, tool: str | None) -> bool:
-        return self.is_warm and (tool is None or tool in self.on.get(connection_id, {}))
+    def holds_now(
+        self, person_id: str, connection_id: str, tool: str | None, *, key_of: tuple[str, int] | None = None
+    ) -> bool:
+        return self.is_warm and self._is_on(connection_id, tool, key_of)
 
-    async def holds(self, person_id: str, connection_id: str, tool: str | None, call_id: str) -> bool:
-        return tool is None or tool in self.on.get(connection_id, {})
+    async def holds(
+        self,
+        person_id: str,
+        connection_id: str,
+        tool: str | None,
+        call_id: str,
+        *,
+        key_of: tuple[str, int] | None = None,
+    ) -> bool:
+        return self._is_on(connection_id, tool, key_of)
+
+    def _is_on(self, connection_id: str, tool: str | None, key_of: tuple[str, int] | None) -> bool:
+        goes_with = {"con_2": ("shared", 1)}.get(connection_id)
+        return goes_with == key_of and (tool is None or tool in self.on.get(connection_id, {}))
 
 
 def intent(house: House, call_id: str = "call_1", **others: str) -> CallIntent:
@@ -193,6 +209,45 @@ def test_whatever_is_asked_warm_only_what_fits_the_record_is_released(
     fits = (person, tenant, subject) == ("a", "a", "a") and (method != "tools/call" or tool == "a")
     assert rule.holds_now("call_1", asked) is fits
     assert not rule.holds_now("call_2", asked)
+
+
+@pytest.mark.parametrize(
+    ("others", "changed", "leaves"),
+    [
+        ({"connection_id": "con_2"}, {}, True),
+        ({"connection_id": "con_2", "organization_id": "org_2"}, {}, False),
+        ({"connection_id": "con_1"}, {}, False),  # the connection goes with a key of the person's own
+        ({"connection_id": "con_2", "own_tool": "delete"}, {}, False),
+        ({"connection_id": "con_2"}, {"connector_version": 2}, False),
+        ({"connection_id": "con_2"}, {"subject": "con_9"}, False),
+        ({"connection_id": "con_2"}, {"person": "per_eve"}, False),
+        ({"connection_id": "con_2"}, {"purpose": "client_secret"}, False),
+        ({"connection_id": "con_2"}, {"purpose": "access_token"}, False),
+    ],
+)
+async def test_an_organizations_key_leaves_for_a_recorded_call_of_a_member_over_a_connection_that_goes_with_it(
+    small_house: House, others: dict[str, str], changed: dict[str, Any], leaves: bool
+) -> None:
+    """CUS-04."""
+
+    class One:
+        def intent_of(self, call_id: str) -> CallIntent:
+            return intent(small_house, call_id, **others)
+
+    switches = Switches()
+    switches.on["con_2"] = {"search": "as seen"}
+    key = Binding(
+        tenant="org_1", person="", subject="shared", purpose="header:x-api-key", origin=ORIGIN, connector="shared",
+        connector_version=1,
+    )  # fmt: skip
+    asked, rule = replace(key, **changed), ForRecordedCalls(One(), switches)
+
+    assert rule.holds_now("call_1", asked) is leaves
+    if leaves:
+        await rule.demand("call_1", asked)
+    else:
+        with pytest.raises(NotReleased):
+            await rule.demand("call_1", asked)
 
 
 async def test_a_test_account_leaves_for_its_own_review_while_that_is_under_way_and_no_call_gets_it() -> None:

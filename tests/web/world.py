@@ -374,6 +374,7 @@ async def build_world(
         disconnecting=room.disconnecting,
         quarantine=room.quarantine,
         editing=room.editing,
+        held=room.held,
         submissions=open_submissions(
             database,
             notifications,

@@ -16,6 +16,7 @@ from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.paging import Before, Limit, Listed, Page
 from valetkey.api.services import Services
 from valetkey.audit.uses import Use
+from valetkey.connections.methods.header import ORGANIZATION
 from valetkey.connections.model import Connection, Receipt, TraceStep
 from valetkey.directory.catalog import Catalog
 from valetkey.directory.model import Connector
@@ -32,7 +33,8 @@ Writer = Annotated[Principal, Depends(Needs(Scope.CONNECTIONS_WRITE))]
 class ConnectionShown(BaseModel):
     """`state` is one of not_connected, connected, reconnect, disconnecting, quarantined and blocked (by the
 
-    organization). `quarantined_at` is since when its own person has it in quarantine.
+    organization). `quarantined_at` is since when its own person has it in quarantine. `acts_as` is `organization` when
+    it goes with a key that an owner entered for everybody.
     """
 
     id: str
@@ -47,6 +49,7 @@ class ConnectionShown(BaseModel):
     state: str
     state_reason: str
     method: str
+    acts_as: Literal["person", "organization"]
     issuer: str
     requested_scope: str
     granted_scope: str
@@ -73,6 +76,7 @@ class ConnectionShown(BaseModel):
             state=_state(connection, connector),
             state_reason=connection.state_reason,
             method=connection.method,
+            acts_as="organization" if connection.method == ORGANIZATION else "person",
             issuer=connection.issuer,
             requested_scope=connection.requested_scope,
             granted_scope=connection.granted_scope,
@@ -203,7 +207,10 @@ async def begin_connection(begin: Begin, _who: Writer, whose: Whose, rooms: Room
 
 @router.post("/headers", operation_id="connect_with_headers", status_code=201)
 async def connect_with_headers(given: HeaderValues, _who: Writer, whose: Whose, rooms: Rooms) -> ConnectionShown:
-    """Connects an account by the values of its request headers, or replaces them. Write-only."""
+    """Connects an account by the values of its request headers, or replaces them. Write-only.
+
+    With no values for a connector that goes with a key of the organization: an owner has entered that.
+    """
     connector = await _meant(rooms, given.connector, whose)
     values = {name: Secret(value.get_secret_value()) for name, value in given.values.items()}
     connection = await rooms.connecting.set_header(

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
+from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
 from valetkey.api.paging import Listed
 from valetkey.api.services import Services
 from valetkey.connections.model import OfConnector
@@ -16,21 +16,27 @@ from valetkey.directory.catalog import Catalog
 from valetkey.directory.editing import Edit
 from valetkey.directory.model import AuthKind, Connector, ConnectorState, ReviewState
 from valetkey.identity.model import Person, Principal
+from valetkey.identity.roles import Act
 from valetkey.kernel.errors import Conflict, Forbidden, NotFound
+from valetkey.kernel.secret import Secret
 
 router = APIRouter(prefix="/connectors", tags=["connectors"])
 
 Reader = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_READ, operator=True))]
 Writer = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_WRITE, operator=True))]
+Owner = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_WRITE))]
 EverybodyQuery = Annotated[bool, Query(description="End everybody's connections to it, too.")]
 
 _SECONDS = 60.0
-_FACTS = {"client_id", "scope", "headers", "optional_headers"}
+_FACTS = {"client_id", "scope", "headers", "optional_headers", "identity"}
 _EDITED = {"follow_listing", "name", "url", "auth_kind", *_FACTS}
 
 
 class ConnectorShown(BaseModel):
-    """`review_state` and its label are set by the server, whatever the name says (S-05)."""
+    """`review_state` and its label are set by the server, whatever the name says (S-05).
+
+    `acts_as` is `organization` when an owner enters one key for everybody: the service does not know people then.
+    """
 
     id: str
     slug: str
@@ -40,6 +46,7 @@ class ConnectorShown(BaseModel):
     review_label: str
     auth_kind: AuthKind
     auth: dict[str, Any]
+    acts_as: Literal["person", "organization"]
     state: ConnectorState = Field(
         description="outside: its host is none of those that the organization lets connectors reach."
     )
@@ -60,6 +67,7 @@ class ConnectorShown(BaseModel):
             review_label=connector.review_state.label,
             auth_kind=connector.auth_kind,
             auth=dict(connector.auth),
+            acts_as="organization" if connector.acts_as_organization else "person",
             state=connector.state,
             groups=None if connector.audience.is_everybody else sorted(connector.audience.groups),
             listing=connector.listing,
@@ -77,7 +85,8 @@ class NewConnector(BaseModel):
     auth_kind: AuthKind = "oauth"
     auth: dict[str, Any] = Field(
         default_factory=dict,
-        description="Facts, never secrets: `client_id`, `scope`, `no_scope_fallback`, `headers`, `optional_headers`.",
+        description="Facts, never secrets: `client_id`, `scope`, `no_scope_fallback`, `headers`, `optional_headers`, "
+        "and `identity`: `organization` for one key that an owner enters for everybody.",
     )
 
 
@@ -122,6 +131,9 @@ class ConnectorChange(BaseModel):
     auth_kind: AuthKind | None = None
     headers: list[str] | None = Field(default=None, description="Names of request headers; an empty list for none.")
     optional_headers: list[str] | None = None
+    identity: Literal["organization", ""] | None = Field(
+        default=None, description="`organization`: one key for everybody, which an owner enters; empty: people's own."
+    )
     follow_listing: Literal[True] | None = Field(default=None, description="Go where its listing is now; nothing else.")
     client_id: str | None = Field(
         default=None,
@@ -180,6 +192,34 @@ async def _quarantine(slug: str, who: Principal, whose: Person, rooms: Services,
     return ConnectorShown.of(await rooms.connectors.get(slug, whose))
 
 
+class HeldKey(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    values: dict[str, SecretStr] = Field(
+        max_length=4, description="Value by name of request header. Sealed; no interface gives them back."
+    )
+
+
+@router.put("/{slug}/key", operation_id="enter_organization_key", status_code=204)
+async def enter_organization_key(slug: str, given: HeldKey, who: Owner, whose: Whose, rooms: Rooms) -> None:
+    """One key for everybody in the organization, in place of the one there was. For owners."""
+    connector = await _held_by_owner(slug, who, whose, rooms)
+    values = {name: Secret(value.get_secret_value()) for name, value in given.values.items()}
+    await rooms.held.hold(connector, values, by=actor_of(who), person_id=whose.id)
+
+
+@router.delete("/{slug}/key", operation_id="remove_organization_key", status_code=204)
+async def remove_organization_key(slug: str, who: Owner, whose: Whose, rooms: Rooms) -> None:
+    """Destroys it and ends every connection that goes with it. For owners."""
+    connector = await _held_by_owner(slug, who, whose, rooms)
+    await rooms.held.take_away(connector, by=actor_of(who), person_id=whose.id)
+
+
+async def _held_by_owner(slug: str, who: Principal, whose: Person, rooms: Services) -> Connector:
+    demand_act(who, Act.MANAGE_ORGANIZATION)
+    return await rooms.connectors.get(slug, whose)
+
+
 @router.delete("/{slug}", operation_id="remove_connector", status_code=204)
 async def remove_connector(
     slug: str, who: Writer, whose: Whose, rooms: Rooms, everybody: EverybodyQuery = False
@@ -196,7 +236,7 @@ async def remove_connector(
     for connection in await rooms.connections.list(whose.id):
         if connection.connector_id == connector.id:
             await rooms.connections.remove(whose.id, connection.id, by=actor_of(who))
-    await rooms.connectors.remove(connector.id)
+    await rooms.editing.remove(connector)
     await tell(rooms, "connector.removed", who, whose, connector)
 
 

@@ -17,6 +17,7 @@ from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
 from valetkey.connections.accounts import Connections
+from valetkey.connections.held import Held
 from valetkey.connections.labels import Label
 from valetkey.connections.model import Connection, Receipt
 from valetkey.connections.quarantine import Quarantine
@@ -160,6 +161,7 @@ class Services:
     revoking: RevokingAll
     quarantine: Quarantine
     editing: Editing
+    held: Held
     offboarding: Offboarding
     leaving: Leaving
     exporting: Exporting

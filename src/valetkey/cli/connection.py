@@ -73,6 +73,7 @@ def list_connections(hub: Hub, user: str, as_json: bool) -> None:
     metavar="VERSION",
     help="What `valetkey connector show` says of the connector was read, in this version; else it is shown and asked.",
 )
+@click.option("--as-organization", is_flag=True, help="By the key that an owner entered for everybody.")
 @as_json
 @hub_options
 def connect(
@@ -82,13 +83,14 @@ def connect(
     display_name: str,
     headers: tuple[str, ...],
     acknowledge: str,
+    as_organization: bool,
     as_json: bool,
 ) -> None:
     """Connect an account: prints the page to open, or takes the keys of a connector that wants some."""
     body: dict[str, Any] = {"connector": connector, "label": label, "display_name": display_name}
-    if headers:
+    if headers or as_organization:
         seen = acknowledge or _acknowledged(hub, connector)
-        values = {name: _value(name) for name in headers}
+        values = {name: typed_value(name) for name in headers}
         connected = hub.post("/connections/headers", body | {"values": values, "acknowledged": seen})
         if as_json:
             print_json(connected)
@@ -212,7 +214,7 @@ def _acknowledged(hub: Hub, connector: str) -> str:
     return str(told["version"])
 
 
-def _value(name: str) -> str:
+def typed_value(name: str) -> str:
     """A secret: typed without being shown, or a line of stdin; never an argument, which other users could see."""
     if sys.stdin.isatty():
         value: str = click.prompt(f"Value of {name}", hide_input=True, err=True)

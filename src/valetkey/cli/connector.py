@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from valetkey.cli.connector_groups import connector_groups
+from valetkey.cli.connector_key import key
 from valetkey.cli.hub_client import Hub, HubRefused, hub_options, part
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.token import for_user
@@ -52,6 +53,7 @@ def connector() -> None:
 
 
 connector.add_command(connector_groups)
+connector.add_command(key)
 
 
 @connector.command("list")
@@ -97,6 +99,8 @@ def show_connector(hub: Hub, slug: str, user: str, as_json: bool) -> None:
         | _told(listed)
     )
     headers = [*found["auth"].get("headers", ()), *found["auth"].get("optional_headers", ())]
+    if found["acts_as"] == "organization":
+        facts["acts as"] = "the organization, not you"
     print_facts(facts | ({"headers": headers} if headers else {}) | {"endpoint": f"/c/{found['slug']}/mcp"})
     for label, tools in accounts.items():
         print(f"\naccount {label}:")
@@ -132,6 +136,9 @@ def show_label(hub: Hub, slug: str, user: str, as_json: bool) -> None:
 @click.option(
     "--header", "headers", multiple=True, metavar="NAME", help="A request header that takes a key; repeat for more."
 )
+@click.option(
+    "--organization-key", is_flag=True, help="One key for everybody, which an owner enters; with --auth header."
+)
 @click.option("--client-id", default="", help="Our client id there, if it does not register clients by itself.")
 @click.option("--scope", default="", help="Ask for exactly these scopes.")
 @for_user
@@ -144,6 +151,7 @@ def add_connector(
     name: str,
     auth_kind: str,
     headers: tuple[str, ...],
+    organization_key: bool,
     client_id: str,
     scope: str,
     user: str,
@@ -154,7 +162,8 @@ def add_connector(
         added = hub.post(f"/directory/{part(url)}", {"url": at}, person=user)
         _tell_added(added, as_json=as_json)
         return
-    facts = {"headers": list(headers), "client_id": client_id, "scope": scope}
+    identity = "organization" if organization_key else ""
+    facts = {"headers": list(headers), "client_id": client_id, "scope": scope, "identity": identity}
     body = {
         "name": name or _host_in(url),
         "url": url,
@@ -171,6 +180,11 @@ def add_connector(
 @click.option("--follow-listing", is_flag=True, default=None, help="Go where its listing in the directory is now.")
 @click.option("--auth", "auth_kind", type=click.Choice(["oauth", "header", "none"]), help="How one signs in to it.")
 @click.option("--header", "headers", multiple=True, metavar="NAME", help="A request header that takes a key.")
+@click.option(
+    "--identity",
+    type=click.Choice(["organization", ""]),
+    help="organization: one key for everybody; empty: people's own.",
+)
 @click.option("--client-id", default=None, help="Our client id there, registered by hand; empty for none.")
 @click.option("--scope", default=None, help="Ask for exactly these scopes; empty for what the service names.")
 @for_user
@@ -182,7 +196,7 @@ def set_connector(hub: Hub, slug: str, user: str, as_json: bool, **told: Any) ->
     change = {name: value for name, value in given.items() if value is not None and value != ()}
     if not change:
         raise click.UsageError(
-            "Say what to change: --name, --at, --follow-listing, --auth, --header, --client-id or --scope."
+            "Say what to change: --name, --at, --follow-listing, --auth, --header, --identity, --client-id or --scope."
         )
     changed = hub.patch(f"/connectors/{part(slug)}", change, person=user)
     if as_json:

@@ -27,7 +27,12 @@ from valetkey.store.notify import EVERYTHING, Notifications
 from valetkey.vault.model import Binding, HeaderTemplate
 from valetkey.vault.verbs import Ticket, Vault
 
-_METHODS = {"oauth": oauth.parts, "header": header.parts, "none": none.parts}
+_METHODS = {
+    "oauth": oauth.parts,
+    "header": header.parts,
+    header.ORGANIZATION: header.shared_parts,
+    "none": none.parts,
+}
 _SECONDS = 30.0
 _PEOPLE = 10_000
 _USED = timedelta(minutes=5)  # how exactly "last used" is kept
@@ -82,8 +87,9 @@ class Credentials:
         """A ticket for one request of this person's to the connection's service, renewed first if it must be.
 
         `None` when the service wants no credential. Raises `NotConnected`, whose `reason` is `not_connected`,
-        `reconnect`, `disconnecting`, `blocked`, `outside`, `quarantined` or `changed`; for another person's, too.
-        `TemporarilyUnavailable` when the root key's provider says no; `NotReleased` when the vault's rule does.
+        `reconnect`, `disconnecting`, `blocked`, `outside`, `quarantined`, `changed` or `no_key`; for another
+        person's, too. `TemporarilyUnavailable` when the root key's provider says no; `NotReleased` when the
+        vault's rule does.
         """
         try:
             while True:
@@ -121,7 +127,10 @@ class Credentials:
         if connection is None or connection.state is not State.CONNECTED:
             return False
         if connection.method != "oauth":  # CON-39: no sign-in is begun instead of a key that does not work
-            await self._connections.mark_reconnect(connection, "The service does not accept the key any more.")
+            words = "The service does not accept the key any more."
+            if connection.method == header.ORGANIZATION:
+                words = "The service does not accept the organization's key any more. An owner can enter another."
+            await self._connections.mark_reconnect(connection, words)
             return False
         if connection.generation != ticket_generation:
             return True
@@ -159,9 +168,13 @@ class Credentials:
         until = now + timedelta(seconds=_SECONDS)
         if connection.expires_at is not None and connection.has_refresh_token:
             until = min(until, connection.expires_at - self._refreshing.pace.margin(connection.id))
-        sealed = [purpose for purpose, _ in (await self._vault.mark(connection.id)).names]
+        shared = connection.method == header.ORGANIZATION
+        sealed = [purpose for purpose, _ in (await self._vault.mark(connector.id if shared else connection.id)).names]
+        parts = _METHODS[connection.method](connection, connector, sealed)
+        if shared and not parts:  # not a service that wants none: nothing may go there without
+            raise _not_connected(connection, "no_key")
         ready = _Ready(
-            parts=_METHODS[connection.method](connection, connector, sealed),
+            parts=parts,
             origin=connector.origin,
             until=self._clock.monotonic() + (until - now).total_seconds(),
         )
@@ -234,6 +247,7 @@ def _not_connected(connection: Connection, reason: str) -> NotConnected:
         "blocked": "This service is blocked here.",
         "outside": "Your organization does not let connectors reach this service's hosts; an owner can change that.",
         "quarantined": "This service is in quarantine: no call goes to it until that is lifted.",
+        "no_key": "There is no key of the organization for this service now; an owner can enter one.",
         "changed": "This service was changed since you connected it; look at it again and reconnect.",
     }
     return NotConnected(sentences[reason], path=f"/connections/{connection.id}", reason=reason)

@@ -86,6 +86,7 @@ class Quarantine:
         )
         await self._connectors.set_quarantine(connector.id, on)
         if on:
+            await self._vault.cancel(connector.id)  # the organization's own key, if it goes with one
             await self._cut(connector.id, await self.affected(connector.id))
 
     async def of_listing(self, listing: str, *, reason: str, by: str) -> None:

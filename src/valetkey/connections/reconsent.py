@@ -2,7 +2,8 @@
 
     1. what would it be? what cannot be is refused before anybody loses anything
     2. everybody's credential at it is revoked and destroyed, while who we are there is still as it was
-    3. the connector is written, as another version: what somebody connected in between is not used with it
+    3. the connector is written, as another version: what somebody connected in between is not used with it; a key that
+       an owner had entered for everybody is destroyed
     4. each entry says why, for its person
 
 A change of the name alone is only written.
@@ -15,6 +16,7 @@ from typing import Final
 from valetkey.audit.trail import Trail
 from valetkey.connections import reconsent_repository as repository
 from valetkey.connections.accounts import TOPIC, ConnectorBook
+from valetkey.connections.held import Held
 from valetkey.connections.model import OfConnector
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.directory.editing import Edit
@@ -37,12 +39,14 @@ class Editing:
         *,
         connectors: ConnectorBook,
         revoking: RevokingAll,
+        held: Held,
         notifications: Notifications,
         trail: Trail,
     ) -> None:
         self._database = database
         self._connectors = connectors
         self._revoking = revoking
+        self._held = held
         self._notifications = notifications
         self._trail = trail
 
@@ -61,8 +65,17 @@ class Editing:
             await self._end_all(connector, by)  # 2.
         kept = await self._connectors.keep(edited)  # 3.
         if edited.asks_anew:
+            await self._held.forget(connector)
             await self._say_why(connector)  # 4.
         return kept
+
+    async def remove(self, connector: Connector) -> None:
+        """Deletes the connector, and the key that an owner entered for it. Raises `Conflict` while anyone has a
+
+        connection to it.
+        """
+        await self._connectors.remove(connector.id)
+        await self._held.forget(connector)
 
     async def _end_all(self, connector: Connector, by: str) -> None:
         among, began_at = OfConnector(connector.id), self._revoking.begin()

@@ -1,10 +1,11 @@
-"""SQL for saying to everybody who was connected why they are no more."""
+"""SQL for what becomes of everybody who is connected to one connector: why they are no more, or that they are again."""
 
 from __future__ import annotations
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from valetkey.connections.methods.header import ORGANIZATION
 from valetkey.connections.model import State
 from valetkey.store.schema import connection
 
@@ -15,6 +16,22 @@ async def set_reason_among(tx: AsyncConnection, connector_id: str, reason: str) 
         update(connection)
         .where(connection.c.connector_id == connector_id, connection.c.state == State.NOT_CONNECTED.value)
         .values(state_reason=reason)
+        .returning(connection.c.person_id)
+    )
+    return sorted(set(done.scalars()))
+
+
+async def set_connected_again(tx: AsyncConnection, connector_id: str, version: int) -> list[str]:
+    """Connects again whose service refused the organization's key, which is another now; the people whose those are."""
+    done = await tx.execute(
+        update(connection)
+        .where(
+            connection.c.connector_id == connector_id,
+            connection.c.connector_version == version,
+            connection.c.method == ORGANIZATION,
+            connection.c.state == State.RECONNECT.value,
+        )
+        .values(state=State.CONNECTED.value, state_reason="")
         .returning(connection.c.person_id)
     )
     return sorted(set(done.scalars()))

@@ -19,6 +19,7 @@ from valetkey.connections.detect import Detecting
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.echoes import Echoes
+from valetkey.connections.held import Held
 from valetkey.connections.labels import Labels
 from valetkey.connections.model import Connection
 from valetkey.connections.quarantine import Quarantine
@@ -58,6 +59,7 @@ class Room:
     revoking: RevokingAll
     quarantine: Quarantine
     editing: Editing
+    held: Held
     trace: Trace
     echoes: Echoes
 
@@ -206,6 +208,7 @@ def open_room(
     echoes = Echoes(trail, clock=clock)
     vault.echoes.append(echoes.heard)
     revoking = RevokingAll(database, disconnecting, clock=clock)
+    held = Held(database, vault=vault, revoking=revoking, notifications=notifications, trail=trail)
     return Room(
         connections=connections,
         connecting=connecting,
@@ -220,7 +223,10 @@ def open_room(
         quarantine=Quarantine(
             database, vault=vault, notifications=notifications, clock=clock, trail=trail, connectors=connectors
         ),
-        editing=Editing(database, connectors=connectors, revoking=revoking, notifications=notifications, trail=trail),
+        editing=Editing(
+            database, connectors=connectors, revoking=revoking, held=held, notifications=notifications, trail=trail
+        ),
+        held=held,
         trace=trace,
         echoes=echoes,
     )

@@ -55,6 +55,14 @@ class Unsigned:
         self, person: Person, connector: Connector, *, values: Mapping[str, Secret], label: str, display_name: str
     ) -> Connection:
         """Connects with request headers, or adds them to a connection that signs in by OAuth. Raises `BadInput`."""
+        if connector.acts_as_organization:
+            if values:
+                raise BadInput(
+                    "This service goes with a key of the organization, so you enter none.",
+                    field="headers",
+                    hint="An owner enters it, on the service's page.",
+                )
+            return await self._connect_held(person, connector, label=label, display_name=display_name)
         given = header.check_values(connector, values)
         connection = await self._connections.open_entry(person, connector, label=label, display_name=display_name)
         if connector.auth_kind == "oauth":
@@ -75,6 +83,17 @@ class Unsigned:
             [(value, header.binding(connection, connector, name)) for name, value in given.items()]
         )
         return await self._connected(seen, connector, steps, method="header", generation=max(generations))
+
+    async def _connect_held(self, person: Person, connector: Connector, *, label: str, display_name: str) -> Connection:
+        """With the key that an owner entered for everybody (CUS-04). The connection is this person's all the same."""
+        if not (await self._vault.mark(connector.id)).names:
+            raise Conflict("No owner has entered the organization's key yet.", hint="Ask one of them to enter it.")
+        connection = await self._connections.open_entry(person, connector, label=label, display_name=display_name)
+        steps = self._trace.of(person_id=connection.person_id, connection_id=connection.id)
+        await self._vault.shred(connection.id)
+        return await self._connected(
+            Seen.of(connection), connector, steps, method=header.ORGANIZATION, generation=connection.generation
+        )
 
     async def connect_open(self, person: Person, connector: Connector, *, label: str, display_name: str) -> Connection:
         """Connects a service that answers without anybody signing in. Raises `Conflict` when it does not."""

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from valetkey.directory.model import AuthKind
+from valetkey.directory.model import ORGANIZATION, AuthKind
 from valetkey.kernel.errors import BadInput, printable
 from valetkey.kernel.ids import random_suffix
 
@@ -45,7 +45,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}\Z")  # RFC 9110 5.6
 
 _FACTS: Mapping[AuthKind, frozenset[str]] = {
     "oauth": frozenset({"client_id", "scope", "no_scope_fallback", "headers", "optional_headers"}),
-    "header": frozenset({"headers", "optional_headers"}),
+    "header": frozenset({"headers", "optional_headers", "identity"}),
     "none": frozenset(),
 }
 
@@ -99,6 +99,10 @@ def read_auth(kind: object, facts: object) -> tuple[AuthKind, dict[str, Any]]:
         if not isinstance(facts["no_scope_fallback"], bool):
             raise BadInput("no_scope_fallback is true or false.", field="auth.no_scope_fallback")
         checked["no_scope_fallback"] = facts["no_scope_fallback"]
+    if "identity" in facts:
+        if facts["identity"] != ORGANIZATION:
+            raise BadInput(f"identity is {ORGANIZATION}, or it is not there.", field="auth.identity")
+        checked["identity"] = ORGANIZATION  # CUS-04
     checked.update(_headers(known, facts))
     return known, checked
 

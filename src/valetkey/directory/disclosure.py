@@ -24,6 +24,10 @@ _TRUST = "Connect only to organizations you trust: what you or your assistant se
 _CHANGE = "Its tools can change later. The changed ones are then off until you have looked."
 _INJECTION = "Its answers can hold text that tries to steer your assistant."
 _SCOPES = "What the sign-in covers is said by the service; it may be more than its tools need."
+_AS_ORGANIZATION: Final = (
+    "It acts as the organization, not you: everybody here uses one key, which an owner entered, and the service cannot "
+    "tell you apart. What you do through it is still recorded here as yours."
+)
 _UNKNOWN: Final = {
     ReviewState.CUSTOM: "It was added by its address. Nobody has reviewed it, and anybody can run such a service.",
     ReviewState.COMMUNITY: "Its address was read in its publisher's documentation. Nobody has checked the service.",
@@ -62,7 +66,10 @@ def disclose(connector: Connector, listing: Listing | None, alike: tuple[str, ..
     """The disclosure of a connector as it is today; `alike` are warnings of what it could be taken for."""
     facts = {"service": connector.name, "review": connector.review_state.label, "data goes to": connector.origin}
     facts |= _told(listing)
-    warnings = (*alike, _UNKNOWN[connector.review_state], _TRUST, _INJECTION, _CHANGE, _SCOPES)
+    held = (_AS_ORGANIZATION,) if connector.acts_as_organization else ()
+    if held:
+        facts["acts as"] = "the organization, not you"
+    warnings = (*alike, *held, _UNKNOWN[connector.review_state], _TRUST, _INJECTION, _CHANGE, _SCOPES)
     basis: dict[str, Any] = {
         "facts": facts,
         "warnings": warnings,

@@ -31,6 +31,9 @@ class ReviewState(StrEnum):
 LOCAL = "stdio://"
 """How the URL begins that stands for a program on the hub's host; nobody can enter one (`net.url`)."""
 
+ORGANIZATION: Final = "organization"
+"""As `identity` among the facts of a connector: the key that goes along is the organization's (CUS-04)."""
+
 AuthKind = Literal["oauth", "header", "none"]
 ConnectorState = Literal["enabled", "blocked", "quarantined", "delisted", "outside"]
 """`outside`: its host is none of those that its organization lets connectors reach."""
@@ -41,8 +44,9 @@ class Connector:
     """Something that can be connected. `url` is text exactly as entered; `origin` is where tickets may go.
 
     `auth` holds facts for the method, never secrets: `client_id` (typed or operator-held), `scope` (a pin),
-    `headers` (names of request headers a connection must give), `no_scope_fallback`; of a listing also in what the
-    service differs from the standards (`listings.SignIn`). `listing` is the slug of the listing it was made from, and
+    `headers` (names of request headers a connection must give), `identity` (`organization`: an owner gives them once
+    for everybody), `no_scope_fallback`; of a listing also in what the service differs from the standards
+    (`listings.SignIn`). `listing` is the slug of the listing it was made from, and
     `review_state` what is said of it today: a listing that has moved since makes it custom (CUS-08).
     """
 
@@ -67,6 +71,11 @@ class Connector:
     def is_local(self) -> bool:
         """Whether it is a program on the hub's host, which the operator declared (`auth` has its command)."""
         return self.url.startswith(LOCAL)
+
+    @property
+    def acts_as_organization(self) -> bool:
+        """Whether it knows everybody here as the organization: an owner gave the key that goes along (CUS-04)."""
+        return self.auth.get("identity") == ORGANIZATION
 
 
 @dataclass(frozen=True, slots=True)

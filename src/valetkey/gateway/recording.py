@@ -5,6 +5,7 @@ How much it holds is the person's choice within their organization's bounds; tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -33,6 +34,8 @@ from valetkey.upstream.model import HttpFailed, Unauthorized
 from valetkey.vault.day_keys import DayKey
 
 ECHOED: Final = "The service said the credential back; it was taken out."
+AS_ORGANIZATION: Final = "identity: org."
+"""Stands in the record of a call that went with a key which an owner entered for everybody (CUS-04)."""
 ORDERS: Final = "The answer reads like orders to a model, or hides something."
 _DETAIL: Final = 300
 _TOOL: Final = 255
@@ -65,8 +68,8 @@ class Record:
     """The open record of one call. Say how it ended with `end`; leaving the context without that is a failure."""
 
     __slots__ = (
-        "_key", "_level", "_open", "_rule", "_tickets", "_unusual", "approval", "continues", "id", "orders", "origin",
-        "tool_class",
+        "_as_organization", "_key", "_level", "_open", "_rule", "_tickets", "_unusual", "approval", "continues", "id",
+        "orders", "origin", "tool_class",
     )  # fmt: skip
 
     def __init__(self, open_call: OpenCall, key: DayKey, level: Level, unusual: Watches) -> None:
@@ -83,12 +86,14 @@ class Record:
         """Whether the answer reads like orders to a model (S-08); known from `end` on."""
         self._tickets: list[Ticket] = []
         self._rule = self.approval = ""
+        self._as_organization = False
         self.continues = ""
         """The id of the record of the request to whose question this one brings the answer."""
 
-    def went(self, ticket: Ticket, *, to: str) -> None:
+    def went(self, ticket: Ticket, *, to: str, as_organization: bool = False) -> None:
         """A credential is on its way with this call."""
         self.origin = to
+        self._as_organization = as_organization
         self._tickets.append(ticket)
 
     @property
@@ -116,10 +121,10 @@ class Record:
             detail = f"{ORDERS}{' ' if detail else ''}{detail}"
         keeps = response and self._level is Level.FULL
         sealed = self._key.seal(redact(response), about=f"{self.id}:response") if keeps else None
+        if self._as_organization:
+            detail = f"{AS_ORGANIZATION}{' ' if detail else ''}{detail}"
         if self._level is Level.NONE:  # who, when, where and how it ended: the rest is not kept anywhere
-            self._open.finish(
-                outcome, rule=rule or self._rule, detail=ECHOED if self.echoed else "", origin=self.origin
-            )
+            self._open.finish(outcome, rule=rule or self._rule, detail=" ".join(self._marks()), origin=self.origin)
             return
         self._open.finish(
             outcome,
@@ -130,6 +135,13 @@ class Record:
             response_bytes=size,
             tool_class=self.tool_class,
         )
+
+    def _marks(self) -> Iterator[str]:
+        """What is said of a call however little of it is kept."""
+        if self._as_organization:
+            yield AS_ORGANIZATION
+        if self.echoed:
+            yield ECHOED
 
     def passed(self, rule: str, approval: str) -> None:
         """By which rule the call may be made, and with which approval if it was one."""

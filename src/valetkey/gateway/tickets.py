@@ -25,7 +25,7 @@ class CallTickets(msgspec.Struct, frozen=True, gc=False):
             self.account.connection.id, person_id=self.person_id, call_id=self.record.id
         )
         if ticket is not None:
-            self.record.went(ticket, to=self.account.connector.origin)
+            self._went(ticket)
         return ticket
 
     async def __call__(self) -> Ticket | None:
@@ -34,8 +34,12 @@ class CallTickets(msgspec.Struct, frozen=True, gc=False):
             self.account.connection.id, person_id=self.person_id, call_id=self.record.id
         )
         if ticket is not None:
-            self.record.went(ticket, to=self.account.connector.origin)
+            self._went(ticket)
         return ticket
+
+    def _went(self, ticket: Ticket) -> None:
+        connector = self.account.connector
+        self.record.went(ticket, to=connector.origin, as_organization=connector.acts_as_organization)
 
     async def renewed(self, refused: Ticket | None, error: Unauthorized) -> Ticket | None:
         """A ticket for one more try after a 401 (CON-24), which came before anything was done.

@@ -7,6 +7,7 @@ a click. So a further rule can only narrow (ORG-04). The names of the rules are 
     organization  ceiling_block, ceiling_ask                    every ceiling for everybody
     role          role_block, role_ask                          the loosest of the person's roles
     tool          each_time                                     it, or its listing, wants a person every time
+                  as_organization                               it writes with a key that is everybody's (CUS-04)
     class         vertical_not_enabled, class_v, class_h, class_x, class_m, class_w, first_read, class_r
     person        person_block, person_ask, person_allow        *allow* answers what W, M, X and a first read ask for
     taint         taint                                         untrusted content was read: one class up
@@ -38,6 +39,7 @@ from valetkey.policy.tool_class import RANK, Classified, ToolClass
 CONNECTOR_BLOCKED = "connector_blocked"
 UNKNOWN_TOOL = "unknown_tool"
 EACH_TIME = "each_time"
+AS_ORGANIZATION = "as_organization"
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _EFFECTS = {Setting.ALLOW: Effect.ALLOW, Setting.ASK: Effect.ASK, Setting.BLOCK: Effect.DENY}
 
@@ -48,8 +50,9 @@ class Facts:
 
     `tool` is missing when the connection's last listing has none of that name. `held` says why the tool must not be
     called yet (it is new, or another than was accepted), and is empty otherwise. `each_time` says why a person has to
-    be asked at every call (PERM-07, PERM-12), and is empty otherwise. `tainted` is its class while content that nobody
-    vouches for is about, where that is a higher one; `tainted_by` says whose content that was.
+    be asked at every call (PERM-07, PERM-12), and is empty otherwise. `acts_as_organization` says that the service
+    knows everybody as the organization, by a key that an owner entered (CUS-04). `tainted` is its class while content
+    that nobody vouches for is about, where that is a higher one; `tainted_by` says whose content that was.
     """
 
     tool: Tool | None
@@ -62,6 +65,7 @@ class Facts:
     roles: Set[str] = frozenset()
     held: str = ""
     each_time: str = ""
+    acts_as_organization: bool = False
     tainted: Classified | None = None
     tainted_by: str = ""
     page: str = "the connection's page"
@@ -78,6 +82,7 @@ def decide(facts: Facts) -> Decision:
         *_organization(facts, facts.classified),
         *_roles(facts, facts.classified),
         *_each_time(facts),
+        *_as_organization(facts, facts.classified),
         *_class(facts, facts.classified),
         *_person(facts, facts.classified),
     ]
@@ -197,6 +202,14 @@ def _each_time(facts: Facts) -> list[Step]:
     return [Step("tool", EACH_TIME, Effect.ASK, facts.each_time)] if facts.each_time else []
 
 
+def _as_organization(facts: Facts, classified: Classified) -> list[Step]:
+    """CUS-04: what everybody's key does is nobody's *always*; a person can still say yes to some calls beforehand."""
+    if not facts.acts_as_organization or classified.counts_as is ToolClass.READ:
+        return []
+    words = "It acts as the organization, not you: a person confirms each change."
+    return [Step("tool", AS_ORGANIZATION, Effect.ASK, words)]
+
+
 _CLASS_WORDS = {
     ToolClass.VERTICAL: "It acts in finance, law, medicine or insurance: a passkey, each time.",
     ToolClass.HIGH: "It has consequences that are hard to take back: a passkey, each time.",
@@ -289,7 +302,7 @@ def _decision(facts: Facts, chain: list[Step], kind: ToolClass) -> Decision:
     from_above = any(step.level in ("organization", "role") and step.effect is Effect.ASK for step in chain)
     asks = deciding.effect is Effect.ASK
     rules = {step.rule for step in chain if step.effect is Effect.ASK}
-    lasting = asks and not from_above and not rules & {"person_ask", "taint", EACH_TIME}
+    lasting = asks and not from_above and not rules & {"person_ask", "taint", EACH_TIME, AS_ORGANIZATION}
     is_x = facts.classified is not None and facts.classified.tool_class is ToolClass.UNKNOWN
     return Decision(
         effect=deciding.effect,

@@ -199,6 +199,7 @@ class Gate:
             roles=frozenset({str(who.role)}),
             held=_held(tool, permission),
             each_time=self._each_time(connector, tool) if tool is not None else "",
+            acts_as_organization=connector.acts_as_organization,
             tainted=self._tainted(connector, tool, around) if tool is not None and taint is not None else None,
             tainted_by=taint.because if taint is not None else "",
             page=subject.public_url + subject.page,

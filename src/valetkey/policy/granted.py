@@ -26,6 +26,10 @@ _LASTING: Final = frozenset({ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDI
 """What an *allow* answers for good; all else is confirmed for each call."""
 
 
+_READING: Final = frozenset({ToolClass.READ})
+"""The same where the key is everybody's (CUS-04)."""
+
+
 class ConnectorOf(Protocol):
     """The connector of a person's connection; `None` when they have no such one that calls may go over."""
 
@@ -50,11 +54,13 @@ class Grants:
         self._each_time = each_time
         self._classed = classed
 
-    def holds_now(self, person_id: str, connection_id: str, tool: str | None) -> bool:
+    def holds_now(
+        self, person_id: str, connection_id: str, tool: str | None, *, key_of: tuple[str, int] | None = None
+    ) -> bool:
         """Whether a call may go there, and the person's *allow* is at hand if it is a call of a tool; `False` may mean
-        no more than *ask `holds`*.
+        no more than *ask `holds`*. `key_of` as in `vault.release.Grants`.
         """
-        connector = self._connector_of.now(person_id, connection_id)
+        connector = _with_key(self._connector_of.now(person_id, connection_id), key_of)
         if connector is None or tool is None:
             return connector is not None
         given, snapshot = self._permissions.given_now(connection_id), self._snapshots.get_now(connection_id)
@@ -62,11 +68,19 @@ class Grants:
             return False
         return self._lasts(connector, snapshot.tool(tool), given.get(tool))
 
-    async def holds(self, person_id: str, connection_id: str, tool: str | None, call_id: str) -> bool:
+    async def holds(
+        self,
+        person_id: str,
+        connection_id: str,
+        tool: str | None,
+        call_id: str,
+        *,
+        key_of: tuple[str, int] | None = None,
+    ) -> bool:
         """Whether a call may go there, and, if it is a call of a tool, whether there is a yes to the one with this
         record.
         """
-        connector = await self._connector_of(person_id, connection_id)
+        connector = _with_key(await self._connector_of(person_id, connection_id), key_of)
         if connector is None or tool is None:
             return connector is not None
         given = (await self._permissions.given(connection_id)).get(tool)
@@ -88,7 +102,7 @@ class Grants:
             seen is not None
             and given is not None
             and given.setting is Setting.ALLOW
-            and given.tool_class in _LASTING
+            and given.tool_class in (_READING if connector.acts_as_organization else _LASTING)
             and given.fingerprint == seen.fingerprint
             and not self._each_time(connector, seen)
         )
@@ -121,6 +135,14 @@ class Grants:
         )
 
 
+def _with_key(connector: Connector | None, key_of: tuple[str, int] | None) -> Connector | None:
+    """The connector, if it goes with the key that is asked for: its organization's for all, or the person's own."""
+    if connector is None:
+        return None
+    goes_with = (connector.id, connector.version) if connector.acts_as_organization else None
+    return connector if goes_with == key_of else None
+
+
 def _runs_by_itself(connector: Connector, seen: Tool, kind: Classified, given: Permission | None) -> bool:
     """Whether it reads, and its connector is verified: that needs nobody's yes. Or whether an *allow* without a class,
     as given before there were any or for what nothing is known of, is for a tool that may have one now.
@@ -131,5 +153,7 @@ def _runs_by_itself(connector: Connector, seen: Tool, kind: Classified, given: P
         return False
     if verified and kind.counts_as is ToolClass.READ:
         return True
+    if connector.acts_as_organization and kind.counts_as is not ToolClass.READ:
+        return False  # CUS-04
     same = given is not None and given.fingerprint == seen.fingerprint
     return classless and same and kind.tool_class in (*_LASTING, ToolClass.UNKNOWN)

@@ -25,10 +25,10 @@ def with_lengths(*parts: str | bytes | int) -> bytes:
 class Binding:
     """Everything a sealed value belongs to (security.md 2.2). Changing any of it makes the value undecryptable.
 
-    `tenant` is the organization's id. `subject` is the connection (or attempt, or issuer's client) the value belongs
-    to; `purpose` is one of `access_token`, `refresh_token`, `header:<name>`, `client_secret`, `signing_key`,
-    `mark_key`, `registration_access_token`, `pkce_verifier`, `test_account`. A ticket made from it goes to `origin`
-    only.
+    `tenant` is the organization's id. `subject` is the connection (or attempt, or issuer's client, or for a key that
+    an organization's owner entered for everybody the connector) the value belongs to; `purpose` is one of
+    `access_token`, `refresh_token`, `header:<name>`, `client_secret`, `signing_key`, `mark_key`,
+    `registration_access_token`, `pkce_verifier`, `test_account`. A ticket made from it goes to `origin` only.
     """
 
     tenant: str

@@ -14,6 +14,7 @@ from valetkey.vault.model import Binding
 
 _CALLS = "tools/call"
 _TEST_ACCOUNT = "test_account"
+_HEADER = "header:"
 
 
 class NotReleased(Refused):
@@ -46,13 +47,27 @@ class FindsIntents(Protocol):
 
 
 class Grants(Protocol):
-    """What people said yes to: a connection, a tool of it, or one call. `tool` is `None` for what calls none."""
+    """What people said yes to: a connection, a tool of it, or one call. `tool` is `None` for what calls none.
 
-    def holds_now(self, person_id: str, connection_id: str, tool: str | None) -> bool:
+    With `key_of`, a connector and its version, the connection must besides be one that goes with the key which an owner
+    entered for this connector (CUS-04).
+    """
+
+    def holds_now(
+        self, person_id: str, connection_id: str, tool: str | None, *, key_of: tuple[str, int] | None = None
+    ) -> bool:
         """Whether a lasting yes is at hand; false may mean no more than "ask `holds`"."""
         ...
 
-    async def holds(self, person_id: str, connection_id: str, tool: str | None, call_id: str) -> bool:
+    async def holds(
+        self,
+        person_id: str,
+        connection_id: str,
+        tool: str | None,
+        call_id: str,
+        *,
+        key_of: tuple[str, int] | None = None,
+    ) -> bool:
         """Whether there is one, or one that was used up for the call with this record."""
         ...
 
@@ -95,7 +110,10 @@ def sealed() -> NotReleased:
 
 
 class ForRecordedCalls:
-    """The rule of a hub: what a recorded call of the connection's own person needs, and no other."""
+    """The rule of a hub: what a recorded call of the connection's own person needs, and no other.
+
+    The organization's own key leaves for a recorded call of one of its members, over their own connection to it.
+    """
 
     def __init__(self, intents: FindsIntents, grants: Grants) -> None:
         self._intents = intents
@@ -105,7 +123,7 @@ class ForRecordedCalls:
         intent = self._intents.intent_of(call_id)
         if intent is None or not _is_theirs(intent, binding):
             return False
-        return self._grants.holds_now(intent.person_id, intent.connection_id, _tool(intent))
+        return self._grants.holds_now(intent.person_id, intent.connection_id, _tool(intent), key_of=_key_of(binding))
 
     async def demand(self, call_id: str, binding: Binding) -> None:
         intent = self._intents.intent_of(call_id)
@@ -113,7 +131,8 @@ class ForRecordedCalls:
             raise NotReleased("No credential leaves without a record of the call.", rule="no_record")
         if not _is_theirs(intent, binding):
             raise NotReleased("The record is of another call than the credential is asked for.", rule="other_record")
-        if not await self._grants.holds(intent.person_id, intent.connection_id, _tool(intent), call_id):
+        tool, key_of = _tool(intent), _key_of(binding)
+        if not await self._grants.holds(intent.person_id, intent.connection_id, tool, call_id, key_of=key_of):
             raise NotReleased("Nobody said yes to this call.", rule="no_yes")
 
 
@@ -147,8 +166,14 @@ class AlsoForReviews:
 
 
 def _is_theirs(intent: Intent, binding: Binding) -> bool:
-    return (
-        intent.connection_id == binding.subject
-        and intent.person_id == binding.person
-        and intent.organization_id == binding.tenant
-    )
+    if intent.organization_id != binding.tenant:
+        return False
+    if _key_of(binding) is not None:
+        return bool(intent.connection_id and intent.person_id)  # whether it goes with this key is for `Grants` to say
+    return intent.connection_id == binding.subject and intent.person_id == binding.person
+
+
+def _key_of(binding: Binding) -> tuple[str, int] | None:
+    """The connector whose key it is, for one that an owner entered for everybody; `None` for a person's own value."""
+    is_shared = not binding.person and binding.subject == binding.connector and binding.purpose.startswith(_HEADER)
+    return (binding.connector, binding.connector_version) if is_shared else None

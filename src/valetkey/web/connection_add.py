@@ -19,10 +19,11 @@ FIELDS = {
     "auth.headers": "headers",
     "auth.optional_headers": "headers",
     "auth.client_id": "client_id",
+    "auth.identity": "identity",
     "auth_kind": "sign_in",
     "auth": "sign_in",
 }
-_EMPTY = {"url": "", "name": "", "sign_in": "oauth", "headers": "", "client_id": ""}
+_EMPTY = {"url": "", "name": "", "sign_in": "oauth", "headers": "", "client_id": "", "identity": ""}
 
 
 async def show(visit: Visit) -> Response:
@@ -103,6 +104,8 @@ def facts_of(kind: str, values: Mapping[str, str]) -> dict[str, Any]:
             facts["headers"] = ["Authorization"]
         if optional:
             facts["optional_headers"] = optional
+    if kind == "header" and values["identity"]:
+        facts["identity"] = values["identity"]
     if kind == "oauth" and values["client_id"]:
         facts["client_id"] = values["client_id"]
     return facts
@@ -121,7 +124,9 @@ def _page(
         status=422 if errors else 200,
         errors=errors,
         values=values,
-        advanced=bool(values["headers"] or values["client_id"] or (detected and detected.wants_client)),
+        advanced=bool(
+            values["headers"] or values["client_id"] or values["identity"] or (detected and detected.wants_client)
+        ),
         detected=detected,
         from_link=from_link,
     )

@@ -34,7 +34,7 @@ async def submit(visit: Visit) -> Response:
 
 async def _account(visit: Visit) -> Account:
     account = await read_account(visit)
-    if not header_names(account.connector):
+    if not header_names(account.connector) or account.connector.acts_as_organization:
         raise NotFound("This service takes no request headers.")
     return account
 

@@ -11,6 +11,8 @@ from valetkey.web.visit import Visit
 
 async def submit(visit: Visit) -> Response:
     account = await read_account(visit)
+    if account.connector.acts_as_organization:
+        return visit.go(f"/connections/new/{account.connector.slug}")
     if account.connector.auth_kind == "header":
         return visit.go(f"/connections/{account.connection.id}/headers")
     values = {"label": account.connection.label, "display_name": account.connection.display_name}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from valetkey.directory.model import Connector
+from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, OutboundFailed, TooMany
 from valetkey.kernel.secret import Secret
 from valetkey.web.accounts import read_accounts
@@ -46,7 +47,7 @@ async def begin_account(visit: Visit, connector: Connector, values: Mapping[str,
             visit.session, connector, label=values["label"], display_name=values["display_name"]
         )
     except BadInput as error:
-        return await _page(visit, connector, _named(error), values)
+        return await _page(visit, connector, named_error(error), values)
     except (Conflict, TooMany, ConnectFailed, OutboundFailed) as error:
         return await failed_page(visit, connector, error, values)
     return visit.go(f"/connections/review/{attempt.id}")
@@ -59,12 +60,12 @@ async def _connect_with_key(visit: Visit, connector: Connector, values: Mapping[
         connection = await visit.services.connecting.set_header(
             visit.session,
             connector,
-            values=read_headers(visit, connector),
+            values={} if connector.acts_as_organization else read_headers(visit, connector),
             acknowledged=visit.form.one("disclosed"),
             **values,
         )
     except BadInput as error:
-        return await _page(visit, connector, _named(error, connector), values)
+        return await _page(visit, connector, named_error(error, connector), values)
     except (Conflict, TooMany, OutboundFailed) as error:
         return await failed_page(visit, connector, error, values)
     return visit.go(f"/connections/{connection.id}", done="connected")
@@ -79,7 +80,7 @@ async def _connect_local(visit: Visit, connector: Connector, values: Mapping[str
             visit.session, connector, acknowledged=visit.form.one("disclosed"), **values
         )
     except BadInput as error:
-        return await _page(visit, connector, _named(error), values)
+        return await _page(visit, connector, named_error(error), values)
     except (Conflict, TooMany, OutboundFailed) as error:
         return await failed_page(visit, connector, error, values)
     return visit.go(f"/connections/{connection.id}", done="connected")
@@ -96,7 +97,7 @@ def read_headers(visit: Visit, connector: Connector) -> dict[str, Secret]:
     return {name: value for name, value in given.items() if value}
 
 
-def _named(error: BadInput, connector: Connector | None = None) -> dict[str, str]:
+def named_error(error: BadInput, connector: Connector | None = None) -> dict[str, str]:
     """The error under the name that its field has on this page; what is not on it goes to the top."""
     text = f"{error.message} {error.hint}".strip()
     for name in header_names(connector) if connector else ():
@@ -141,6 +142,10 @@ async def _page(
         may_remove=not others and bool(connector.id) and may_change(visit.person, connector),
         command=connector.auth.get("command", ()) if connector.is_local else (),
         variables=connector.auth.get("variables", ()) if connector.is_local else (),
-        header_names=header_names(connector) if connector.auth_kind == "header" else (),
+        header_names=()
+        if connector.auth_kind != "header" or connector.acts_as_organization
+        else header_names(connector),
+        may_enter_key=connector.acts_as_organization and may(visit.person.role, Act.MANAGE_ORGANIZATION),
+        key_is_there=connector.acts_as_organization and await visit.services.held.is_there(connector),
         optional_headers=tuple(connector.auth.get("optional_headers", ())),
     )

@@ -24,15 +24,19 @@ async def show(visit: Visit) -> Response:
         "sign_in": connector.auth_kind,
         "headers": ", ".join(headers),
         "client_id": str(connector.auth.get("client_id", "")),
+        "identity": str(connector.auth.get("identity", "")),
     }
     return _page(visit, connector, {}, values)
 
 
 async def submit(visit: Visit) -> Response:
     connector = await _editable(visit)
-    values = {name: visit.form.one(name, limit=4096) for name in ("name", "url", "sign_in", "headers", "client_id")}
+    values = {
+        name: visit.form.one(name, limit=4096)
+        for name in ("name", "url", "sign_in", "headers", "client_id", "identity")
+    }
     kind = values["sign_in"]
-    auth = {"headers": (), "optional_headers": (), "client_id": "", **facts_of(kind, values)}
+    auth = {"headers": (), "optional_headers": (), "client_id": "", "identity": "", **facts_of(kind, values)}
     edit = Edit(name=values["name"], url=values["url"], auth_kind=kind, auth=auth)
     try:
         changed = await visit.services.editing.edit(connector, edit, by=visit.actor, person_id=visit.person.id)

@@ -13,6 +13,7 @@ from valetkey.connections.accounts import Connections
 from valetkey.connections.connect import Connecting
 from valetkey.connections.detect import Detecting
 from valetkey.connections.disconnect import Disconnecting
+from valetkey.connections.held import Held
 from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
 from valetkey.connections.reporting import Reporting
@@ -71,6 +72,7 @@ class Services:
     disconnecting: Disconnecting
     quarantine: Quarantine
     editing: Editing
+    held: Held
     submissions: Submissions
     reporting: Reporting
     trace: Trace

@@ -12,6 +12,9 @@ from valetkey.kernel.errors import BadInput, printable
 from valetkey.kernel.secret import Secret
 from valetkey.vault.model import Binding, HeaderTemplate
 
+ORGANIZATION = "organization"
+"""The method of a connection that goes with the key an owner entered for everybody (CUS-04)."""
+
 _PURPOSE = "header:"
 _LONGEST_VALUE = 8 * 1024
 _VALUE = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -56,6 +59,27 @@ def binding(connection: Connection, connector: Connector, name: str) -> Binding:
         connector=connector.id,
         connector_version=connection.connector_version,
     )
+
+
+def shared_binding(connector: Connector, name: str) -> Binding:
+    """What the value belongs to that an owner entered for everybody: the connector in this version, and no person."""
+    return Binding(
+        tenant=connector.organization_id,
+        person="",
+        subject=connector.id,
+        purpose=f"{_PURPOSE}{name}",
+        origin=connector.origin,
+        connector=connector.id,
+        connector_version=connector.version,
+    )
+
+
+def shared_parts(
+    _connection: Connection, connector: Connector, sealed: Iterable[str]
+) -> tuple[tuple[HeaderTemplate, Binding], ...]:
+    """As `parts`, out of the purposes that are `sealed` for the connector."""
+    names = sorted(purpose.removeprefix(_PURPOSE) for purpose in sealed if purpose.startswith(_PURPOSE))
+    return tuple((HeaderTemplate(name.encode()), shared_binding(connector, name)) for name in names)
 
 
 def parts(
