@@ -59,6 +59,26 @@ async def find_newest(tx: AsyncConnection, person_id: str, request_digest: str, 
     return _read(row) if row else None
 
 
+async def find_like(tx: AsyncConnection, new: Approval) -> Approval | None:
+    """The newest one of the same tool on the same connection that its person said yes to, of those before `new`."""
+    query = (
+        select(approval)
+        .where(
+            approval.c.person_id == new.person_id,
+            approval.c.connection_id == new.connection_id,
+            approval.c.tool == new.tool,
+            approval.c.id != new.id,
+            approval.c.created_at <= new.created_at,
+            approval.c.decided_at.is_not(None),
+            approval.c.state.in_((State.APPROVED, State.CONSUMED, State.UNCERTAIN)),
+        )
+        .order_by(approval.c.created_at.desc(), approval.c.id.desc())
+        .limit(1)
+    )
+    row = (await tx.execute(query)).first()
+    return _read(row) if row else None
+
+
 async def count_again(tx: AsyncConnection, approval_id: str) -> None:
     """The same call was asked for once more while it waits."""
     await tx.execute(

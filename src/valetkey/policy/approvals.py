@@ -202,6 +202,11 @@ class Approvals:
         key = await self._keys.existing(approval.person_id, approval.organization_id, approval.day)
         return key.open(approval.call, about=_about(approval.id))
 
+    async def like(self, approval: Approval) -> Approval | None:
+        """The last call of this tool and account that the person said yes to before this one (security.md 6.5)."""
+        async with self._database.read() as tx:
+            return await repository.find_like(tx, approval)
+
     async def approve(self, approval: Approval, *, session_id: str, proof: bytes = b"") -> Approval:
         """The person's yes. Who that is and how they proved it, the page has seen to. Raises `Conflict` if it is late.
 

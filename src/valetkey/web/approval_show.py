@@ -7,7 +7,7 @@ a quoted box. Nothing here can be sent by an assistant: it takes the person's ow
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from valetkey.policy.model import How, Setting
 from valetkey.policy.terms import Terms, most_calls
 from valetkey.policy.tool_class import ToolClass
 from valetkey.web.approval_standing import argument_names, wanted_terms
+from valetkey.web.differing import Differing, differing
 from valetkey.web.form import read_json
 from valetkey.web.tree import Node, has_long, read_whole
 from valetkey.web.visit import Visit
@@ -33,6 +34,14 @@ class _Shown:
     connector: Connector
     account: str
     tool: Tool | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """A call of the same tool that was approved, and what differs."""
+
+    approval: Approval
+    differences: Sequence[Differing]
 
 
 async def show(visit: Visit) -> Response:
@@ -141,6 +150,22 @@ async def _arguments(visit: Visit, approval: Approval) -> tuple[bytes, Node | No
     return call, read_whole(call)
 
 
+def _arguments_in(tree: Node | None) -> Node | None:
+    return next((node for node in tree.children if node.label == "arguments"), None) if tree else None
+
+
+async def _before(visit: Visit, approval: Approval, tree: Node | None) -> _Before | None:
+    """The last such call that the person said yes to, and in what this one differs from it."""
+    like = await visit.services.policy.approvals.like(approval)
+    if like is None or tree is None:
+        return None
+    _, then = await _arguments(visit, like)
+    if then is None:
+        return None  # its day was erased
+    nothing = Node("arguments", "object")
+    return _Before(like, differing(_arguments_in(then) or nothing, _arguments_in(tree) or nothing))
+
+
 async def _call(visit: Visit, approval: Approval) -> bytes:
     try:
         return await visit.services.policy.approvals.call_of(approval)
@@ -158,7 +183,7 @@ async def _needs_opening(visit: Visit, shown: _Shown) -> bool:
 async def _page(visit: Visit, shown: _Shown, *, errors: dict[str, str] | None = None) -> Response:
     approval, now = shown.approval, visit.clock.now()
     call, tree = await _arguments(visit, approval)
-    arguments = next((node for node in tree.children if node.label == "arguments"), None) if tree else None
+    arguments = _arguments_in(tree)
     return visit.page(
         "approval_show.html",
         status=422 if errors else 200,
@@ -170,6 +195,7 @@ async def _page(visit: Visit, shown: _Shown, *, errors: dict[str, str] | None = 
         account=shown.account,
         tool=shown.tool,
         arguments=arguments,
+        before=await _before(visit, approval, tree) if approval.is_waiting(now) else None,
         exact=call.decode("utf-8", "backslashreplace"),
         has_long=arguments is not None and has_long(arguments),
         may_stand=approval.may_stand and not approval.for_tool and shown.tool is not None and bool(call),

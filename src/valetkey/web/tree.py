@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,20 @@ class Node:
     @property
     def is_long(self) -> bool:
         return len(self.text) > _LONG or self.text.count("\n") > 12
+
+    @property
+    def grouped(self) -> str:
+        """A long number or an IBAN as people read and compare it, beside how it is sent; empty for all else."""
+        if self.kind == "number" and (whole := _WHOLE.fullmatch(self.text)):
+            return whole[1] + f"{int(whole[2]):,}".replace(",", "\u00a0") + whole[3]
+        if self.kind == "text" and _IBAN.fullmatch(self.text):
+            return "\u00a0".join(self.text[at : at + 4] for at in range(0, len(self.text), 4))
+        return ""
+
+
+_WHOLE = re.compile(r"(-?)([1-9]\d{4,29})((?:\.\d{1,9})?)")
+_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+"""By its form alone: whether it is one, and whose, nobody here knows."""
 
 
 class _Pairs(list[tuple[str, object]]):
