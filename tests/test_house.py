@@ -107,6 +107,8 @@ REVEALED: dict[str, str] = {
     "identity/signin/openid/sign_in.py": "our client secret at an organization's provider",
     "identity/signin/password.py": "to hash it",
     "web/person_invite.py": "a one-time link, for who invites",
+    "web/feed_list.py": "the key of a webhook's signatures, once, for who runs it",
+    "web/provisioning_list.py": "a new provisioning token, once, for who gives it to the organization's directory",
     "web/session_cookie.py": "the cookies, for the browser",
     "web/token_create.py": "a new personal token, for its owner",
 }

@@ -96,6 +96,9 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/organizations/{organization}/feeds"): Row(
         Scope.ORGANIZATIONS_WRITE, 201, 201, 403, 404, {"address": "syslog://siem.example"}, whose=False
     ),
+    ("POST", "/organizations/{organization}/feeds/{feed_id}/test"): Row(
+        Scope.ORGANIZATIONS_WRITE, 404, 404, 403, 404, whose=False
+    ),
     ("DELETE", "/organizations/{organization}/feeds/{feed_id}"): Row(
         Scope.ORGANIZATIONS_WRITE, 404, 404, 403, 404, whose=False
     ),

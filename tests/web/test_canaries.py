@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import re
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,11 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
     wish = Wish(issuer=world.provider.issuer, client_id="valetkey", client_secret=Secret("x"))
     await providers.set(world.organization.id, wish, by="x")
     bob = await world.person("bob", name="Bob")
+    owned = world.organization.id
+    feed, _ = await world.services.feeds.add(owned, "https://siem.example/hooks/valetkey", by="x")
+    _, key = await world.services.provisioning.tokens.create(owned, "Entra", timedelta(days=30), by="x")
+    directory = world.services.provisioning.directory
+    group = await directory.add_group(owned, name="Finance", external_id="f", members=[bob.id], by="x")
     await world.services.tokens.create_personal(ada, "Nightly", "/mcp", ("mcp",), 3600.0)
     profile = await world.services.profiles.add(
         ada, "reading", title="Reading", access="auto", choices=(), by="person:x"
@@ -161,6 +167,9 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
         "{call}": call,
         "{approval}": (await ask(world, ada, connection, connector)).id,
         "{person}": bob.id,
+        "{feed}": feed.id,
+        "{key}": key.id,
+        "{group}": group.id,
         "{organization}": world.organization.id,
         "{run}": (await reviewed(world, ada)).id,
         "{submission}": (await handed_in(world, ada)).id,

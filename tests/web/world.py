@@ -193,6 +193,7 @@ class World:
     organization: Organization
     app: Starlette
     provider: IdentityProvider
+    siem: Siem
 
     def browser(self, *, host: str = "localhost:8484", scheme: str = "http") -> Browser:
         transport = httpx2.ASGITransport(app=self.app)
@@ -418,7 +419,7 @@ async def build_world(
     site = Site(services=services, clock=clock, public_url=public_url, development=True)
     app = Starlette(routes=[*site.routes(), Mount("", app=site.not_found)])
     organization = await services.organizations.create("Riverside", "personal")
-    return World(services, service, site, clock, calls, database, notifications, organization, app, provider)
+    return World(services, service, site, clock, calls, database, notifications, organization, app, provider, siem)
 
 
 def _exporting(rooms: Services, checkpoints: Checkpoints, proofs: Proofs, clock: FakeClock) -> Exporting:

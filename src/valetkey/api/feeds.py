@@ -77,3 +77,12 @@ async def remove_feed(
     """Nothing more goes there."""
     await demand_owner(who, organization, rooms)
     await rooms.feeds.remove(organization, feed_id, by=actor_of(who))
+
+
+@router.post("/{feed_id}/test", operation_id="test_feed")
+async def test_feed(
+    organization: OrganizationId, feed_id: Annotated[str, Path(max_length=40)], who: Writer, rooms: Rooms
+) -> FeedShown:
+    """Sends an event that says that somebody tries, and tells how the place does then."""
+    await demand_owner(who, organization, rooms)
+    return FeedShown.of(await rooms.feeds.try_out(organization, feed_id, by=actor_of(who)))

@@ -10,7 +10,7 @@ from valetkey.cli.printing import as_json, note, print_facts, print_json, print_
 
 @click.group()
 def feed() -> None:
-    """Where the organization's events go as they happen: list, add, remove."""
+    """Where the organization's events go as they happen: list, add, test, remove."""
 
 
 @feed.command("list")
@@ -41,6 +41,22 @@ def add_feed(hub: Hub, organization: str, target: str, as_json: bool) -> None:
     print_facts({"id": made["id"], "kind": made["kind"]} | ({"key": made["key"]} if made["key"] else {}))
     if made["key"]:
         note("The webhook knows us by signatures with this key. It is not shown again.")
+
+
+@feed.command("test")
+@click.argument("organization")
+@click.argument("feed_id")
+@as_json
+@hub_options
+def test_feed(hub: Hub, organization: str, feed_id: str, as_json: bool) -> None:
+    """Send a test event there now, and say whether it was taken."""
+    shown = hub.post(f"/organizations/{part(organization)}/feeds/{part(feed_id)}/test")
+    if as_json:
+        print_json(shown)
+    elif shown["failing_since"]:
+        print_facts({"not taken": shown["reason"]})
+    else:
+        print_facts({"taken": shown["delivered_at"]})
 
 
 @feed.command("remove")

@@ -22,3 +22,10 @@ def check_may(visit: Visit, act: Act) -> None:
         raise NotFound("There is no such page.")
     if not visit.services.sessions.has_powers(visit.session):
         raise PowersRest("Please confirm that it is you.")
+
+
+async def check_owner(visit: Visit) -> None:
+    """For what only the owners of an organization see. Raises `NotFound`, also where somebody is on their own."""
+    check_may(visit, Act.MANAGE_ORGANIZATION)
+    if (await visit.services.organizations.get(visit.person.organization_id)).kind == "personal":
+        raise NotFound("There is no such page.")

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from valetkey.identity.roles import Act
 from valetkey.identity.signin.openid.providers import PROOF, Wish
-from valetkey.kernel.errors import BadInput, Conflict, NotFound, OutboundFailed, TooMany
+from valetkey.kernel.errors import BadInput, Conflict, OutboundFailed, TooMany
 from valetkey.oauth.model import BadMetadata
-from valetkey.web.powers import check_may
+from valetkey.web.powers import check_owner
 from valetkey.web.sign_in_again import ask_again
 from valetkey.web.visit import Visit
 
@@ -30,12 +29,12 @@ _EMAIL = [
 
 
 async def show(visit: Visit) -> Response:
-    await _check(visit)
+    await check_owner(visit)
     return await _page(visit, {}, None)
 
 
 async def submit(visit: Visit) -> Response:
-    await _check(visit)
+    await check_owner(visit)
     if (detour := ask_again(visit, to=_HERE)) is not None:
         return detour
     form, secret = visit.form, visit.form.secret("client_secret", limit=500)
@@ -58,7 +57,7 @@ async def submit(visit: Visit) -> Response:
 
 
 async def remove(visit: Visit) -> Response:
-    await _check(visit)
+    await check_owner(visit)
     if (detour := ask_again(visit, to=_HERE)) is not None:
         return detour
     await visit.services.openid.providers.remove(visit.person.organization_id, by=visit.actor)
@@ -66,7 +65,7 @@ async def remove(visit: Visit) -> Response:
 
 
 async def add_domain(visit: Visit) -> Response:
-    await _check(visit)
+    await check_owner(visit)
     try:
         await visit.services.openid.providers.add_domain(
             visit.person.organization_id, visit.form.one("domain", limit=300), by=visit.actor
@@ -77,7 +76,7 @@ async def add_domain(visit: Visit) -> Response:
 
 
 async def verify_domain(visit: Visit) -> Response:
-    await _check(visit)
+    await check_owner(visit)
     try:
         await visit.services.openid.providers.verify_domain(
             visit.person.organization_id, visit.path("domain"), by=visit.actor
@@ -88,19 +87,13 @@ async def verify_domain(visit: Visit) -> Response:
 
 
 async def remove_domain(visit: Visit) -> Response:
-    await _check(visit)
+    await check_owner(visit)
     if (detour := ask_again(visit, to=_HERE)) is not None:
         return detour
     await visit.services.openid.providers.remove_domain(
         visit.person.organization_id, visit.path("domain"), by=visit.actor
     )
     return visit.go(_HERE, done="domain-removed")
-
-
-async def _check(visit: Visit) -> None:
-    check_may(visit, Act.MANAGE_ORGANIZATION)
-    if (await visit.services.organizations.get(visit.person.organization_id)).kind == "personal":
-        raise NotFound("There is no such page.")
 
 
 async def _page(visit: Visit, errors: Mapping[str, str], given: Mapping[str, str] | None) -> Response:

@@ -91,13 +91,33 @@ class Feeds:
 
     async def remove(self, organization_id: str, feed_id: str, *, by: str) -> None:
         """Nothing more goes there. Raises `NotFound`."""
-        found = next((one for one in await self.list(organization_id) if one.id == feed_id), None)
-        if found is None:
-            raise NotFound("There is no such feed.")
+        found = await self._one(organization_id, feed_id)
         async with self._database.write() as tx:
             await repository.remove(tx, feed_id)
         await self._marks.forget(found)
         await self._write("feed.removed", found, by)
+
+    async def try_out(self, organization_id: str, feed_id: str, *, by: str) -> Feed:
+        """Writes an event that says that somebody tries, sends it, and gives how the place does. Raises `NotFound`.
+
+        If another process is delivering just now, that one sends it, within seconds.
+        """
+        await self._write("feed.tried", await self._one(organization_id, feed_id), by)
+        held = await self._leases.take(_LEASE, seconds=_LEASE_SECONDS)
+        if held is not None:
+            try:
+                async with self._database.read() as tx:
+                    newest = await repository.newest(tx)
+                await self._deliver_to(await self._one(organization_id, feed_id), newest)
+            finally:
+                await self._leases.give_back(held)
+        return await self._one(organization_id, feed_id)
+
+    async def _one(self, organization_id: str, feed_id: str) -> Feed:
+        found = next((one for one in await self.list(organization_id) if one.id == feed_id), None)
+        if found is None:
+            raise NotFound("There is no such feed.")
+        return found
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run())
