@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -63,6 +65,24 @@ async def migrated_postgres(server: str) -> str:
 async def empty_postgres(server: str) -> str:
     """The URL of a new database on `server` with nothing in it."""
     return await _created(server, "")
+
+
+def take_down(url: str) -> None:
+    """The PostgreSQL database at `url` is down, for everybody: what is connected is cut off, and nobody gets in.
+
+    Done when this returns, in whatever the caller is in the middle of: so with an event loop of its own.
+    """
+    name = make_url(url).database
+    cut = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"
+    down = _on_server(_named(url, "postgres"), f"alter database {name} with allow_connections false", cut)
+    thread = threading.Thread(target=asyncio.run, args=(down,))
+    thread.start()
+    thread.join()
+
+
+async def bring_up(url: str) -> None:
+    """It is there again, with what was committed."""
+    await _on_server(_named(url, "postgres"), f"alter database {make_url(url).database} with allow_connections true")
 
 
 async def _created(server: str, how: str) -> str:

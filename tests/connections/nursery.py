@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.connections.conftest import Hub
+from tests.databases import take_down
 from valetkey.connections.model import Connection
 from valetkey.connections.repository import Seen
 from valetkey.identity.model import BrowserSession, Person, Role
@@ -32,7 +33,10 @@ FAILED = 3
 
 @dataclass(frozen=True)
 class Play:
-    """What each of `processes` children does, on which stores; at `point` a child is killed, if there is one."""
+    """What each of `processes` children does, on which stores; at `point` a child is killed, if there is one.
+
+    With `goes_down` the database (PostgreSQL) is down from that point on; the child is killed when it has felt that.
+    """
 
     verb: str
     main: str
@@ -42,6 +46,7 @@ class Play:
     person_id: str
     connection_id: str
     point: str = ""
+    goes_down: bool = False
     callers: int = 1
     processes: int = 1
     session_id: str = ""
@@ -88,7 +93,29 @@ def _die_at(point: str) -> None:
     failpoints.listen(listener)
 
 
+def _take_down_at(point: str, url: str, reached_it: list[str]) -> None:
+    def listener(reached: str) -> None:
+        if reached == point:
+            reached_it.append(reached)
+            take_down(url)
+
+    failpoints.listen(listener)
+
+
 async def _live(play: Play) -> None:
+    reached_it: list[str] = []
+    if play.goes_down:
+        _take_down_at(play.point, play.main, reached_it)
+    elif play.point:
+        _die_at(play.point)
+    try:
+        await _act(play)
+    finally:
+        if reached_it:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def _act(play: Play) -> None:
     clock = SystemClock()
     hub = Hub(
         Database.open(play.main),
@@ -97,8 +124,6 @@ async def _live(play: Play) -> None:
         clock,  # type: ignore[arg-type]  # time passes by itself here
         Path(play.spool),
     )
-    if play.point:
-        _die_at(play.point)
     connection = await hub.room.connections.get(play.person_id, play.connection_id)
     match play.verb:
         case "call":
@@ -130,6 +155,7 @@ def _fork(play: Play, start: int) -> int:
         return child
     status = FAILED
     try:
+        os.dup2(2, 1)  # what is logged is no status
         os.read(start, 1)  # all at once
         asyncio.run(_live(play))
         status = 0

@@ -1,19 +1,25 @@
-"""T43: `kill -9` between any two writes of connecting, refreshing and disconnecting, and what a restart makes of it."""
+"""T43: `kill -9` between any two writes of connecting, refreshing and disconnecting, and what a restart makes of it.
+
+On PostgreSQL (`./x test --long`) also with the database down from that point on, until the next start.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from tests.conftest import FakeClock
 from tests.connections.conftest import Hub, OpenHub
 from tests.connections.nursery import Nursery, Play
 from tests.connections.outside import Answer, AuthServer, Service
+from tests.databases import bring_up, take_down
 from valetkey import connections
 from valetkey.connections.model import Connection, State
 from valetkey.connections.points import Point
@@ -27,14 +33,19 @@ from valetkey.store.schema import data_key, secret, trail_event
 KILLED = -9
 REFRESH = [point for point in Point if point.startswith("refresh.")]
 CONNECT = [point for point in Point if point.startswith("connect.")]
-PER_ENGINE = ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
+LONG_ONES = [pytest.param(name, marks=pytest.mark.long) for name in ("postgresql", "postgresql goes down")]
 DISCONNECT = [point for point in Point if point.startswith("disconnect.")]
 
 
-@pytest.fixture(params=PER_ENGINE)
+@pytest.fixture(params=["sqlite", *LONG_ONES])
 def engine(request: pytest.FixtureRequest) -> str:
-    """On both; on PostgreSQL in the long run."""
-    return str(request.param)
+    """On both; on PostgreSQL in the long run, once up and once down from the point on, until the next start."""
+    return str(request.param).partition(" ")[0]
+
+
+@pytest.fixture
+def goes_down(request: pytest.FixtureRequest) -> bool:
+    return request.node.callspec.params.get("engine") == "postgresql goes down"  # type: ignore[no-any-return]  # pytest's
 
 
 @pytest.fixture
@@ -44,10 +55,30 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture(scope="module")
-def children() -> Iterator[Nursery]:
+def nursery() -> Iterator[Nursery]:
     one = Nursery()
     yield one
     one.close()
+
+
+@dataclass(frozen=True)
+class Children:
+    """Where what is to be killed is played; a database that went down meanwhile is up again after."""
+
+    nursery: Nursery
+    main: str
+    goes_down: bool
+
+    async def play(self, play: Play) -> list[int]:
+        statuses = await self.nursery.play(replace(play, goes_down=self.goes_down))
+        if self.goes_down:
+            await bring_up(self.main)
+        return statuses
+
+
+@pytest.fixture
+def children(nursery: Nursery, stores: tuple[str, str], goes_down: bool) -> Children:
+    return Children(nursery, stores[0], goes_down)
 
 
 @pytest.fixture
@@ -92,13 +123,14 @@ async def _sealed(hub: Hub) -> set[str]:
 async def test_killed_while_refreshing_the_family_lives(
     hub: Hub,
     open_hub: OpenHub,
-    children: Nursery,
+    children: Children,
     connection: Connection,
     server: AuthServer,
     stores: tuple[str, str],
     tmp_path: Path,
     clock: FakeClock,
     point: Point,
+    goes_down: bool,
 ) -> None:
     """But for one place: the server has rotated, and not one byte of that was kept. Then one clean *reconnect*."""
     statuses = await children.play(_play("refresh", hub, connection, stores, tmp_path, point=point))
@@ -106,7 +138,7 @@ async def test_killed_while_refreshing_the_family_lives(
     assert statuses == [KILLED]
     clock.advance(3600)  # what it got, or held before, is used up: only a living family gives more
 
-    if point is Point.REFRESH_ANSWERED:
+    if point is Point.REFRESH_ANSWERED and not goes_down:  # without the database it still reached the spool
         with pytest.raises(NotConnected) as caught:
             await after.bearer(connection)
         assert caught.value.reason == "reconnect"
@@ -123,7 +155,7 @@ async def test_killed_while_refreshing_the_family_lives(
 async def test_killed_after_the_server_ended_the_grant_nothing_is_kept(
     hub: Hub,
     open_hub: OpenHub,
-    children: Nursery,
+    children: Children,
     connection: Connection,
     server: AuthServer,
     stores: tuple[str, str],
@@ -142,17 +174,23 @@ async def test_killed_after_the_server_ended_the_grant_nothing_is_kept(
 
 @pytest.mark.parametrize("point", [Point.REFRESH_SPOOLED, Point.REFRESH_SEALED])
 async def test_a_database_that_fails_after_the_answer_loses_nothing_in_a_process_that_lives(
-    hub: Hub, connection: Connection, server: AuthServer, point: Point
+    hub: Hub, connection: Connection, server: AuthServer, point: Point, goes_down: bool
 ) -> None:
     class Down(Exception):
         pass
 
+    main = hub.main.url.render_as_string(hide_password=False)
+
     def fails(reached: str) -> None:
         if reached == point:
-            raise Down
+            if not goes_down:
+                raise Down
+            take_down(main)
 
-    with _listening(fails), pytest.raises(Down):
+    with _listening(fails), pytest.raises((Down, SQLAlchemyError)):
         await hub.room.refreshing.refresh(Seen.of(connection))
+    if goes_down:
+        await bring_up(main)
     outcome = await hub.room.refreshing.refresh(Seen.of(connection))
     hub.clock.advance(3600)
 
@@ -169,7 +207,7 @@ async def test_a_database_that_fails_after_the_answer_loses_nothing_in_a_process
 async def test_killed_while_connecting_nothing_is_half_connected_and_the_person_can_begin_again(
     hub: Hub,
     open_hub: OpenHub,
-    children: Nursery,
+    children: Children,
     ada: BrowserSession,
     service: Service,
     server: AuthServer,
@@ -214,7 +252,7 @@ async def test_killed_while_connecting_nothing_is_half_connected_and_the_person_
 async def test_killed_while_disconnecting_the_next_start_finishes_it(
     hub: Hub,
     open_hub: OpenHub,
-    children: Nursery,
+    children: Children,
     ada: BrowserSession,
     connection: Connection,
     server: AuthServer,
