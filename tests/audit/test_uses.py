@@ -1,4 +1,4 @@
-"""A person sees every use of their credential, once each, in order, and nobody else's."""
+"""A person sees every use of their credential, once each, in order, and nobody else's (S-22 (d), VLT-12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What copies of our files are good for: after a disconnect (T05), and at any time without the root key (T04)."""
+"""What copies of our files are good for: after a disconnect (T05, S-20), and at any time without the root key (T04)."""
 
 from __future__ import annotations
 

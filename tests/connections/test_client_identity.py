@@ -1,4 +1,4 @@
-"""Who we are to an authorization server (CON-13, CON-14, CON-25)."""
+"""Who we are to an authorization server (CON-13, CON-14, CON-25; VLT-10)."""
 
 from __future__ import annotations
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from sqlalchemy import update
 
-from tests.connections.conftest import PUBLIC_URL, Hub
+from tests.connections.conftest import PUBLIC_URL, Hub, OpenHub
 from tests.connections.outside import AuthServer, Service
 from valetkey.connections.model import ScopeOrigin, State, StepFailed, issuer_hash
 from valetkey.identity.model import BrowserSession
@@ -201,6 +202,21 @@ async def test_several_accounts_of_one_connector_have_each_their_own_token(
     assert (await hub.room.connections.find(ada.person, connector.slug, "work")).id == work.id
     await hub.room.disconnecting.disconnect(ada.person.id, first.id, by="person:ada")
     assert server.lets_in(await hub.bearer(work))
+
+
+async def test_of_two_who_begin_with_one_label_at_once_there_is_one_account(
+    hub: Hub, open_hub: OpenHub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    """VLT-01: what a credential lies under is connector and label; two processes do not make two of it."""
+    connector, other = await hub.connector(ada.person, service.url), open_hub()
+
+    one, two = await asyncio.gather(
+        hub.room.connecting.begin(ada, connector, label="work"),
+        other.room.connecting.begin(ada, connector, label="work"),
+    )
+
+    assert one.connection_id == two.connection_id
+    assert [found.label for found in await hub.room.connections.list(ada.person.id)] == ["work"]
 
 
 @pytest.mark.parametrize("label", ["mcp", "Work", "a-b", "ü", "abcdefghijklm", "a b", "../x"])

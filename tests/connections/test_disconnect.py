@@ -1,4 +1,4 @@
-"""Disconnecting: the promise that the credential is gone, whatever else is going on."""
+"""Disconnecting: the promise that the credential is gone, whatever else is going on (S-20, VLT-04, VLT-05, VLT-11)."""
 
 from __future__ import annotations
 

@@ -71,6 +71,23 @@ async def test_a_renewal_is_in_the_trail_before_it_happens_and_does_not_happen_w
     assert (await hub.events())[-1] == "connection.refresh"
 
 
+async def test_a_month_in_which_nobody_asks_for_anything_asks_nobody_for_anything(
+    hub: Hub, open_hub: OpenHub, connection: Connection, service: Service, server: AuthServer
+) -> None:
+    """S-22 (a): renewing waits for a call, whatever has expired meanwhile, and a start renews nothing either."""
+    before = len(server.asked), len(service.asked)
+
+    for _ in range(30):
+        hub.clock.advance(86_400)
+    again = open_hub()
+    await again.vault.start("dep_test")
+    await again.room.start()
+    await again.room.disconnecting.stop()
+
+    assert (len(server.asked), len(service.asked)) == before
+    assert server.lets_in(await again.bearer(connection))
+
+
 async def test_a_token_near_its_end_is_renewed_beside_the_call(
     hub: Hub, connection: Connection, server: AuthServer
 ) -> None:

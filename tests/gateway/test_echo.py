@@ -1,4 +1,4 @@
-"""T18: what a service says back of the credential it got reaches no client and no log; that it did so does."""
+"""T18: what a service says back of the credential it got reaches no client and no log; that it did so does (VLT-03)."""
 
 from __future__ import annotations
 

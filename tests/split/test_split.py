@@ -1,4 +1,4 @@
-"""A hub in three processes does what one in one does, and its worker can do nothing else (T08, I1, I2, I4)."""
+"""A hub in three processes does what one in one does, and its worker can do nothing else (T08, I1, I2, I4) (VLT-09)."""
 
 from __future__ import annotations
 

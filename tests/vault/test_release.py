@@ -1,4 +1,7 @@
-"""The vault's own rule: no ticket without a durable record, for nobody else's connection, for no tool that is off."""
+"""The vault's own rule: no ticket without a durable record, for nobody else's connection, for no tool that is off.
+
+S-15 (d), S-22.
+"""
 
 from __future__ import annotations
 

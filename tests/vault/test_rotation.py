@@ -1,4 +1,7 @@
-"""Keys are exchanged while people seal, read and leave; nothing is lost, and nothing stays on an older key."""
+"""Keys are exchanged while people seal, read and leave; nothing is lost, and nothing stays on an older key.
+
+S-14 (f).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is sealed opens for exactly what it was sealed for, and for nothing that was moved, changed or made older."""
+"""What is sealed opens for exactly what it was sealed for, and for nothing that was moved, changed or made older.
+
+S-14, VLT-08.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The vault starts only on stores and a root key that belong together, and a thief of less than all has nothing."""
+"""The vault starts only on stores and a root key that belong together, and a thief of less than all has nothing.
+
+S-14 (e), (g).
+"""
 
 from __future__ import annotations
 
