@@ -1,4 +1,4 @@
-"""T01, S-12, VLT-10: through a whole life no secret lies anywhere but sealed: not in a file, a log, an answer, a backup.
+"""T01, S-12, VLT-10: through a whole life no secret lies anywhere but sealed: not in a file, log, answer or backup.
 
 Every secret that the outside makes begins with one word, so one word is looked for, in every way it could be written;
 those that the hub makes are looked for whole. There is no list of exceptions.

@@ -1,4 +1,4 @@
-"""No person reads a secret, ever (S-15, S-16, VLT-02): every route and command of a whole hub, as everybody, tells none.
+"""No person reads a secret, ever (S-15, S-16, VLT-02): every route and command of a hub, as everybody, tells none.
 
 What is walked comes from the hub's own site map and command tree, so what is new is walked too; a new word in a path
 fails until it is said here what it stands for.

@@ -276,7 +276,7 @@ async def test_a_seal_cut_off_leaves_the_old_or_the_new_value(house: House, step
     vault = house.vault()
     await vault.start("dep_1")
     await vault.seal(secret("old"), bound_to=TOKEN)
-    new = await vault._sealing.prepare(secret("new"), TOKEN)
+    [new] = await vault._sealing.prepare([(secret("new"), TOKEN)])
     async with house.keyring.write() as tx:
         await repository.add_data_keys(tx, [new.key])
     if steps_done == 2:
@@ -299,7 +299,7 @@ async def test_of_several_staged_keys_the_one_that_the_ciphertext_names_opens_it
     vault = house.vault()
     await vault.start("dep_1")
     await vault.seal(secret("old"), bound_to=TOKEN)
-    prepared = [await vault._sealing.prepare(secret("new"), TOKEN) for _ in range(3)]
+    prepared = [new for _ in range(3) for new in await vault._sealing.prepare([(secret("new"), TOKEN)])]
     cut_off = sorted(prepared, key=lambda new: new.staged_as)  # the one in the middle is found by name only
     async with house.keyring.write() as tx:
         await repository.add_data_keys(tx, [new.key for new in cut_off])
@@ -319,7 +319,7 @@ async def test_of_several_staged_keys_the_one_that_the_ciphertext_names_opens_it
 async def test_a_key_staged_by_another_process_during_a_shred_is_destroyed_too(house: House) -> None:
     vault, elsewhere = house.vault(), house.vault()
     await vault.seal(secret("old"), bound_to=TOKEN)
-    new = await elsewhere._sealing.prepare(secret("new"), TOKEN)
+    [new] = await elsewhere._sealing.prepare([(secret("new"), TOKEN)])
 
     class Staging:
         """The main store; before the shred writes there, the other process takes its first two steps."""

@@ -133,11 +133,11 @@ class Vault:
 
     async def _sealed(self, items: Sequence[tuple[Secret, Binding]], since: Mark | None) -> list[NewValue]:
         for _ in range(_TRIES - 1):
-            new = [await self._sealing.prepare(secret, binding) for secret, binding in items]
+            new = await self._sealing.prepare(items)
             with suppress(Superseded):
                 await self._sealing.write(new, since)
                 return new
-        new = [await self._sealing.prepare(secret, binding) for secret, binding in items]
+        new = await self._sealing.prepare(items)
         await self._sealing.write(new, since)
         return new
 

@@ -36,6 +36,7 @@ from valetkey.vault.envelope import key_name, new_key, seal, take_apart, wipe
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.model import Binding, Mark, NothingSealed, Overtaken, RolledBack, Superseded
 from valetkey.vault.repository import STAGED, DataKeyRow, Hanging, SecretRow
+from valetkey.vault.tenant_key import TenantKey
 
 _STAGED_FOR = timedelta(minutes=10)  # no seal takes this long; a staged key this old was cut off
 _LONGEST_VALUE = 64 * 1024
@@ -65,16 +66,23 @@ class Sealing:
         self._keyring = keyring
         self._clock = clock
 
-    async def prepare(self, secret: Secret, binding: Binding) -> NewValue:
+    async def prepare(self, items: Sequence[tuple[Secret, Binding]]) -> list[NewValue]:
+        subjects = dict.fromkeys(binding.subject for _, binding in items)
         async with self._main.read() as tx:
-            present = (await repository.find_secrets(tx, binding.subject)).get(binding.purpose)
+            present = {subject: await repository.find_secrets(tx, subject) for subject in subjects}
         async with self._keyring.database.read() as tx:
-            keys = await repository.find_data_keys(tx, binding.subject)
-        # Higher than either store has ever seen here, so that no older backup of one fits a newer other.
-        known = [key.generation for key in keys if own_purpose(key) == binding.purpose]
-        over = present.generation if present else 0
-        generation = max([over, *known]) + 1
-        tenant_key = await self._keyring.newest(binding.tenant)
+            keys = {subject: await repository.find_data_keys(tx, subject) for subject in subjects}
+        new = []
+        for secret, binding in items:
+            row = present[binding.subject].get(binding.purpose)
+            over = row.generation if row else 0
+            # Higher than either store has ever seen here, so that no older backup of one fits a newer other.
+            known = [key.generation for key in keys[binding.subject] if own_purpose(key) == binding.purpose]
+            tenant_key = await self._keyring.newest(binding.tenant)
+            new.append(self._sealed(secret, binding, over, max([over, *known]) + 1, tenant_key))
+        return new
+
+    def _sealed(self, secret: Secret, binding: Binding, over: int, generation: int, tenant_key: TenantKey) -> NewValue:
         now = self._clock.now()
         key = new_key()
         try:
