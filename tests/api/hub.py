@@ -69,6 +69,7 @@ from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.holds import Holds
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
+from valetkey.privacy.reading import Reading
 from valetkey.privacy.room import open_privacy
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
@@ -372,7 +373,8 @@ class Hub:
         keyring_of_hub = Keyring(keyring, root_key, clock=self.clock)
         keys = DayKeys(keyring_of_hub, clock=self.clock, notifications=self.notifications)
         holds = Holds(self.database, keys, clock=self.clock, trail=self.services.trail)
-        self.replaced(privacy=replace(self.services.privacy, holds=holds))
+        reading = Reading(self.database, self.services.calls, keys, self.services.trail)
+        self.replaced(privacy=replace(self.services.privacy, holds=holds, reading=reading))
         self.replaced(
             day_keys=keys,
             offboarding=Offboarding(

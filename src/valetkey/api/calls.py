@@ -10,17 +10,17 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, whose
-from valetkey.api.paging import Before, Limit, Page
-from valetkey.api.services import Services
+from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, actor_of, whose
+from valetkey.api.paging import Before, Limit, Listed, Page
 from valetkey.audit.model import CallRecord, Everyone, OfPerson, Outcome, Wanted
 from valetkey.audit.model import Scope as AuditScope
 from valetkey.identity.model import Principal
-from valetkey.kernel.errors import VaultFailed
+from valetkey.privacy.reading import LONGEST_REASON, Opened, ReadOnce, open_call
 
 router = APIRouter(prefix="/calls", tags=["calls"])
 
 Reader = Annotated[Principal, Depends(Needs(Scope.CALLS_READ, operator=True))]
+Own = Annotated[Principal, Depends(Needs(Scope.CALLS_READ))]
 Runner = Annotated[Principal, Depends(Needs(Scope.CALLS_RUN))]
 Filter = Annotated[str, Query(max_length=255)]
 ToolClass = Annotated[str, Query(max_length=1, pattern="^[RWMHVX]?$", description="R, W, M, H, V, or X.")]
@@ -77,6 +77,29 @@ class CallOpened(CallShown):
     request: Any = None
     response: Any = None
 
+    @classmethod
+    def of_opened(cls, one: Opened) -> CallOpened:
+        shown = CallShown.of(one.call).model_dump()
+        return cls(**shown, contents=one.contents, request=_as_json(one.request), response=_as_json(one.response))
+
+
+class NewReading(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=LONGEST_REASON, description="Whose call it is reads it.")
+
+
+class ReadingShown(BaseModel):
+    """That an auditor read one's call."""
+
+    at: datetime
+    by: str = Field(description="`person:` and an id.")
+    reason: str
+
+    @classmethod
+    def of(cls, one: ReadOnce) -> ReadingShown:
+        return cls(at=one.at, by=one.actor, reason=one.reason)
+
 
 class NewCall(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -105,8 +128,10 @@ Readable = Annotated[AuditScope, Depends(_readable_by)]
 
 @router.get("", operation_id="list_calls")
 async def list_calls(
+    who: Reader,
     scope: Readable,
     rooms: Rooms,
+    members: Annotated[bool, Query(description="Those of all members: for owners and auditors.")] = False,
     connector: Filter = "",
     tool: Filter = "",
     outcome: Outcome | None = None,
@@ -117,14 +142,17 @@ async def list_calls(
     before: Before = "",
     limit: Limit = 50,
 ) -> Page[CallShown]:
-    """The person's calls, newest first; the operator sees everybody's, or one person's.
+    """The person's calls, newest first; the operator sees everybody's, or one person's; `members`: the organization's.
 
     `client` is any part of its name; `since` and `until` are times with a zone, and `until` itself is left out.
     """
     wanted = Wanted(
         connector=connector, tool=tool, outcome=outcome, tool_class=tool_class, client=client, since=since, until=until
     )
-    found = await rooms.calls.list(scope, wanted=wanted, before=before, limit=limit)
+    if members and who.kind != "operator":
+        found = await rooms.privacy.reading.list(who, wanted=wanted, before=before, limit=limit)
+    else:
+        found = await rooms.calls.list(scope, wanted=wanted, before=before, limit=limit)
     return Page(items=[CallShown.of(call) for call in found], next_before=found[-1].id if len(found) == limit else None)
 
 
@@ -133,16 +161,21 @@ async def show_call(call_id: str, who: Reader, rooms: Rooms) -> CallOpened:
     """One call; what was sent and came back only for the person in whose name it was made."""
     scope = Everyone() if who.kind == "operator" else OfPerson(who.person_id)
     call = await rooms.calls.find(call_id, scope)
-    shown = CallShown.of(call).model_dump()
     if who.kind == "operator":
-        return CallOpened(**shown, contents="not_yours")
-    if call.request is None and call.response is None:
-        return CallOpened(**shown, contents="none")
-    try:
-        request, response = await _open(rooms, call)
-    except VaultFailed:
-        return CallOpened(**shown, contents="erased")
-    return CallOpened(**shown, contents="shown", request=request, response=response)
+        return CallOpened(**CallShown.of(call).model_dump(), contents="not_yours")
+    return CallOpened.of_opened(await open_call(rooms.day_keys, call))
+
+
+@router.post("/{call_id}/readings", operation_id="read_call")
+async def read_call(call_id: str, new: NewReading, who: Own, rooms: Rooms) -> CallOpened:
+    """A member's call with its contents, for an auditor. It is in the trail first, and its person sees who and why."""
+    return CallOpened.of_opened(await rooms.privacy.reading.open(who, call_id, reason=new.reason, actor=actor_of(who)))
+
+
+@router.get("/{call_id}/readings", operation_id="list_call_readings")
+async def list_call_readings(call_id: str, who: Own, rooms: Rooms) -> Listed[ReadingShown]:
+    """Who read what was in one's own call, and why."""
+    return Listed(items=[ReadingShown.of(one) for one in await rooms.privacy.reading.of(who.person_id, call_id)])
 
 
 @router.post("", operation_id="run_call")
@@ -152,13 +185,6 @@ async def run_call(new: NewCall, who: Runner, rooms: Rooms) -> CallResult:
         who, connector=new.connector, label=new.label, tool=new.tool, arguments=json.dumps(new.arguments).encode()
     )
     return CallResult(call_id=answer.call_id, result=msgspec.json.decode(answer.result, type=dict[str, Any]))
-
-
-async def _open(rooms: Services, call: CallRecord) -> tuple[Any, Any]:
-    key = await rooms.day_keys.existing(call.person_id, call.organization_id, call.day)
-    halves = (("request", call.request), ("response", call.response))
-    opened = [None if sealed is None else key.open(sealed, about=f"{call.id}:{half}") for half, sealed in halves]
-    return _as_json(opened[0]), _as_json(opened[1])
 
 
 def _as_json(body: bytes | None) -> Any:

@@ -34,7 +34,7 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 
 @click.group()
 def call() -> None:
-    """Tool calls: list, show, tail, run."""
+    """Tool calls: list, show, read, tail, run."""
 
 
 def _filters(command: Any) -> Any:
@@ -50,6 +50,7 @@ def _filters(command: Any) -> Any:
         click.option("--outcome", default="", help="Only calls that ended so: ok, refused, timeout, …"),
         click.option("--tool", default="", help="Only calls of this tool."),
         click.option("--connector", default="", help="Only calls to this connector."),
+        click.option("--members", is_flag=True, help="Those of all members: for owners and auditors."),
         for_user,
     ):
         command = option(command)
@@ -62,7 +63,7 @@ def _filters(command: Any) -> Any:
 @click.option("--before", default="", metavar="ID", help="Only calls before this one.")
 @as_json
 @hub_options
-def list_calls(hub: Hub, limit: int, before: str, as_json: bool, **filters: str) -> None:
+def list_calls(hub: Hub, limit: int, before: str, as_json: bool, **filters: Any) -> None:
     """List calls, newest first."""
     found = hub.get("/calls", limit=limit, before=before, **_query(filters))
     if as_json:
@@ -77,7 +78,10 @@ def list_calls(hub: Hub, limit: int, before: str, as_json: bool, **filters: str)
 @hub_options
 def show_call(hub: Hub, call_id: str, as_json: bool) -> None:
     """Show one call; what was sent and came back only with its person's token."""
-    found = hub.get(f"/calls/{part(call_id)}")
+    _print_opened(hub.get(f"/calls/{part(call_id)}"), as_json=as_json)
+
+
+def _print_opened(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
@@ -91,13 +95,36 @@ def show_call(hub: Hub, call_id: str, as_json: bool) -> None:
         print_json(contents[half])
 
 
+@call.command("read")
+@click.argument("call_id", metavar="ID")
+@click.option("--reason", required=True, help="Why: whose call it is reads that, and who you are.")
+@as_json
+@hub_options
+def read_call(hub: Hub, call_id: str, reason: str, as_json: bool) -> None:
+    """Read as an auditor what a member's call sent and got; they are told."""
+    _print_opened(hub.post(f"/calls/{part(call_id)}/readings", {"reason": reason}), as_json=as_json)
+
+
+@call.command("readings")
+@click.argument("call_id", metavar="ID")
+@as_json
+@hub_options
+def list_readings(hub: Hub, call_id: str, as_json: bool) -> None:
+    """List who read what was in a call of yours, and why."""
+    found = hub.get(f"/calls/{part(call_id)}/readings")
+    if as_json:
+        print_json(found)
+        return
+    print_table(found["items"], {"at": "at", "by": "by", "reason": "because"}, empty="Nobody but you could.")
+
+
 @call.command("tail")
 @_filters
 @click.option("-f", "--follow", is_flag=True, help="Go on and print calls as they end, until stopped.")
 @click.option("-n", "--lines", type=click.IntRange(0, 200), default=10, show_default=True, help="Begin with so many.")
 @as_json
 @hub_options
-def tail_calls(hub: Hub, lines: int, follow: bool, as_json: bool, **filters: str) -> None:
+def tail_calls(hub: Hub, lines: int, follow: bool, as_json: bool, **filters: Any) -> None:
     """Print the last calls, oldest first; with --json one object to a line."""
     query = _query(filters)
     newest = _newest(hub, query)
@@ -159,8 +186,9 @@ def _print_result(result: Mapping[str, Any]) -> None:
             print_json(block)
 
 
-def _query(filters: Mapping[str, str]) -> dict[str, str]:
-    return {"person" if name == "user" else name: value for name, value in filters.items()}
+def _query(filters: Mapping[str, Any]) -> dict[str, str]:
+    query = {"person" if name == "user" else name: value for name, value in filters.items()}
+    return {**query, "members": "true" if query["members"] else ""}
 
 
 def _newest(hub: Hub, query: Mapping[str, str]) -> list[dict[str, Any]]:

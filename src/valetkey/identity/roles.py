@@ -1,7 +1,8 @@
 """What each role may do in its organization, as one table.
 
-Administering is not access to content: no role opens another person's connections, calls or files, and there is no
-act that would (I10: ownership is code, not policy).
+Administering is not access to content: no role opens another person's connections or files (I10: ownership is code, not
+policy). What calls sent and got an auditor reads, who manages nothing: each reading is written down, and shown to whose
+call it was (`privacy.reading`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from valetkey.identity.model import Role
 
 
 class Act(StrEnum):
-    """Something done to the organization, never to one person's content."""
+    """Something done to the organization; one alone reaches a member's content."""
 
     SEE_PEOPLE = "see_people"
     MANAGE_PEOPLE = "manage_people"
@@ -22,14 +23,18 @@ class Act(StrEnum):
     MANAGE_CONNECTORS = "manage_connectors"
     SET_CEILINGS = "set_ceilings"
     SEE_USAGE = "see_usage"
+    SEE_CALLS = "see_calls"
+    """That members' calls were made: when, by which assistant, which tool, and how they ended."""
+    READ_CONTENTS = "read_contents"
+    """What they sent and got, one call at a time."""
     READ_TRAIL = "read_trail"
     SEE_KEYS = "see_keys"
     MANAGE_KEYS = "manage_keys"
 
 
-_OWNER = frozenset(Act)
-_ADMIN = _OWNER - {Act.MANAGE_OWNERS, Act.MANAGE_ORGANIZATION, Act.MANAGE_KEYS}
-_AUDITOR = frozenset({Act.SEE_PEOPLE, Act.SEE_USAGE, Act.READ_TRAIL, Act.SEE_KEYS})
+_OWNER = frozenset(Act) - {Act.READ_CONTENTS}
+_ADMIN = _OWNER - {Act.MANAGE_OWNERS, Act.MANAGE_ORGANIZATION, Act.MANAGE_KEYS, Act.SEE_CALLS}
+_AUDITOR = frozenset({Act.SEE_PEOPLE, Act.SEE_USAGE, Act.READ_TRAIL, Act.SEE_KEYS, Act.SEE_CALLS, Act.READ_CONTENTS})
 
 _MAY: Mapping[Role, frozenset[Act]] = {
     Role.OWNER: _OWNER,

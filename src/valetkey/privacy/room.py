@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from valetkey.audit.repository import CallRecords
 from valetkey.kernel.clock import Clock
 from valetkey.privacy.consent import Consents, FindsOrganizations
-from valetkey.privacy.holds import DestroysKeys, Holds
+from valetkey.privacy.holds import Holds
 from valetkey.privacy.keeping import Keeping
 from valetkey.privacy.levels import Levels, TrailWriter
 from valetkey.privacy.policy import Policies
+from valetkey.privacy.reading import Reading
 from valetkey.privacy.training_export import FindsPeople, TrainingExport
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+from valetkey.vault.day_keys import FindsDayKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Privacy:
     """`policies`: what people are told. `levels`: how much of calls is kept; `keeping`: for how long; `holds`: what is
-    kept beyond that. `consents` and `training`: what may be learned from, and by whose yes."""
+    kept beyond that. `reading`: who else reads calls. `consents` and `training`: what may be learned from, and by whose
+    yes."""
 
     policies: Policies
+    reading: Reading
     keeping: Keeping
     holds: Holds
     levels: Levels
@@ -35,7 +39,7 @@ def open_privacy(
     people: FindsPeople,
     organizations: FindsOrganizations,
     calls: CallRecords,
-    day_keys: DestroysKeys,
+    day_keys: FindsDayKeys,
     *,
     clock: Clock,
     trail: TrailWriter,
@@ -44,6 +48,7 @@ def open_privacy(
     consents = Consents(database, organizations, policies, clock=clock, trail=trail)
     return Privacy(
         policies=policies,
+        reading=Reading(database, calls, day_keys, trail),
         keeping=Keeping(database, clock=clock, trail=trail),
         holds=Holds(database, day_keys, clock=clock, trail=trail),
         levels=Levels(database, notifications, clock=clock, trail=trail),

@@ -34,9 +34,15 @@ class Part:
 async def show(visit: Visit) -> Response:
     call = await visit.services.calls.find(visit.path("call"), OfPerson(visit.person.id))
     connection, connector = await _where(visit, call)
+    people = await visit.services.people.list(visit.person.organization_id)
+    names = {f"person:{one.id}": one.display_name for one in people}
     return visit.page(
         "activity_show.html",
         call=call,
+        readings=[
+            (one, names.get(one.actor, one.actor))
+            for one in await visit.services.privacy.reading.of(visit.person.id, call.id)
+        ],
         connection=connection,
         connector=connector,
         own_tool=await _own_tool(visit, call) if connection is not None else "",

@@ -68,4 +68,5 @@ async def _page(visit: Visit, errors: Mapping[str, str], values: Mapping[str, st
         levels=_LEVELS,
         connectors=tuple(names.items()),
         may_set=may(person.role, Act.MANAGE_ORGANIZATION),
+        may_see_calls=may(person.role, Act.SEE_CALLS),
     )

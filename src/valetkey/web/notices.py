@@ -44,6 +44,7 @@ HAPPENED = {
     "retention.purged": "Calls that were old enough were let go of",
     "hold.placed": "Your organization began to hold what is kept of your calls",
     "hold.released": "A hold on what is kept of your calls was released",
+    "call.read": "An auditor read what a call of yours sent and got",
     "log_level.set": "How much of calls is kept was changed",
     "consent.given": "An assistant was let in",
     "grant.ended": "An assistant was put out",
