@@ -41,8 +41,8 @@ advertising, no profiles, no training unless you allow it yourself.
 A service you connected receives the calls made to it, with your own credential there, and nothing about you beyond \
 that. An assistant you let in receives the answers. Each has its own privacy policy.
 
-If you are a member of an organization: its owners see that calls were made, and its auditors can read what was in one, \
-with a reason. You see who did, and why.
+If you are a member of an organization, its owners see that calls were made, and its auditors can read what was in \
+one, with a reason. You see who did, and why.
 
 # When it is gone
 
