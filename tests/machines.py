@@ -7,6 +7,7 @@ Ten are played: whatever has a state that money or a token hangs on.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Coroutine
@@ -23,6 +24,7 @@ from valetkey.store.database import Database
 from valetkey.store.migrations import Which
 
 T = TypeVar("T")
+_MEMORY = "/dev/shm"
 
 several = pytest.mark.parametrize(
     "runs", [6, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])], ids=["some", "thousand"]
@@ -33,7 +35,10 @@ several = pytest.mark.parametrize(
 class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.directory = Path(tempfile.mkdtemp(prefix="vk-machine-"))
+        # In memory where there is some: a thousand runs commit some hundred thousand times.
+        self.directory = Path(
+            tempfile.mkdtemp(prefix="vk-machine-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None)
+        )
         self.clock = FakeClock()
         self._runner = asyncio.Runner()
         self._open: list[Database] = []

@@ -76,6 +76,7 @@ async def test_what_is_no_new_meaning_is_no_new_tool_and_the_accepted_text_goes_
 
 @pytest.mark.parametrize("before", [None, OTHER])
 async def test_a_new_tool_is_held_until_it_was_looked_at(room: Room, before: Definition | None) -> None:
+    """CUS-11, PERM-10."""
     await room.lists(*([before] if before else []))
 
     seen = await room.lists(*([before] if before else []), ACCEPTED)

@@ -138,7 +138,7 @@ async def scene(hub: Hub) -> AsyncIterator[Scene]:
 
 
 async def test_every_way_to_a_tool_comes_to_the_same_decision(scene: Scene) -> None:
-    """17 checks in 22 ways (revisions x doors, a retry, and the API), on either front."""
+    """T34, S-26 (d), PERM-04: 17 checks in 22 ways (revisions x doors, a retry, and the API), on either front."""
     ways = 0
     for version in REVISIONS:
         for door in DOORS:

@@ -36,6 +36,7 @@ async def test_thirty_reads_are_one_question_and_one_yes_is_for_all_of_them(hub:
 
 
 async def test_two_writes_are_two_questions(hub: Hub, modern: Service) -> None:
+    """PERM-14, S-27 (e)."""
     ada = await hub.person("ada")
     await hub.connect(ada, modern, "adas-token")
     client = await hub.client(ada, modern)

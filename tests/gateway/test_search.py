@@ -119,6 +119,7 @@ async def test_what_was_found_is_called_and_recorded_under_its_own_name(
 
 
 async def test_a_found_tool_that_is_switched_off_stays_off(hub: Hub, modern: Service, ada: Person) -> None:
+    """PERM-11."""
     client, slug = await hub.client(ada), hub.connector(modern).slug
     assert f"{slug}_delete_all" in found(await client.call("find_tools", {"query": "deletes all"}))
 

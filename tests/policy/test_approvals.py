@@ -95,6 +95,7 @@ async def test_the_use_is_for_the_call_it_was_taken_for(approvals: Approvals) ->
     ],
 )
 async def test_any_change_and_the_yes_is_for_something_else(approvals: Approvals, other: dict[str, Any]) -> None:
+    """S-27 (b)."""
     await approved(approvals, asked())
 
     assert await approvals.take(asked(**other), "call_1") is None
@@ -113,6 +114,7 @@ async def test_a_yes_lasts_minutes(approvals: Approvals, clock: FakeClock, kind:
 
 
 async def test_a_question_lasts_ten_minutes_and_is_asked_anew_after(approvals: Approvals, clock: FakeClock) -> None:
+    """PERM-06."""
     first = await approvals.ask(asked())
     assert (await approvals.ask(asked())).id == first.id
 

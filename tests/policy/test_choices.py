@@ -166,6 +166,7 @@ async def test_a_person_is_asked_each_time_where_the_tool_or_its_listing_says_so
 
 
 async def test_ask_and_block_outlive_a_changed_definition_and_an_allow_does_not(policy: Policy) -> None:
+    """PERM-08."""
     said = [(READ, Setting.ASK), (EDIT, Setting.ALLOW), (DELETE, Setting.BLOCK)]
     await policy.choices.say(ADA, PLACE, said, actor="person:ada")
     changed = [read_tool(tool.raw.replace(b'."', b' here."')) for tool in TOOLS]

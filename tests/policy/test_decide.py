@@ -84,6 +84,7 @@ def facts(kind: ToolClass = R, **more: Any) -> Facts:
     ],
 )  # fmt: skip
 def test_each_rule_decides_what_it_is_for(what: Facts, effect: Effect, rule: str, how: How) -> None:
+    """PERM-02, S-26, S-27: the table of docs/permissions.md."""
     decision = decide(what)
 
     assert (decision.effect, decision.rule, decision.how) == (effect, rule, how)
@@ -97,6 +98,7 @@ def test_a_tool_that_is_not_there_is_unknown() -> None:
 
 @pytest.mark.parametrize("kind", list(ToolClass))
 def test_what_the_organization_asks_for_is_never_remembered(kind: ToolClass) -> None:
+    """ORG-03, PERM-08."""
     asked = decide(facts(kind, is_verified=True, limits=Limits((ceiling(Setting.ASK),))))
 
     assert asked.effect is Effect.ASK
@@ -138,6 +140,7 @@ def test_what_is_raised_is_never_lowered_by_that() -> None:
 
 
 def test_several_roles_are_joined_and_then_meet_the_organization() -> None:
+    """ORG-04."""
     of_roles = (ceiling(Setting.BLOCK, role="member"), ceiling(Setting.ASK, role="admin"))
     both = replace(facts(R, is_verified=True), roles=frozenset({"member", "admin"}))
 
@@ -180,6 +183,7 @@ def strictness(decision: Decision) -> tuple[int, int, int]:
 
 @given(FACTS, CEILINGS)
 def test_a_further_ceiling_never_widens(what: Facts, further: Ceiling) -> None:
+    """ORG-04."""
     with_it = replace(what, limits=replace(what.limits, ceilings=(*what.limits.ceilings, further)))
 
     assert STRICTER[decide(with_it).effect] >= STRICTER[decide(what).effect]
@@ -274,6 +278,7 @@ def test_untrusted_content_never_widens(what: Facts, raised: ToolClass) -> None:
 
 @given(FACTS)
 def test_no_setting_lets_a_vertical_tool_run_by_itself(what: Facts) -> None:
+    """S-27 (a)."""
     vertical = replace(what, classified=of_class(V), permission=said(Setting.ALLOW))
 
     assert decide(vertical).effect is not Effect.ALLOW

@@ -99,6 +99,7 @@ async def confirm(browser: Browser, approval: Approval, key: Authenticator, **li
 
 
 async def test_the_page_says_who_wants_what_of_whom_and_denying_has_the_focus(world: World) -> None:
+    """PERM-05."""
     browser, ada, connection, connector = await at_home(world)
     approval = await ask(world, ada, connection, connector)
 
@@ -250,6 +251,7 @@ async def test_a_link_that_an_assistant_made_does_nothing_and_fills_nothing_in(w
 
 
 async def test_a_token_of_the_api_is_no_browser(world: World) -> None:
+    """S-27 (c), PERM-07."""
     _, ada, connection, connector = await at_home(world)
     approval = await ask(world, ada, connection, connector, kind=ToolClass.LOW_WRITE)
     secret, _ = await world.services.tokens.create_personal(ada, "t", "/api/v1", ["permissions:write"], 86400.0)
