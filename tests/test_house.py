@@ -48,6 +48,7 @@ GUARDIANS: dict[str, tuple[str, ...]] = {
     ),
     # Of checkpoints, audit verifies what the vault signs: public keys. The passkey in software is the outside world.
     "cryptography": ("vault/", "audit/note.py", "demo/story/authenticator.py"),
+    "dns": ("net/txt.py",),
     "argon2 webauthn joserfc": ("identity/signin/",),
     "sqlalchemy sqlite3 aiosqlite asyncpg alembic": (
         "store/",

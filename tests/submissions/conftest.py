@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import dns.message
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
 import pytest
 import trustme
 
@@ -26,7 +32,7 @@ from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.kernel.secret import Secret
 from valetkey.net.address_policy import AddressPolicy
-from valetkey.net.outbound import open_outbound
+from valetkey.net.outbound import Outbound, open_outbound
 from valetkey.net.url import parse_url
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
@@ -62,6 +68,38 @@ class Frozen:
         del self.listings[listing]
 
 
+class NameServer:
+    """A resolver that speaks over TCP: TXT records as `records` has them, and nothing else."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, list[str]] = {}
+        self.asked: list[str] = []
+        self.garbage = b""
+
+    async def start(self) -> int:
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        self._server.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = int.from_bytes(await reader.readexactly(2), "big")
+        query = dns.message.from_wire(await reader.readexactly(size))
+        name = query.question[0].name
+        self.asked.append(name.to_text(omit_final_dot=True))
+        answer = dns.message.make_response(query)
+        values = self.records.get(self.asked[-1], [])
+        if values:
+            quoted = [f'"{value}"' for value in values]
+            answer.answer.append(dns.rrset.from_text(name, 60, dns.rdataclass.IN, dns.rdatatype.TXT, *quoted))
+        else:
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+        said = self.garbage or answer.to_wire()
+        writer.write(len(said).to_bytes(2, "big") + said)
+        writer.close()
+
+
 @dataclass
 class World:
     """Ada of *Ours* submits, Rea of *Theirs* reviews; `server` is the connector."""
@@ -77,6 +115,8 @@ class World:
     url: str
     trail: Trail
     frozen: Frozen
+    names: NameServer
+    out: Outbound
 
     def fields(self, **others: object) -> dict[str, object]:
         pages = f"https://{HOST}:{self.upstream.port}"
@@ -147,7 +187,10 @@ async def world(
     await upstream.start()
     server.origin = f"https://{HOST}:{upstream.port}"
     policy = AddressPolicy((ipaddress.ip_network("127.0.0.1/32"),))
-    out = open_outbound(policy, clock, ca_file, resolve=names(mcp_marginalia_example=["127.0.0.1"]))
+    name_server = NameServer()
+    asked_at = ("127.0.0.1", await name_server.start())
+    resolve = names(mcp_marginalia_example=["127.0.0.1"])
+    out = open_outbound(policy, clock, ca_file, resolve=resolve, resolvers=lambda: [asked_at])
     listings, frozen = Listings(()), Frozen()
     room = open_submissions(
         database, notifications, organizations, vault=vault, freezes=frozen, out=out, listings=listings,
@@ -155,8 +198,10 @@ async def world(
     )  # fmt: skip
     connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url, listings=listings)
     yield World(
-        room, connectors, vault, clock, server, upstream, found[0], found[1], f"{server.origin}/mcp", trail, frozen
-    )
+        room, connectors, vault, clock, server, upstream, found[0], found[1], f"{server.origin}/mcp", trail, frozen,
+        name_server, out,
+    )  # fmt: skip
     await room.stop()
     await out.close()
     await upstream.stop()
+    await name_server.stop()

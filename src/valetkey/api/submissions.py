@@ -16,9 +16,10 @@ from valetkey.identity.model import Person, Principal
 from valetkey.kernel.errors import NotFound
 from valetkey.kernel.secret import Secret
 from valetkey.review.report import as_json
-from valetkey.submissions.drafts import WELL_KNOWN, Drafts
+from valetkey.submissions.drafts import Drafts
 from valetkey.submissions.ground import Whole
 from valetkey.submissions.model import Run, State, Submission
+from valetkey.submissions.proofs import RECORD, WELL_KNOWN
 from valetkey.submissions.reviews import report_of
 
 router = APIRouter(prefix="/submissions", tags=["submissions"])
@@ -98,9 +99,13 @@ class SubmissionShown(BaseModel):
 
 
 class ProofShown(BaseModel):
-    """The file that proves control of the domain: where it is looked for, and what it must say."""
+    """What proves control of the domain: the file at `path` of the endpoint's origin, or the TXT record of the
+
+    endpoint's host with the label `record` in front; and what one of them must say.
+    """
 
     path: str
+    record: str
     says: str
     proved_at: datetime | None
 
@@ -146,7 +151,7 @@ class SubmissionInFull(SubmissionShown):
         return cls(
             **SubmissionShown.of(one).model_dump(),
             fields=msgspec.to_builtins(one.fields),
-            proof=ProofShown(path=WELL_KNOWN, says=one.proof, proved_at=one.proved_at),
+            proof=ProofShown(path=WELL_KNOWN, record=RECORD, says=one.proof, proved_at=one.proved_at),
             has_test_account=one.has_test_account,
             is_verified=one.is_verified,
             steps=tuple(StepShown(name=step.name, missing=step.missing) for step in whole.steps),

@@ -93,7 +93,7 @@ def agree(hub: Hub, submission: str, yes: bool, user: str) -> None:
 @for_user
 @hub_options
 def prove(hub: Hub, submission: str, user: str) -> None:
-    """Look for the file that proves control of the connector's domain; `show` says where and what."""
+    """Look for the file or TXT record that proves control of the domain; `show` says where and what."""
     hub.post(f"/submissions/{part(submission)}/proof", {}, person=user)
     print("proved")
 
@@ -163,7 +163,7 @@ def show(found: dict[str, Any], as_json: bool) -> None:
         print_json(found)
         return
     review = found["review"] or {}
-    report = review.get("report") or {}
+    report, proof = review.get("report") or {}, found["proof"]
     facts = {
         "id": found["id"],
         "slug": found["slug"],
@@ -172,8 +172,8 @@ def show(found: dict[str, Any], as_json: bool) -> None:
         "since": found["state_since"],
         "listed": found["is_listed"],
         "reason": found["reason"],
-        "proof": f"{found['proof']['path']} must say {found['proof']['says']}",
-        "proved": found["proof"]["proved_at"] or "no",
+        "proof": f"{proof['path']}, or TXT of {proof['record']}.HOST, must say {proof['says']}",
+        "proved": proof["proved_at"] or "no",
         "test account": "sealed" if found["has_test_account"] else "none",
         "review": report.get("verdict") or review.get("error") or review.get("progress") or "none",
         "agree by": found["agree_by"],

@@ -20,8 +20,12 @@ from valetkey.net.model import AddressRefused, TimedOut, Unreachable, Url
 from valetkey.net.url import is_address, is_private_name
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+Resolvers = Callable[[], Sequence[tuple[str, int]]]
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
+RESOLVER = Url("", "dns", "resolver", 53, "", "")
+"""What leads to the system's own resolver. No URL that anybody gives can say this: they are http or https."""
+_RESOLVERS = Path("/etc/resolv.conf")
 RESOLVE_SECONDS = 3.0
 MAX_ANSWERS = 16
 
@@ -42,6 +46,16 @@ async def resolve_by_system(host: str, port: int) -> Sequence[str]:
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
     )
     return [str(sockaddr[0]) for *_, sockaddr in answers]
+
+
+def system_resolvers() -> Sequence[tuple[str, int]]:
+    """Where this system asks for names: the servers of resolv.conf, else one on this host (resolv.conf(5))."""
+    try:
+        lines = [line.split() for line in _RESOLVERS.read_text("ascii", "replace").splitlines()]
+    except OSError:
+        lines = []
+    named = [line[1] for line in lines if len(line) > 1 and line[0] == "nameserver" and is_address(line[1])]
+    return [(address, RESOLVER.port) for address in named[:3]] or [("127.0.0.1", RESOLVER.port)]
 
 
 @functools.cache
@@ -85,8 +99,10 @@ class Dialer:
         *,
         clock: Clock,
         resolve: Resolve = resolve_by_system,
+        resolvers: Resolvers = system_resolvers,
         ca_file: Path | None = None,
     ) -> None:
+        self._resolvers = resolvers
         self.policy = policy
         self.tls = tls_context(ca_file)
         self._clock = clock
@@ -120,6 +136,8 @@ class Dialer:
 
     async def dial(self, url: Url, *, limits: Limits) -> Dialed:
         """A TCP connection to the URL's host and port, before TLS. Raises as `connect`."""
+        if url == RESOLVER:
+            return await self._dial_resolver(limits)
         self.policy.check_origin(url.origin)
         # 1. Resolve, once.
         addresses = await self.addresses(url)
@@ -144,6 +162,16 @@ class Dialer:
                 raise
             return Dialed(sock, address)
         raise connect_failed(url, failure) from failure
+
+    async def _dial_resolver(self, limits: Limits) -> Dialed:
+        """The operator's own, wherever it is: what it is asked for is for who asks to have checked."""
+        failure: OSError | TimeoutError = TimeoutError()
+        for address, port in self._resolvers():
+            try:
+                return Dialed(await self._connect(address, port, timeout=limits.connect), address)
+            except (OSError, TimeoutError) as error:
+                failure = error
+        raise Unreachable("This system's resolver does not answer over TCP.") from failure
 
     async def addresses(self, url: Url) -> Sequence[str]:
         """What the URL's host resolves to, unchecked. Raises `AddressRefused`, `Unreachable`, `TimedOut`."""

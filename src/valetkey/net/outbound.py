@@ -9,10 +9,11 @@ from valetkey.kernel.clock import Clock
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.net.certificate import CertificateClient
 from valetkey.net.client import WebClient
-from valetkey.net.dialer import Dialer, Dials, Resolve, resolve_by_system
+from valetkey.net.dialer import Dialer, Dials, Resolve, Resolvers, resolve_by_system, system_resolvers
 from valetkey.net.http1 import CallClient
 from valetkey.net.smtp import MailClient
 from valetkey.net.stream import StreamClient
+from valetkey.net.txt import TxtClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Outbound:
     web: WebClient
     streams: StreamClient
     mail: MailClient
+    txt: TxtClient
     certificates: CertificateClient | None = None
     """Not there where TLS is spoken by the dialer's own process, which tells nothing of it."""
 
@@ -32,10 +34,11 @@ class Outbound:
 
 
 def open_outbound(
-    policy: AddressPolicy, clock: Clock, ca_file: Path | None = None, *, resolve: Resolve = resolve_by_system
-) -> Outbound:
-    """The way out under a policy; `ca_file` adds roots of trust (PEM), `resolve` replaces the system's name service."""
-    dialer = Dialer(policy, clock=clock, resolve=resolve, ca_file=ca_file)
+    policy: AddressPolicy, clock: Clock, ca_file: Path | None = None, *, resolve: Resolve = resolve_by_system,
+    resolvers: Resolvers = system_resolvers,
+) -> Outbound:  # fmt: skip
+    """The way out under a policy; `ca_file` adds roots of trust (PEM); the last two replace the system's names."""
+    dialer = Dialer(policy, clock=clock, resolve=resolve, resolvers=resolvers, ca_file=ca_file)
     return replace(outbound_by(dialer, clock), certificates=CertificateClient(dialer))
 
 
@@ -43,5 +46,5 @@ def outbound_by(dialer: Dials, clock: Clock) -> Outbound:
     """The way out through a dialer that there is."""
     return Outbound(
         calls=CallClient(dialer, clock=clock), web=WebClient(dialer), streams=StreamClient(dialer),
-        mail=MailClient(dialer),
+        mail=MailClient(dialer), txt=TxtClient(dialer),
     )  # fmt: skip

@@ -7,42 +7,29 @@ is not found.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from valetkey.directory.listings import ParsedUrl
 from valetkey.identity.model import Person
 from valetkey.identity.organizations import Organizations
-from valetkey.kernel.errors import BadInput, Conflict, Forbidden, OutboundFailed, TooMany
+from valetkey.kernel.errors import BadInput, Conflict, Forbidden, TooMany
 from valetkey.kernel.ids import new_id, random_suffix
 from valetkey.kernel.secret import Secret
 from valetkey.submissions import repository
 from valetkey.submissions.fields import as_listing, changed
 from valetkey.submissions.ground import Ground, Whole, not_there
 from valetkey.submissions.model import TEST_ACCOUNT, Act, Agreed, Changes, State, Submission
+from valetkey.submissions.proofs import Places, Proofs, places_of
 from valetkey.submissions.terms import Terms
 from valetkey.vault.model import Binding
 
-WELL_KNOWN: Final = "/.well-known/valetkey-challenge"
-RECORD: Final = "_valetkey-challenge"
-"""The label before the host whose TXT record can hold the proof instead of the file."""
 MOST: Final = 20
 """Submissions of one organization that were not removed."""
 _SLUG: Final = re.compile(r"(?!local-)[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _RESERVED: Final = frozenset({"review", "reviews", "desk", "submissions", "all", "new"})
 EDITABLE: Final = (State.DRAFT, State.CHANGES_REQUESTED, State.NOT_APPROVED, State.APPROVED, State.PUBLISHED)
-
-FetchesProof = Callable[[str], Awaitable[str]]
-"""GET of this address: its text, bounded. Raises `OutboundFailed`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where control of a domain is proved: in a file, or in a TXT record. One of both is enough (DIR-03)."""
-
-    file: str
-    record: str
 
 
 class SealsAccounts(Protocol):
@@ -54,13 +41,11 @@ class SealsAccounts(Protocol):
 class Drafts:
     """The publisher's verbs. `by` is the actor, as the trail writes it."""
 
-    def __init__(
-        self, ground: Ground, organizations: Organizations, vault: SealsAccounts, fetch_proof: FetchesProof
-    ) -> None:
+    def __init__(self, ground: Ground, organizations: Organizations, vault: SealsAccounts, proofs: Proofs) -> None:
         self._ground = ground
         self._organizations = organizations
         self._vault = vault
-        self._fetch_proof = fetch_proof
+        self._proofs = proofs
 
     @property
     def terms(self) -> Terms:
@@ -142,7 +127,7 @@ class Drafts:
         await self._ground.tell("submission.agreed", one, by=by, texts=", ".join(hashes), version=terms.version)
 
     async def prove(self, person: Person, submission_id: str, *, by: str) -> Submission:
-        """Looks for the file that proves control of the endpoint's domain (DIR-03). Raises `Conflict`, `BadInput`."""
+        """Looks for what proves control of the endpoint's domain (DIR-03). Raises `Conflict`, `BadInput`."""
         one = await self._own(person, submission_id)
         await self._demand_proof(one)
         async with self._ground.database.write() as tx:
@@ -153,7 +138,7 @@ class Drafts:
     def places(self, one: Submission) -> Places | None:
         """Where the proof is looked for; nowhere before it is said where the connector is, or when that is no URL."""
         try:
-            return _places(self._endpoint(one))
+            return places_of(self._endpoint(one))
         except BadInput:
             return None
 
@@ -227,14 +212,8 @@ class Drafts:
             raise Conflict(f"The terms in force were to be agreed to by {agree_by}.", hint="Agree to them first.")
 
     async def _demand_proof(self, one: Submission) -> None:
-        url = f"{self._endpoint(one).origin}{WELL_KNOWN}"
-        hint = f"It must hold nothing but {one.proof}"
-        try:
-            said = await self._fetch_proof(url)
-        except OutboundFailed as error:
-            raise Conflict(f"The file {url} cannot be read: {error.message}", hint=hint) from error
-        if said.strip() != one.proof:
-            raise Conflict(f"The file {url} says something else.", hint=hint)
+        if why := await self._proofs.why_not(self._endpoint(one), one.proof):
+            raise Conflict(why, hint=f"One of the two must say {one.proof}")
 
     def _changed(self, one: Submission, changes: Changes) -> Submission:
         new = replace(one, fields=changed(one.fields, changes))
@@ -262,10 +241,6 @@ _ANOTHER: Final = "Choose another slug."
 def account_of(one: Submission, endpoint: ParsedUrl) -> Binding:
     """What a test account's token is sealed for: this submission's reviews, at its endpoint's origin."""
     return Binding(tenant=one.organization_id, person="", subject=one.id, purpose=TEST_ACCOUNT, origin=endpoint.origin)
-
-
-def _places(endpoint: ParsedUrl) -> Places:
-    return Places(f"{endpoint.origin}{WELL_KNOWN}", f"{RECORD}.{endpoint.host}")
 
 
 def _as_seen(one: Submission, revision: int) -> Submission:

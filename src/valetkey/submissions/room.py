@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from valetkey.store.notify import Notifications
 from valetkey.submissions.desk import Desk, Freezes
 from valetkey.submissions.drafts import Drafts, SealsAccounts
 from valetkey.submissions.ground import Ground, ShredsSecrets
+from valetkey.submissions.proofs import Proofs
 from valetkey.submissions.published import Published
 from valetkey.submissions.reviews import GivesTickets, Reviews
 from valetkey.submissions.terms import IN_FORCE, Terms
@@ -72,8 +73,12 @@ def open_submissions(
             raise Unreachable(f"it answers HTTP {fetched.status}.")
         return fetched.body.decode("ascii", "replace")
 
+    async def look_up(name: str) -> Sequence[str]:
+        return await out.txt.look_up(name)
+
+    proofs = Proofs(fetch=fetch_proof, look_up=look_up)
     return Submissions(
-        drafts=Drafts(ground, organizations, vault, fetch_proof),
+        drafts=Drafts(ground, organizations, vault, proofs),
         desk=Desk(ground, freezes),
         reviews=Reviews(database, out=out, vault=vault, listings=listings, parse=parse, clock=clock),
         published=published,

@@ -11,7 +11,7 @@ from valetkey.kernel.errors import BadInput, Conflict, NotFound, OutboundFailed,
 from valetkey.review.clauses import CLAUSES
 from valetkey.review.model import Severity
 from valetkey.review.report import QUOTED, verdict
-from valetkey.submissions.drafts import EDITABLE, WELL_KNOWN, Drafts
+from valetkey.submissions.drafts import EDITABLE, Drafts
 from valetkey.submissions.ground import LONGEST_WORDS, TARGET, Whole
 from valetkey.submissions.model import Act, State, Submission
 from valetkey.submissions.reviews import report_of
@@ -203,7 +203,6 @@ def _domain(visit: Visit, whole: Whole, errors: Mapping[str, str]) -> Response:
         one=whole.submission,
         path=path_of(whole.submission),
         places=visit.services.submissions.drafts.places(whole.submission),
-        well_known=WELL_KNOWN,
         errors=errors,
     )
 
