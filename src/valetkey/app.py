@@ -318,7 +318,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
 
     submissions = open_submissions(
         database, notifications, organizations, vault=vault, freezes=room.quarantine, out=outbound,
-        listings=connectors.listings, parse=parse, trail=trail, clock=clock,
+        listings=connectors.listings, parse=parse, trail=trail, clock=clock, rescan=settings.rescan,
     )  # fmt: skip
     await submissions.start()
     closing.push_async_callback(submissions.stop)

@@ -77,6 +77,9 @@ class Settings:
     """Programs on this host that people may connect; only in valetkey.toml: each a command, and variables to pass."""
     registry: str = ""
     """Address of an MCP registry whose servers the directory's search finds; read once a day. Default none."""
+    rescan: str = "published"
+    """Which listings the hub visits once a day by itself, as somebody unknown: `published` by its own desk, `all` with
+    those that come with it, or `off`."""
     search_above: int = 80
     """Tools beyond which `/mcp` and profiles offer assistants a search instead of the whole list."""
     keep_contents: int = 30
@@ -161,6 +164,7 @@ def _checked(given: dict[str, object]) -> Settings:
             values[name] = said.lower() not in ("0", "false", "no", "off")
     for name in ("root_key", "former_root_key", "registry", "mail_server", "mail_from", "mail_password_file"):
         values[name] = str(values.get(name) or "")
+    values["rescan"] = _rescan(values.get("rescan") or "published")
     values["vault"] = _vault(values)
     values["workers"] = _workers(values.get("workers", 1))
     settings = Settings(**values)  # type: ignore[arg-type]  # each value was checked or converted above
@@ -181,6 +185,12 @@ def _checked(given: dict[str, object]) -> Settings:
             hint="Give --public-url https://… (a reverse proxy terminates TLS), or listen on 127.0.0.1.",
         )
     return Settings(**{**{f.name: getattr(settings, f.name) for f in fields(settings)}, "public_url": public_url})
+
+
+def _rescan(value: object) -> str:
+    if value not in ("published", "all", "off"):
+        raise StartRefused(f"rescan is {str(value)!r}.", hint="Say published, all or off.")
+    return str(value)
 
 
 def _vault(values: Mapping[str, object]) -> str:

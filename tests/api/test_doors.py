@@ -143,6 +143,10 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/desk/reviewers"): Row(OPERATOR_ONLY, 200, 403, 403, 403, whose=False),
     ("POST", "/desk/reviewers"): Row(OPERATOR_ONLY, 201, 403, 403, 403, {"person": "bob"}, whose=False),
     ("DELETE", "/desk/reviewers/{person}"): Row(OPERATOR_ONLY, 404, 403, 403, 403, whose=False),
+    ("GET", "/desk/looks"): Row(OPERATOR_ONLY, 200, 403, 403, 403, whose=False),
+    ("GET", "/desk/rescan"): Row(OPERATOR_ONLY, 200, 403, 403, 403, whose=False),
+    ("POST", "/desk/rescan"): Row(OPERATOR_ONLY, 404, 403, 403, 403, {"listing": "nothing"}, whose=False),
+    ("GET", "/submissions/{submission_id}/health"): Row(Scope.CONNECTORS_READ, 200, 200, 403, 404),
     ("GET", "/desk/{submission_id}"): Row(Scope.CONNECTORS_READ, 404, 403, 403, 403, whose=False),
     ("POST", "/desk/{submission_id}/review"): Row(Scope.CONNECTORS_WRITE, 404, 403, 403, 403, whose=False),
     ("POST", "/desk/{submission_id}/decision"): Row(

@@ -164,7 +164,7 @@ async def test_what_the_review_blocks_is_not_approved(world: World) -> None:
         await world.room.desk.decide(None, one.id, Act.APPROVE, reason="Fine.", seen=seen, verified=False, by=OPERATOR)
 
 
-async def _published(world: World) -> str:
+async def published(world: World) -> str:
     one = await world.submitted()
     seen = (await world.room.desk.get(None, one.id)).version
     await world.room.desk.decide(None, one.id, Act.APPROVE, reason="Fine.", seen=seen, verified=False, by=OPERATOR)
@@ -173,7 +173,7 @@ async def _published(world: World) -> str:
 
 
 async def test_edits_of_what_is_listed_leave_it_until_they_are_approved_and_its_origin_stays(world: World) -> None:
-    one_id = await _published(world)
+    one_id = await published(world)
     one = (await world.room.drafts.get(world.ada, one_id)).submission
     edited = await world.room.drafts.edit(
         world.ada, one_id, {"name": "Wolfbook"}, revision=one.revision, by="person:ada"
@@ -191,7 +191,7 @@ async def test_edits_of_what_is_listed_leave_it_until_they_are_approved_and_its_
 
 
 async def test_what_is_delisted_or_removed_is_in_no_directory_and_its_slug_stays_taken(world: World) -> None:
-    one_id = await _published(world)
+    one_id = await published(world)
     whole = await world.room.desk.get(None, one_id)
     await world.room.desk.decide(
         None, one_id, Act.DELIST, reason="Complaints.", seen=whole.version, verified=False, by=OPERATOR
@@ -210,7 +210,7 @@ async def test_what_is_delisted_or_removed_is_in_no_directory_and_its_slug_stays
 
 
 async def test_who_is_listed_under_outdated_terms_changes_nothing_after_the_date(world: World) -> None:
-    one_id = await _published(world)
+    one_id = await published(world)
     drafts = world.room.drafts
     newer = replace(drafts.terms, version="2", since=world.clock.now().date())
     drafts.terms_are(newer)
@@ -253,7 +253,7 @@ async def test_a_limit_holds_to_the_character_and_its_field_is_named(
 
 
 async def test_the_address_of_a_shipped_listing_is_not_somebody_elses(world: World) -> None:
-    await _published(world)
+    await published(world)
 
     with pytest.raises(Conflict, match="lists this address as marginalia"):
         await world.room.drafts.begin(world.ada, "another", world.fields(), by="person:ada")
@@ -314,7 +314,7 @@ async def test_a_question_of_the_desk_waits_for_its_answer_and_the_history_has_b
 
 async def test_a_takedown_freezes_everybody_and_is_lifted_only_where_the_desk_did_it(world: World) -> None:
     """DIR-15; `tests/connections/test_kill.py` holds that no call leaves any more."""
-    one_id = await _published(world)
+    one_id = await published(world)
     desk = world.room.desk
     await desk.appoint(world.ada)
     with pytest.raises(Forbidden):

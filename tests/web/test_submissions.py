@@ -204,6 +204,7 @@ async def test_a_listing_that_is_taken_down_is_frozen_and_says_why(world: World)
     connector = await world.services.connectors.add_listed(ada, "wolfbook")
     path = f"/directory/desk/{one.id}"
     await reviewer.open(path)
+    health = await reviewer.open(path)
     await reviewer.submit(f"{path}/takedown", {"why": "It was sold."})
     down = await world.services.connectors.by_id(connector.id)
     why = await world.services.quarantine.why_down(down)
@@ -211,6 +212,7 @@ async def test_a_listing_that_is_taken_down_is_frozen_and_says_why(world: World)
     await reviewer.open(path)
     await reviewer.submit(f"{path}/decision", {"act": "relist", "seen": version, "reason": "It was not."})
 
+    assert "Few data" in health.text
     assert (down.state, why) == ("delisted", "It was sold.")
     assert (await world.services.connectors.by_id(connector.id)).state == "enabled"
     assert world.services.connectors.listings.find("wolfbook") is not None

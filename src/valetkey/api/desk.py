@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
@@ -14,6 +15,7 @@ from valetkey.api.submissions import RunShown, SubmissionInFull, SubmissionShown
 from valetkey.identity.model import Person, Principal
 from valetkey.submissions.ground import TARGET
 from valetkey.submissions.model import Act, Submission
+from valetkey.submissions.upkeep import Progress
 
 router = APIRouter(prefix="/desk", tags=["submissions"])
 
@@ -47,6 +49,38 @@ class Why(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=1000, description="Everybody who is connected reads it.")
+
+
+class Rescan(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    listing: str = Field(default="", max_length=24, description="Its slug; empty for all.")
+    everything: bool = False
+
+
+class RescanShown(BaseModel):
+    """Under way until `finished_at`. `unreached` could not be visited, and are not held for that."""
+
+    began_at: datetime
+    finished_at: datetime | None
+    done: int
+    total: int
+    held: int
+    unreached: int
+    now: str
+    error: str
+
+    @classmethod
+    def of(cls, progress: Progress) -> RescanShown:
+        return cls(**asdict(progress))
+
+
+class LookShown(BaseModel):
+    slug: str
+    looked_at: datetime | None
+    says: str
+    held: str
+    tools: int
 
 
 class ReviewerShown(BaseModel):
@@ -97,6 +131,31 @@ async def name_reviewer(given: NewReviewer, _who: Operator, rooms: Rooms) -> Rev
 @router.delete("/reviewers/{person}", operation_id="dismiss_reviewer", status_code=204)
 async def dismiss_reviewer(person: str, _who: Operator, rooms: Rooms) -> None:
     await rooms.submissions.desk.dismiss(await find_person(rooms, person))
+
+
+@router.get("/looks", operation_id="list_looks")
+async def list_looks(_who: Operator, rooms: Rooms) -> Listed[LookShown]:
+    """What the hub's own last look at each listing found, and what is held for it; those that come with it besides."""
+    looks = await rooms.submissions.upkeep.looks()
+    return Listed(
+        items=[
+            LookShown(slug=one.slug, looked_at=one.looked_at, says=one.says, held=one.why_held, tools=len(one.tools))
+            for one in looks
+        ]
+    )
+
+
+@router.get("/rescan", operation_id="show_rescan")
+async def show_rescan(_who: Operator, rooms: Rooms) -> RescanShown | None:
+    """How far this hub's look at its listings is, or what the last came to; nothing before the first."""
+    progress = rooms.submissions.upkeep.progress
+    return RescanShown.of(progress) if progress is not None else None
+
+
+@router.post("/rescan", operation_id="begin_rescan", status_code=202)
+async def begin_rescan(given: Rescan, _who: Operator, rooms: Rooms) -> RescanShown:
+    """Looks now: at one listing, at all that is published here, with `everything` also at what comes with the hub."""
+    return RescanShown.of(await rooms.submissions.upkeep.begin(given.listing, everything=given.everything))
 
 
 @router.get("/{submission_id}", operation_id="show_at_desk")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -18,6 +19,7 @@ from valetkey.kernel.secret import Secret
 from valetkey.review.report import as_json
 from valetkey.submissions.drafts import Drafts
 from valetkey.submissions.ground import Whole
+from valetkey.submissions.health import Condition
 from valetkey.submissions.model import Run, State, Submission
 from valetkey.submissions.proofs import RECORD, WELL_KNOWN
 from valetkey.submissions.reviews import report_of
@@ -224,6 +226,24 @@ class Move(BaseModel):
     seen: str = Field(default="", max_length=64, description="To submit: the `version` that was seen.")
 
 
+class ToolHealthShown(BaseModel):
+    name: str
+    calls: int
+    failed: int | None
+
+
+class HealthShown(BaseModel):
+    """Of the last seven days, in all organizations of this hub. Numbers below five are not shown."""
+
+    condition: Condition
+    failures: float | None
+    calls: int | None
+    p50: int | None
+    p95: int | None
+    p99: int | None
+    tools: tuple[ToolHealthShown, ...]
+
+
 class Words(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -282,6 +302,13 @@ async def begin_submission(given: NewSubmission, who: Writer, whose: Whose, room
 async def show_submission(submission_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> SubmissionInFull:
     """All of it: fields, steps with what they still need, the report."""
     return await _in_full(rooms, whose, submission_id)
+
+
+@router.get("/{submission_id}/health", operation_id="show_health")
+async def show_health(submission_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> HealthShown:
+    """How what is listed does, by the hub's record of calls; milliseconds for half, 95 and 99 percent of them."""
+    whole = await rooms.submissions.drafts.get(whose, submission_id)
+    return HealthShown.model_validate(asdict(await rooms.submissions.health_of(whole)))
 
 
 @router.patch("/{submission_id}", operation_id="edit_submission")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from valetkey.cli.hub_client import Hub, hub_options, part
-from valetkey.cli.printing import as_json, note, print_json, print_table
+from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.submission import LISTED, show
 
 _WAITING = {"place": "place", "id": "id", "slug": "slug", "name": "name", "waits_days": "days", "is_late": "late"}
@@ -88,6 +90,45 @@ def take_down(hub: Hub, submission: str, reason: str) -> None:
     """Take it out of the directory and freeze it for everybody, at once. `decide ID relist` puts it back."""
     hub.post(f"/desk/{part(submission)}/takedown", {"reason": reason})
     print("taken down")
+
+
+@desk.command("rescan")
+@click.argument("listing", required=False, default="")
+@click.option("--everything", is_flag=True, help="Also what comes with the hub.")
+@click.option("--status", "only_status", is_flag=True, help="Say how far it is, or what came of it; look at nothing.")
+@as_json
+@hub_options
+def rescan(hub: Hub, listing: str, everything: bool, only_status: bool, as_json: bool) -> None:
+    """Look anew at listings, as somebody unknown, and wait until that is done. What is found to block is held."""
+    asked = {"listing": listing, "everything": everything}
+    run = hub.get("/desk/rescan") if only_status else hub.post("/desk/rescan", asked)
+    while not only_status and run["finished_at"] is None:
+        note(f"{run['done']} of {run['total']} {run['now']}".strip())
+        time.sleep(1.0)
+        run = hub.get("/desk/rescan")
+    if as_json:
+        print_json(run)
+    elif run is None:
+        print("Nothing was looked at yet.")
+    else:
+        print_facts(
+            {name: run[name] for name in ("done", "total", "held", "unreached", "now", "error") if run[name] != ""}
+        )
+    if run and run["error"]:
+        raise SystemExit(1)
+
+
+@desk.command("looks")
+@as_json
+@hub_options
+def list_looks(hub: Hub, as_json: bool) -> None:
+    """List what the hub's own looks at its listings found, and what is held, on the hub's host."""
+    found = hub.get("/desk/looks")
+    if as_json:
+        print_json(found)
+    else:
+        columns = {"slug": "slug", "looked_at": "looked at", "tools": "tools", "held": "held", "says": "says"}
+        print_table(found["items"], columns, empty="Nothing was looked at yet.")
 
 
 @desk.command("reviewers")

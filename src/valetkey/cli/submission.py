@@ -134,6 +134,31 @@ def answer(hub: Hub, submission: str, words: str, user: str) -> None:
     print("answered")
 
 
+@submission.command("health")
+@_id
+@for_user
+@as_json
+@hub_options
+def health(hub: Hub, submission: str, user: str, as_json: bool) -> None:
+    """Show how what is listed does, by a week of calls: numbers, of nobody in particular."""
+    found = hub.get(f"/submissions/{part(submission)}/health", person=user)
+    if as_json:
+        print_json(found)
+        return
+    share = found["failures"]
+    facts = {
+        "condition": found["condition"],
+        "failing": f"{share:.1%}" if share is not None else "",
+        "calls": found["calls"],
+        "half within ms": found["p50"],
+        "95 % within ms": found["p95"],
+        "99 % within ms": found["p99"],
+    }
+    print_facts({name: value for name, value in facts.items() if value not in ("", None)})
+    if found["tools"]:
+        print_table(found["tools"], {"name": "tool", "calls": "calls", "failed": "failed"}, empty="")
+
+
 def _move(act: str, sentence: str) -> None:
     """A command for one act."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from importlib import resources
@@ -190,15 +190,17 @@ class Listings:
         self._by_slug: dict[str, Listing] = {}
         self.publish(())
 
-    def publish(self, listings: Iterable[Listing]) -> None:
+    def publish(self, listings: Iterable[Listing], *, held: Collection[str] = ()) -> None:
         """What the desk published is this, and no longer what it was. What comes with the hub wins of the same slug or
 
-        address: nobody is moved to a stranger by an entry of the database.
+        address: nobody is moved to a stranger by an entry of the database. What is `held` is offered to nobody, of
+        both.
         """
         keys = {_key_of(one.url) for one in self._shipped if one.url}
         found = {one.slug: one for one in listings if _key_of(one.url) not in keys} | {
             one.slug: one for one in self._shipped
         }
+        found = {slug: one for slug, one in found.items() if slug not in held}
         self._by_slug = dict(sorted(found.items(), key=lambda pair: (pair[1].name.casefold(), pair[0])))
         for derived in ("_by_key", "_patterns"):
             self.__dict__.pop(derived, None)

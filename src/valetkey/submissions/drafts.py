@@ -125,6 +125,16 @@ class Drafts:
                 agreed = Agreed(one.id, text, terms.version, text_hash, person.id, person.organization_id, now)
                 await repository.agree(tx, agreed)
         await self._ground.tell("submission.agreed", one, by=by, texts=", ".join(hashes), version=terms.version)
+        await self._back_with_terms(one)
+
+    async def _back_with_terms(self, one: Submission) -> None:
+        """What the hub took out for outdated terms, and for nothing else, is back when they are agreed to (S-29)."""
+        if one.state is not State.DELISTED or one.decided_by != "system":
+            return
+        async with self._ground.database.read() as tx:
+            agreed = await repository.agreed_to(tx, one.id)
+        if not self._ground.terms.lacks(agreed):
+            await self._ground.move(replace(one, reason=""), Act.RELIST, by="system")
 
     async def prove(self, person: Person, submission_id: str, *, by: str) -> Submission:
         """Looks for what proves control of the endpoint's domain (DIR-03). Raises `Conflict`, `BadInput`."""

@@ -190,6 +190,10 @@ class Ground:
             detail={"listing": one.slug, **detail},
         )
 
+    async def tell_of_hold(self, look: Look, *, by: str) -> None:
+        event = "listing.held" if look.why_held else "listing.hold_lifted"
+        await self._trail.write(event, actor=by, object=look.slug, detail={"reason": look.why_held})
+
     async def tell_of_reviewer(self, event: str, person: Person) -> None:
         await self._trail.write(
             event, actor="operator", organization_id=person.organization_id, person_id=person.id, object=person.login

@@ -12,7 +12,7 @@ from valetkey.directory.listings import Listings
 from valetkey.kernel.errors import ValetkeyError
 from valetkey.store.database import Database
 from valetkey.store.notify import EVERYTHING, Notifications
-from valetkey.submissions import repository
+from valetkey.submissions import look_repository, repository
 
 TOPIC = "listings"
 """Announced when what stands in the directory changed."""
@@ -32,7 +32,8 @@ class Published:
         """The catalogue is as the database has it, and what was derived from it is forgotten here."""
         async with self._database.read() as tx:
             found = await repository.listed(tx)
-        self._listings.publish(one.live for one in found if one.live is not None)
+            held = frozenset(look.slug for look in await look_repository.looks(tx) if look.why_held)
+        self._listings.publish((one.live for one in found if one.live is not None), held=held)
         self._notifications.hear(CONNECTORS, EVERYTHING)
 
     async def announce(self) -> None:

@@ -29,6 +29,7 @@ from valetkey.store.database import Database
 from valetkey.submissions import repository
 from valetkey.submissions.drafts import account_of
 from valetkey.submissions.fields import as_claims, hash_of
+from valetkey.submissions.health import Healths
 from valetkey.submissions.model import Run, Submission
 from valetkey.submissions.terms import TEXTS
 from valetkey.vault.model import BEARER, Binding, HeaderTemplate
@@ -70,8 +71,10 @@ class Reviews:
         vault: GivesTickets,
         listings: Listings,
         parse: Callable[[str], Url],
+        healths: Healths,
         clock: Clock,
     ) -> None:
+        self._healths = healths
         self._database = database
         self._out = out
         self._vault = vault
@@ -101,6 +104,7 @@ class Reviews:
         }
         url = read_address(self._parse, one.fields.url)
         run = self._new_run(one.organization_id, person_id, url, submission=one)
+        health = await self._healths.of(one.slug, is_live=one.is_listed)
         account = _Sealed(self._vault, account_of(one, url), run) if one.has_test_account else None
         notes = ("The submission's test account was used, and read-only tools were called.",) if account else ()
         asked = Asked(
@@ -108,7 +112,9 @@ class Reviews:
             calls_tools=account is not None,
             allowances=notes,
             on_private_network=url.scheme == "http",
-            records=Records(others=self._others(one.slug), accepted=frozenset(versions)),
+            records=Records(
+                others=others(self._listings, one.slug), accepted=frozenset(versions), failures=health.failures
+            ),
         )
         return await self._begin(run, url, asked, account)
 
@@ -118,7 +124,7 @@ class Reviews:
         async with self._database.write() as tx:
             await repository.purge_runs(tx, organization_id, before=self._clock.now() - _KEPT)
         run = self._new_run(organization_id, person_id, url)
-        asked = Asked(on_private_network=url.scheme == "http", records=Records(others=self._others("")))
+        asked = Asked(on_private_network=url.scheme == "http", records=Records(others=others(self._listings, "")))
         return await self._begin(run, url, asked, None)
 
     async def status(self, run_id: str) -> Run | None:
@@ -193,13 +199,12 @@ class Reviews:
             account=account,
         )
 
-    def _others(self, own: str) -> tuple[OtherListing, ...]:
-        """Everybody else's place in the directory (L-205)."""
-        return tuple(
-            OtherListing(one.name, one.host, tuple(tool.name for tool in one.tools))
-            for one in self._listings
-            if one.slug != own
-        )
+
+def others(listings: Listings, own: str) -> tuple[OtherListing, ...]:
+    """Everybody else's place in the directory (L-205)."""
+    return tuple(
+        OtherListing(one.name, one.host, tuple(tool.name for tool in one.tools)) for one in listings if one.slug != own
+    )
 
 
 def report_of(run: Run) -> Report | None:

@@ -131,6 +131,7 @@ async def _page(
         decisions=_decisions(whole),
         links=[(name, said[name]) for name in ("docs", "privacy_policy", "terms", "support") if said[name]],
         data=[(name.replace("_", " "), value) for name, value in said["data"].items()],
+        condition=await visit.services.submissions.health_of(whole),
         target=TARGET.days,
         limit=LONGEST_WORDS,
         reason=reason,

@@ -62,6 +62,8 @@ HAPPENED = {
     "submission.answered": "A question of the desk was answered",
     "submission.told": "The hub said something of a submission",
     "submission.taken_down": "A submission was taken down for security",
+    "listing.held": "A listing is held for what the hub found when it looked",
+    "listing.hold_lifted": "A listing is held no longer",
     "submission.refused": "A submission was refused: only owners and admins submit",
     "connector.changed": "A service was changed; unless only its name was, everybody connects it anew",
     "connector.key_entered": "An owner entered the organization's key for a service",

@@ -29,7 +29,7 @@ _OF_PUBLISHER: Final[Mapping[str, Callable[[Drafts], Callable[..., Awaitable[Sub
 
 
 async def show(visit: Visit) -> Response:
-    return _page(visit, await whole_of(visit), {})
+    return await _page(visit, await whole_of(visit), {})
 
 
 async def move(visit: Visit) -> Response:
@@ -47,7 +47,7 @@ async def move(visit: Visit) -> Response:
         else:
             raise BadInput("There is no such act.", field="act")
     except (BadInput, Conflict) as error:
-        return _page(visit, whole, {"": error.message, "hint": error.hint})
+        return await _page(visit, whole, {"": error.message, "hint": error.hint})
     return visit.go("/directory/submissions" if act == "remove" else path_of(one), done=f"submission-{act}")
 
 
@@ -68,9 +68,9 @@ async def answer(visit: Visit) -> Response:
             visit.person, whole.submission.id, visit.form.one("words", limit=4 * LONGEST_WORDS), by=visit.actor
         )
     except BadInput as error:
-        return _page(visit, whole, {"words": error.message})
+        return await _page(visit, whole, {"words": error.message})
     except (Conflict, TooMany) as error:
-        return _page(visit, whole, {"": error.message, "hint": error.hint})
+        return await _page(visit, whole, {"": error.message, "hint": error.hint})
     return visit.go(path_of(whole.submission), done="submission-answered")
 
 
@@ -163,7 +163,7 @@ def seen(visit: Visit, whole: Whole) -> Mapping[str, Any]:
     }
 
 
-def _page(visit: Visit, whole: Whole, errors: Mapping[str, str]) -> Response:
+async def _page(visit: Visit, whole: Whole, errors: Mapping[str, str]) -> Response:
     one = whole.submission
     return visit.page(
         "submission_show.html",
@@ -173,6 +173,7 @@ def _page(visit: Visit, whole: Whole, errors: Mapping[str, str]) -> Response:
         path=path_of(one),
         editable=one.state in EDITABLE,
         can={act.value for act in (Act.SUBMIT, Act.WITHDRAW, Act.PUBLISH, Act.REMOVE) if (one.state, act) in TABLE},
+        condition=await visit.services.submissions.health_of(whole),
         target=TARGET.days,
         limit=LONGEST_WORDS,
         errors=errors,
