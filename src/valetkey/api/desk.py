@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, find_person
 from valetkey.api.paging import Listed
-from valetkey.api.submissions import RunShown, SubmissionInFull, SubmissionShown, Words
+from valetkey.api.submission_shapes import RunShown, SubmissionInFull, SubmissionShown
+from valetkey.api.submissions import Words
 from valetkey.identity.model import Person, Principal
 from valetkey.submissions.ground import TARGET
 from valetkey.submissions.model import Act, Submission
