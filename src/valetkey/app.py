@@ -62,6 +62,7 @@ from valetkey.identity.clients import Clients
 from valetkey.identity.consents import Consents
 from valetkey.identity.families import Families
 from valetkey.identity.first_start import first_start
+from valetkey.identity.invitations import Invitations
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
@@ -90,6 +91,7 @@ from valetkey.policy.letters import Letters
 from valetkey.policy.room import Policy, open_policy
 from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting, SignIn, Sources
+from valetkey.privacy.join import Joining
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.policy import Policies
@@ -359,6 +361,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     notifications.subscribe(QUARANTINE, cutting.heard)
     closing.push_async_callback(cutting.stop)
     offboarding = Offboarding(people, room.disconnecting, day_keys, privacy.holds, trail)
+    invitations = Invitations(database, people=people, organizations=organizations, clock=clock, trail=trail)
+    joining = Joining(people, invitations, room.connections, day_keys, privacy.consents, privacy.holds, trail)
     leaving = Leaving(people, organizations, room.connections, day_keys, privacy.holds, trail)
     erasing = Erasing(
         database,
@@ -432,6 +436,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             alerts=alerts,
             offboarding=offboarding,
             leaving=leaving,
+            invitations=invitations,
+            joining=joining,
             exporting=exporting,
             erasing=erasing,
             privacy=privacy,
@@ -489,6 +495,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         held=room.held,
         offboarding=offboarding,
         leaving=leaving,
+        invitations=invitations,
+        joining=joining,
         exporting=exporting,
         erasing=erasing,
         privacy=privacy,

@@ -49,6 +49,7 @@ from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
+from valetkey.identity.invitations import Invitations
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
@@ -67,6 +68,7 @@ from valetkey.policy.room import open_policy
 from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting, SignIn, Sources
 from valetkey.privacy.holds import Holds
+from valetkey.privacy.join import Joining
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.reading import Reading
@@ -311,6 +313,8 @@ class Hub:
             trail_log=self._log(trail),
             call_tool=self.elsewhere.call,
             pages=Pages(PUBLIC_URL),
+            invitations=Invitations(database, people=people, organizations=organizations, clock=clock, trail=trail),
+            joining=None,  # type: ignore[arg-type]  # as for contents
             leaving=None,  # type: ignore[arg-type]  # as for contents
             erasing=None,  # type: ignore[arg-type]  # as for contents
             exporting=None,  # type: ignore[arg-type]  # as for contents
@@ -382,6 +386,15 @@ class Hub:
             ),
             exporting=self._exporting(keys),
             erasing=self._erasing(keys),
+            joining=Joining(
+                self.services.people,
+                self.services.invitations,
+                self.services.connections,
+                keys,
+                self.services.privacy.consents,
+                holds,
+                self.services.trail,
+            ),
             leaving=Leaving(
                 self.services.people,
                 self.services.organizations,

@@ -88,6 +88,16 @@ TABLE: dict[tuple[str, str], Row] = {
     ("PUT", "/organizations/{organization}/groups/{group_id}/role"): Row(
         Scope.ORGANIZATIONS_WRITE, 404, 404, 403, 404, {"role": "admin"}, whose=False
     ),
+    ("GET", "/organizations/{organization}/invitations"): Row(Scope.PEOPLE_READ, 200, 200, 403, 404, whose=False),
+    ("POST", "/organizations/{organization}/invitations"): Row(
+        Scope.PEOPLE_WRITE, 201, 201, 403, 404, {"login": "eve"}, whose=False
+    ),
+    ("DELETE", "/organizations/{organization}/invitations/{invitation}"): Row(
+        Scope.PEOPLE_WRITE, 404, 404, 403, 404, whose=False
+    ),
+    ("GET", "/invitations"): Row(Scope.PEOPLE_READ, 403, 200, 200, 200),
+    ("POST", "/invitations/{invitation}/join"): Row(Scope.PEOPLE_WRITE, 403, 404, 404, 404),
+    ("DELETE", "/invitations/{invitation}"): Row(Scope.PEOPLE_WRITE, 403, 404, 404, 404),
     ("GET", "/organizations/{organization}/hosts"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 200, 404, whose=False),
     ("PUT", "/organizations/{organization}/hosts"): Row(
         Scope.ORGANIZATIONS_WRITE, 200, 200, 403, 404, {"allowed": None}, whose=False

@@ -55,6 +55,7 @@ class Things:
             domain="example.com",
             group_id="group_1",
             feed_id="feed_1",
+            invitation="inv_1",
             name="work",
             event_seq=1,
             number=1,

@@ -13,11 +13,13 @@ from valetkey.cli.main import COMMANDS, run
 
 ALL = dict(commands())
 PRINT_NO_DATA = {
+    "valetkey org decline",
     "valetkey org domain remove",
     "valetkey org feed remove",
     "valetkey org provisioning revoke-token",
     "valetkey org sign-in remove",
     "valetkey org sign-in untie",
+    "valetkey org withdraw",
     "valetkey serve",
     "valetkey demo",
     "valetkey token revoke",

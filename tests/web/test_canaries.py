@@ -167,6 +167,7 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
         "{call}": call,
         "{approval}": (await ask(world, ada, connection, connector)).id,
         "{person}": bob.id,
+        "{invitation}": "inv_none",
         "{feed}": feed.id,
         "{key}": key.id,
         "{group}": group.id,

@@ -44,6 +44,7 @@ from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
+from valetkey.identity.invitations import Invitations
 from valetkey.identity.model import Organization, Person, Role
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
@@ -61,6 +62,7 @@ from valetkey.net.url import parse_url
 from valetkey.policy.room import open_policy
 from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting, SignIn, Sources
+from valetkey.privacy.join import Joining
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.policy import Policies
@@ -317,6 +319,7 @@ async def build_world(
     day_keys = DayKeys(keyring, clock=clock, notifications=notifications)
     organizations = Organizations(database, clock=clock)
     siem = Siem()
+    invitations = Invitations(database, people=people, organizations=organizations, clock=clock, trail=trail)
     snapshots = Snapshots(database, notifications, clock=clock)
     policy = open_policy(
         database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots, groups=groups
@@ -395,6 +398,8 @@ async def build_world(
         day_keys=day_keys,
         alerts=alerts,
         offboarding=Offboarding(people, room.disconnecting, day_keys, privacy.holds, trail),
+        invitations=invitations,
+        joining=Joining(people, invitations, room.connections, day_keys, privacy.consents, privacy.holds, trail),
         leaving=Leaving(people, organizations, room.connections, day_keys, privacy.holds, trail),
         erasing=Erasing(
             database,

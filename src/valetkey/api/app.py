@@ -26,6 +26,7 @@ from valetkey.api import (
     directory,
     feeds,
     health,
+    invitations,
     keys,
     organizations,
     people,
@@ -60,6 +61,7 @@ from valetkey.kernel.errors import ValetkeyError, printable
 ROUTERS = (
     alerts,
     access,
+    invitations,
     health,
     people,
     organizations,

@@ -31,6 +31,7 @@ from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
+from valetkey.identity.invitations import Invitations
 from valetkey.identity.model import Person, Principal
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
@@ -45,6 +46,7 @@ from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy
 from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting
+from valetkey.privacy.join import Joining
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.room import Privacy
@@ -164,6 +166,8 @@ class Services:
     held: Held
     offboarding: Offboarding
     leaving: Leaving
+    invitations: Invitations
+    joining: Joining
     exporting: Exporting
     erasing: Erasing
     privacy: Privacy

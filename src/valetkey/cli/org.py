@@ -7,6 +7,7 @@ import click
 from valetkey.cli.hub_client import Hub, hub_options, part
 from valetkey.cli.org_feed import feed
 from valetkey.cli.org_hosts import hosts
+from valetkey.cli.org_members import MEMBERS
 from valetkey.cli.org_provisioning import provisioning
 from valetkey.cli.org_sign_in import domain, sign_in
 from valetkey.cli.printing import as_json, print_facts, print_json, print_table
@@ -21,6 +22,8 @@ org.add_command(sign_in)
 org.add_command(domain)
 org.add_command(provisioning)
 org.add_command(hosts)
+for _command in MEMBERS:
+    org.add_command(_command)
 org.add_command(feed)
 
 

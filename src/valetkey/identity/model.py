@@ -43,6 +43,19 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Invitation:
+    """An organization asks somebody with an account of their own to become a member. They decide."""
+
+    id: str
+    organization_id: str
+    person_id: str
+    role: Role
+    invited_by: str
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """The authenticated person and what acts for them. Every call into a room below carries one.
 

@@ -99,22 +99,22 @@ class People:
         """
         found = await self.get(person_id)
         async with self._database.write() as tx:
-            if await repository.lock_owners(tx, found.organization_id) == [person_id]:
+            if await repository.would_orphan(tx, found):
                 raise Conflict("The last owner cannot leave.", hint="Make somebody else an owner first.")
             await token_repository.end_everything(tx, person_id, self._clock.now(), "left")
             await session_repository.rest_powers(tx, person_id)
         await self._tell("person.leaving", found, by, {"role": str(found.role)})
 
-    async def move(self, person_id: str, organization_id: str) -> None:
-        """Makes the person the owner of `organization_id`, and of no other a member any more.
+    async def move(self, person_id: str, organization_id: str, role: Role = Role.OWNER) -> None:
+        """Makes the person a member of `organization_id`, its owner if nothing else is said, and of no other any more.
 
         Raises `Conflict` for the last owner of the one they are in.
         """
         found = await self.get(person_id)
         async with self._database.write() as tx:
-            if await repository.lock_owners(tx, found.organization_id) == [person_id]:
+            if await repository.would_orphan(tx, found):
                 raise Conflict("The last owner cannot leave.", hint="Make somebody else an owner first.")
-            await repository.set_membership(tx, person_id, organization_id, Role.OWNER, self._clock.now())
+            await repository.set_membership(tx, person_id, organization_id, role, self._clock.now())
             # Once more: what a program was let in for meanwhile would act in the new organization.
             await token_repository.end_everything(tx, person_id, self._clock.now(), "left")
             await session_repository.rest_powers(tx, person_id)

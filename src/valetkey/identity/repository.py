@@ -145,6 +145,14 @@ async def set_role(tx: AsyncConnection, person_id: str, role: Role) -> None:
     await tx.execute(update(membership).where(membership.c.person_id == person_id).values(role=role))
 
 
+async def would_orphan(tx: AsyncConnection, leaver: Person) -> bool:
+    """Whether an organization would be left without an owner; an account of one's own may be left empty."""
+    if await lock_owners(tx, leaver.organization_id) != [leaver.id]:
+        return False
+    left = await find_organization(tx, leaver.organization_id)
+    return left is None or left.kind != "personal"
+
+
 async def set_membership(tx: AsyncConnection, person_id: str, organization_id: str, role: Role, now: datetime) -> None:
     """The person's only membership from now on."""
     await _leave_directory(tx, person_id)

@@ -71,11 +71,11 @@ class Leaving:
             )
         await self._holds.demand_none(person, "Leaving")  # the account would take its days' keys along
         await self._people.begin_leaving(person_id, by=by)  # 1.
-        ended = await self._end(person_id, person.organization_id, by)  # 2.
+        ended = await end_all(self._connections, person, by)  # 2.
         days = await self._day_keys.destroy(person_id)  # 3.
         own = await self._organizations.create(person.display_name, "personal")
         await self._people.move(person_id, own.id)  # 4.
-        ended += await self._end(person_id, person.organization_id, by)  # 5.
+        ended += await end_all(self._connections, person, by)  # 5.
         left = Left(len(ended), sum(one.revocation not in ("confirmed", "not_needed") for one in ended), days)
         await self._trail.write(
             "organization.left",
@@ -88,13 +88,14 @@ class Leaving:
         )
         return Moved(left, await self._people.get(person_id))
 
-    async def _end(self, person_id: str, organization_id: str, by: str) -> list[Receipt]:
-        """Of connections that were ended before, the entry alone is left to go."""
-        ended = []
-        for one in await self._connections.list(person_id):
-            if one.organization_id == organization_id:
-                was_there = one.state != "not_connected"
-                receipt = await self._connections.remove(person_id, one.id, by=by)
-                if was_there:
-                    ended.append(receipt)
-        return ended
+
+async def end_all(connections: Connections, person: Person, by: str) -> list[Receipt]:
+    """Everything connected in the organization that `person` says. Of what was ended before, the entry alone goes."""
+    ended = []
+    for one in await connections.list(person.id):
+        if one.organization_id == person.organization_id:
+            was_there = one.state != "not_connected"
+            receipt = await connections.remove(person.id, one.id, by=by)
+            if was_there:
+                ended.append(receipt)
+    return ended

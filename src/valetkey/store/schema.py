@@ -1137,6 +1137,18 @@ trail_sink = Table(
     Column("reason", String(300), nullable=False),
 )
 
+invitation = Table(
+    "invitation",  # of people with an account of their own into an organization; gone when it is taken or ended
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), nullable=False, index=True),
+    Column("role", String(10), nullable=False),
+    Column("invited_by", String(80), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
 feed = Table(
     "feed",  # where an organization's events go as they happen; the key of a webhook's marks is sealed in `secret`
     main,

@@ -39,6 +39,10 @@ async def people_page(visit: Visit, errors: Mapping[str, str], values: Mapping[s
         errors=errors,
         values=values,
         organization=organization,
+        invitations=[
+            (one, await visit.services.people.get(one.person_id))
+            for one in await visit.services.invitations.of_organization(organization_id)
+        ],
         people=await visit.services.people.list(organization_id),
         roles=[(role.value, _WORDS[role]) for role in roles_to_give(visit)],
         may_manage=may(visit.person.role, Act.MANAGE_PEOPLE),

@@ -1,4 +1,4 @@
-"""Disabling a person: they are out at once, everywhere."""
+"""Disabling a person: they are out at once, everywhere. Or they have left: what they connected here is ended, too."""
 
 from __future__ import annotations
 
@@ -26,3 +26,15 @@ async def submit(visit: Visit) -> Response:
         raise Conflict("You cannot disable yourself.")
     await visit.services.people.disable(person.id, by=visit.actor)
     return visit.go("/admin", done="person-disabled")
+
+
+async def remove(visit: Visit) -> Response:
+    """ORG-20: out, every connection revoked and destroyed, the contents of their calls erased, their name forgotten."""
+    check_may(visit, Act.MANAGE_PEOPLE)
+    person = await managed_person(visit)
+    if (detour := ask_again(visit, to=f"/admin/people/{person.id}/disable")) is not None:
+        return detour
+    if person.id == visit.person.id:
+        raise Conflict("You cannot remove yourself.")
+    await visit.services.offboarding.remove(person.id, by=visit.actor)
+    return visit.go("/admin", done="person-removed")

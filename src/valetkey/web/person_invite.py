@@ -22,6 +22,13 @@ async def submit(visit: Visit) -> Response:
     try:
         if values["role"] not in roles_to_give(visit):
             raise BadInput("That role cannot be given.", field="role")
+        known = await visit.services.people.find(values["login"])
+        is_elsewhere = known is not None and known.organization_id != visit.person.organization_id
+        if known is not None and is_elsewhere and await visit.services.invitations.is_invitable(known):
+            await visit.services.invitations.invite(
+                visit.person.organization_id, known.login, Role(values["role"]), by=visit.actor
+            )
+            return visit.go("/admin", done="invited")
         person = await visit.services.people.create(
             login=values["login"],
             display_name=values["display_name"],
@@ -31,7 +38,7 @@ async def submit(visit: Visit) -> Response:
     except BadInput as error:
         field = error.field if error.field in values else ""
         return await people_page(visit, {field: f"{error.message} {error.hint}".strip()}, values)
-    except Conflict as error:
+    except (Conflict, NotFound) as error:
         return await people_page(visit, {"login": error.message}, values)
     return await _link_page(visit, person, "invite")
 

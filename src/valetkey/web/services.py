@@ -24,6 +24,7 @@ from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
+from valetkey.identity.invitations import Invitations
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.people import People
 from valetkey.identity.provisioning.memberships import Memberships
@@ -38,6 +39,7 @@ from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy
 from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting
+from valetkey.privacy.join import Joining
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.room import Privacy
@@ -82,6 +84,8 @@ class Services:
     alerts: Alerts
     offboarding: Offboarding
     leaving: Leaving
+    invitations: Invitations
+    joining: Joining
     exporting: Exporting
     erasing: Erasing
     privacy: Privacy

@@ -23,5 +23,9 @@ async def show(visit: Visit) -> Response:
         organization=await services.organizations.get(person.organization_id),
         provider=provider,
         identity=await services.openid.accounts.identity_of(person.id) if provider else None,
+        invitations=[
+            (one, await services.organizations.get(one.organization_id))
+            for one in await services.invitations.to(person.id)
+        ],
         events=await services.trail.list(OfPerson(person.id), limit=_EVENTS),
     )
