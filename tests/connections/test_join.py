@@ -8,6 +8,7 @@ from tests.connections.conftest import Hub
 from tests.connections.outside import AuthServer, Service
 from tests.connections.test_leave import DAY, House, _connect
 from valetkey.audit.model import OfOrganization
+from valetkey.audit.repository import CallRecords
 from valetkey.identity.invitations import Invitations
 from valetkey.identity.model import Role
 from valetkey.kernel.errors import BadInput, Conflict, NotFound, NotSignedIn, VaultFailed
@@ -27,15 +28,9 @@ async def test_who_joins_takes_nothing_along_and_the_organization_sees_nothing_o
     """Issue 7, 1: connections, tokens, contents and a yes to training end; the account stays; each is told before."""
     house = House(hub)
     privacy = open_privacy(
-        hub.main,
-        hub.notifications,
-        house.people,
-        house.organizations,
-        None,
-        house.days,
-        clock=hub.clock,
-        trail=hub.trail,
-    )  # type: ignore[arg-type, call-arg]  # no call is read here
+        hub.main, hub.notifications, house.people, house.organizations, CallRecords(hub.main), house.days,
+        clock=hub.clock, trail=hub.trail,
+    )  # fmt: skip
     invitations = Invitations(
         hub.main, people=house.people, organizations=house.organizations, clock=hub.clock, trail=hub.trail
     )
