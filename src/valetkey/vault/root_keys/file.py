@@ -6,6 +6,7 @@ morning has nothing else to go by.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import re
@@ -30,6 +31,7 @@ class FileRootKey(HeldKeys):
     def __init__(self, key: bytearray, *, path: Path, created: bool, version: int = 1) -> None:
         super().__init__()
         self.hold(key, version=version)
+        self._making = asyncio.Lock()
         self.path = path
         self.created = created
         """Whether this start made the key: then the operator is told to back it up, apart from the data."""
@@ -44,15 +46,16 @@ class FileRootKey(HeldKeys):
 
     async def rotate(self) -> int:
         """A new key in a file of its own, on the disk before it wraps anything. The hub never removes a key file."""
-        self._take_newer()  # one that a cut-off rotation, or another process, made
-        version = self.version + 1
-        _create(self.file_of(version))
-        key = _read(self.file_of(version))
-        try:
-            self.hold(key, version=version)
-        finally:
-            wipe(key)
-        return version
+        async with self._making:
+            self._take_newer()  # one that a cut-off rotation, or another process, made
+            version = self.version + 1
+            await asyncio.to_thread(_create, self.file_of(version))  # calls do not wait for the disk
+            key = _read(self.file_of(version))
+            try:
+                self.hold(key, version=version)
+            finally:
+                wipe(key)
+            return version
 
     async def unwrap(self, wrapped: bytes, *, context: bytes) -> bytearray:
         try:
