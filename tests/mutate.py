@@ -34,7 +34,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "vault/envelope.py": ("vault/test_envelope.py", "vault/test_independent.py"),
     "vault/release.py": ("vault/test_release.py",),
     "vault/keyring.py": ("vault/test_keyring.py", "vault/test_start.py"),
-    "vault/tenant_key.py": ("vault/test_keyring.py",),
+    "vault/tenant_key.py": ("vault/test_keyring.py", "vault/test_independent.py"),
     "vault/tickets.py": ("vault/test_tickets.py", "vault/test_echo.py"),
     "vault/echo.py": ("vault/test_echo.py",),
     "net/address_policy.py": ("net/test_address_policy.py",),

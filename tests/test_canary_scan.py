@@ -176,7 +176,7 @@ async def stores(request: pytest.FixtureRequest) -> tuple[str, str]:
     return await empty_postgres(server), await empty_postgres(server)
 
 
-@pytest.mark.parametrize("number", [100, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("number", [100, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 async def test_of_all_that_a_hub_keeps_in_its_life_no_secret_is_found_anywhere(
     tmp_path: Path,
     stores: tuple[str, str],

@@ -80,6 +80,9 @@ def test_wrapped_anew_it_is_bound_to_what_it_was_and_hangs_on_the_new_key_alone(
     moved = replace(row, tenant_key_version=2, wrapped=wrapped)
 
     assert new.unwrap(moved, purpose="access_token", bound_to=b"all of it") == key
+    with pytest.raises(WrongKey):
+        old.rewrap(replace(row, commitment=bytes(16)), purpose="access_token", under=new, room=room)
+    assert room == bytes(32)
     with pytest.raises(Tampered):
         old.unwrap(moved, purpose="access_token", bound_to=b"all of it")
     with pytest.raises(Tampered):
