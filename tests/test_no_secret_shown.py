@@ -197,6 +197,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "act": "reject",
         "reason": "No.",
         "seen": "0",
+        "contents": "90",
     }
     nothing = (
         "approval",
@@ -209,6 +210,8 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "ceiling_id",
         "call_id",
         "family",
+        "hold",
+        "hold_id",
         "issuer",
         "passkey",
         "receipt",

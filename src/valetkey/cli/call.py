@@ -97,11 +97,11 @@ def _print_opened(found: dict[str, Any], *, as_json: bool) -> None:
 
 @call.command("read")
 @click.argument("call_id", metavar="ID")
-@click.option("--reason", required=True, help="Why: whose call it is reads that, and who you are.")
+@click.argument("reason")
 @as_json
 @hub_options
 def read_call(hub: Hub, call_id: str, reason: str, as_json: bool) -> None:
-    """Read as an auditor what a member's call sent and got; they are told."""
+    """Read as an auditor what a member's call sent and got; they see who did, and the reason."""
     _print_opened(hub.post(f"/calls/{part(call_id)}/readings", {"reason": reason}), as_json=as_json)
 
 
