@@ -84,21 +84,24 @@ async def test_nothing_leaves_on_another_account_before_the_person_was_asked(
     kinds = {tool.name: classed.of(inside, tool, around) for tool in snapshot.tools}
     said = [(tool, Setting.ALLOW, kinds[tool.name].to_keep) for tool in snapshot.tools]
     await hub.policy.permissions.set(connection.id, said)
-    client = await hub.client(ada)
+    client, unread = await hub.client(ada), await hub.client(ada)
     await client.tools()
 
     held = 0
     for name, (_, _, loot) in SINKS.items():
         before = len(modern.calls)
-        free = await client.call(f"{inside.slug}_{name}", loot)
-        assert len(modern.calls) == before + 1, (name, kinds[name], free.raw)
+        for _ in range(2):  # what an account says itself raises nothing there
+            free = await client.call(f"{inside.slug}_{name}", loot)
+        assert len(modern.calls) == before + 2, (name, kinds[name], free.raw)
 
         got = await read(client, stranger, outside.slug, way)
         assert got.result, got.raw
         left = await client.call(f"{inside.slug}_{name}", loot)
 
         assert was_asked(left, "/approvals/"), (name, left.raw)
-        assert len(modern.calls) == before + 1
+        assert len(modern.calls) == before + 2
+        await unread.call(f"{inside.slug}_{name}", loot)  # for another assistant, which read nothing, nothing is raised
+        assert len(modern.calls) == before + 3
         held += 1
         hub.clock.advance(1801)
     assert held == len(SINKS)
