@@ -113,6 +113,9 @@ def test_a_wide_network_opens_neither_metadata_nor_multicast() -> None:
         with pytest.raises(AddressRefused):
             wide.check(address, 443, scheme="http")
     AddressPolicy([ipaddress.ip_network("169.254.169.254/32")]).check("169.254.169.254", 80, scheme="http")
+    for near in ("169.254.169.254/31", "10.0.0.5/32"):  # two that begin with it, and one that is another
+        with pytest.raises(AddressRefused):
+            AddressPolicy([ipaddress.ip_network(near)]).check("169.254.169.254", 80, scheme="http")
 
 
 def test_the_hubs_own_listener_is_refused_even_in_an_opened_network() -> None:
@@ -131,6 +134,14 @@ def test_a_hub_that_listens_everywhere_is_refused_under_each_of_its_addresses() 
     for address in ("127.0.0.1", "127.9.9.9"):
         with pytest.raises(AddressRefused, match="this hub itself"):
             policy.check(address, 8484, scheme="http")
+
+
+def test_another_machine_and_another_address_of_this_one_may_listen_where_the_hub_does() -> None:
+    """Only the hub itself is refused, not whoever uses its port (T51)."""
+    opened = [ipaddress.ip_network("192.0.2.0/24"), ipaddress.ip_network("127.0.0.0/8")]
+
+    AddressPolicy(opened, own=lambda: [("0.0.0.0", 8484)]).check("192.0.2.7", 8484, scheme="http")
+    AddressPolicy(opened, own=lambda: [("127.0.0.5", 8484)]).check("127.0.0.1", 8484, scheme="http")
 
 
 def test_the_hubs_public_origin_is_refused() -> None:
