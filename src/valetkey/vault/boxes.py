@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
@@ -84,7 +85,7 @@ class TicketOpener:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._cipher: AESGCM | None = None
-        self._used: dict[bytes, float] = {}
+        self._used: OrderedDict[bytes, float] = OrderedDict()
         self._void: dict[str, float] = {}
 
     def take_key(self, key: bytes) -> None:
@@ -93,7 +94,10 @@ class TicketOpener:
     def void(self, subject: str) -> None:
         if not subject:
             self._cipher = None  # until the vault leaves another
-        self._void[subject] = self._clock.monotonic()
+        now = self._clock.monotonic()
+        self._void[subject] = now
+        if len(self._void) > _SWEEP:
+            self._void = {one: at for one, at in self._void.items() if at > now - LONGEST}
 
     def open(self, ticket: bytes, *, origin: str, request: bytes) -> bytearray:
         if self._cipher is None:
@@ -133,7 +137,8 @@ class TicketOpener:
             raise TicketSpent("The ticket is for another kind of request.")
         if self._void.get(said.subject, -1.0) >= said.made:
             raise TicketSpent("The ticket was cancelled: its connection has ended.")
+        # Those that have expired go as others come, oldest first: a sweep over a minute's tickets would hold up calls.
+        for _ in range(2):
+            if self._used and self._used[next(iter(self._used))] <= now:
+                self._used.popitem(last=False)
         self._used[said.id] = said.until
-        if len(self._used) > _SWEEP and len(self._used) % _SWEEP == 0:
-            self._used = {one: until for one, until in self._used.items() if until > now}
-            self._void = {one: at for one, at in self._void.items() if at > now - LONGEST}
