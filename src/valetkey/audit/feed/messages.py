@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from valetkey.audit.feed.names import name_of
 from valetkey.audit.model import TrailEvent
 from valetkey.audit.sinks.syslog import framed
 
@@ -23,6 +24,7 @@ def as_object(event: TrailEvent) -> dict[str, Any]:
     return {
         "id": event.seq,
         "at": _instant(event.at),
+        "kind": name_of(event.event),
         "event": event.event,
         "actor_type": _ACTORS.get(kind, kind),
         "actor": actor_id or kind,
