@@ -1,7 +1,7 @@
 """What each event of the trail is called in the activity feed: the names of ORG-12, which do not change when ours do.
 
-What is sent is an organization's; events of the deployment are nobody's, and stand in `INSIDE`. A test holds every event
-that is written anywhere to be in one of the two.
+What is sent is an organization's; events of the deployment are nobody's, and stand in `INSIDE`. A test holds every
+event that is written anywhere to be in one of the two.
 """
 
 from __future__ import annotations
