@@ -207,6 +207,22 @@ async def test_a_server_that_has_forgotten_us_is_registered_with_once_more(
     assert len(server.posts("/register")) == 2
 
 
+@pytest.mark.parametrize(
+    ("client", "source"), [("register", "dcr"), ("document", ""), ("", "dcr")], ids=["register", "document", "either"]
+)
+async def test_who_we_are_there_can_be_chosen_and_is_then_that_or_nothing(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, client: str, source: str
+) -> None:
+    """CUS-01: this server registers clients, and takes no documents."""
+    connector = await hub.connector(ada.person, service.url, **({"client": client} if client else {}))
+
+    if source:
+        assert (await hub.room.connecting.begin(ada, connector)).facts.client_source == source
+    else:
+        with pytest.raises(StepFailed, match="registers clients; the other way"):
+            await hub.room.connecting.begin(ada, connector)
+
+
 async def test_without_any_way_to_be_known_the_person_gets_the_callback_to_register(
     hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
 ) -> None:

@@ -57,10 +57,11 @@ ADA = Principal("session", "ada", "org_a", Role.MEMBER, "", "", "", frozenset(),
 
 def listings() -> Listings:
     wishes = ReviewedTool(name="list_wishes", is_a="read", fingerprint="0" * 64, confirm_each_time=True)
+    read = ReviewedTool(name=READ.name, is_a="read", fingerprint=READ.fingerprint)
     source = Source(url="https://notes.example/docs", date=FakeClock().now().date())
     return Listings([
         Listing(slug="notes", name="Notes", publisher="N", about="Notes.", url="https://notes.example/mcp",
-                categories=("documents",), tools=(wishes,), source=source)
+                categories=("documents",), tools=(wishes, read), source=source)
     ])  # fmt: skip
 
 
@@ -241,3 +242,19 @@ def test_no_level_allows_what_is_asked_for_above_the_person(
 
 def test_no_tools_have_no_level() -> None:
     assert level_of([]) is None
+
+
+async def test_a_tool_of_a_verified_connector_that_is_not_as_it_was_reviewed_does_not_run_by_itself(
+    policy: Policy,
+) -> None:
+    """What the reviewer vouched for is a definition, not a name (S-27, CUS-11)."""
+    other = read_tool(READ.raw.replace(b"Lists notes.", b"Lists notes, and yours."))
+
+    reviewed = await policy.gate.decide(ADA, replace(PLACE, tool=READ))
+    changed = await policy.gate.decide(ADA, replace(PLACE, tool=other))
+
+    assert (reviewed.effect, reviewed.rule) == (Effect.ALLOW, "class_r")
+    assert (changed.effect, changed.rule) == (Effect.ASK, "first_read")
+    assert "not what was reviewed" in changed.reason
+    assert policy.gate.classed.differs(connector(), other)
+    assert not policy.gate.classed.differs(connector(), READ)

@@ -57,6 +57,9 @@ def facts(kind: ToolClass = R, **more: Any) -> Facts:
         (facts(V, limits=Limits(enabled=frozenset({"other"}))), Effect.DENY, "vertical_not_enabled", How.CLICK),
         (facts(X), Effect.ASK, "class_x", How.PASSKEY),
         (facts(X, counts_as=M), Effect.ASK, "class_x", How.CLICK),
+        # Verified is what was reviewed, and not what stands in its place since (CUS-11).
+        (facts(R, is_verified=True, differs=True), Effect.ASK, "first_read", How.CLICK),
+        (facts(M, is_verified=True, differs=True), Effect.ASK, "class_m", How.CLICK),
         # CUS-04: what everybody's key changes is asked for each time; what it reads is as any other.
         (facts(R, acts_as_organization=True, permission=said(Setting.ALLOW)), Effect.ALLOW, "person_allow", How.CLICK),
         *(
@@ -226,6 +229,7 @@ FURTHER = st.one_of(
     st.sampled_from([Setting.ASK, Setting.BLOCK]).map(lambda one: lambda what: stricter(what, one)),
     st.just(lambda what: replace(what, each_time="The service says that this takes a person each time.")),
     st.just(lambda what: replace(what, acts_as_organization=True)),
+    st.just(lambda what: replace(what, differs=True)),
     st.just(lambda what: replace(what, limits=replace(what.limits, enabled=frozenset()))),
     st.just(lambda what: replace(what, held="It changed.")),
     st.just(lambda what: replace(what, connector_state="blocked")),

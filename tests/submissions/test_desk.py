@@ -50,6 +50,9 @@ async def test_a_listing_goes_from_draft_to_directory_and_says_verified_because_
     assert listed_before is None
     assert published.is_listed
     assert hers.review_state is ReviewState.VERIFIED
+    assert published.live is not None
+    [tool] = published.live.tools  # as the desk saw it: its definition and its class (S-27)
+    assert (tool.name, tool.is_a, len(tool.fingerprint)) == (report.reviewed[0].name, report.reviewed[0].is_a, 64)
     assert not approved.has_test_account  # purged with the decision (DIR-08)
     told = [event.event for event in await world.trail.list(Everyone(), limit=50)]
     assert told.count("submission.moved") == 3

@@ -28,7 +28,7 @@ Owner = Annotated[Principal, Depends(Needs(Scope.CONNECTORS_WRITE))]
 EverybodyQuery = Annotated[bool, Query(description="End everybody's connections to it, too.")]
 
 _SECONDS = 60.0
-_FACTS = {"client_id", "scope", "headers", "optional_headers", "identity"}
+_FACTS = {"client_id", "scope", "headers", "optional_headers", "identity", "client"}
 _EDITED = {"follow_listing", "name", "url", "auth_kind", *_FACTS}
 
 
@@ -85,8 +85,9 @@ class NewConnector(BaseModel):
     auth_kind: AuthKind = "oauth"
     auth: dict[str, Any] = Field(
         default_factory=dict,
-        description="Facts, never secrets: `client_id`, `scope`, `no_scope_fallback`, `headers`, `optional_headers`, "
-        "and `identity`: `organization` for one key that an owner enters for everybody.",
+        description="Facts, never secrets: `client` (`document` or `register`), `client_id`, `scope`, "
+        "`no_scope_fallback`, `headers`, `optional_headers`, and `identity`: `organization` for one key that an owner "
+        "enters for everybody.",
     )
 
 
@@ -131,6 +132,9 @@ class ConnectorChange(BaseModel):
     auth_kind: AuthKind | None = None
     headers: list[str] | None = Field(default=None, description="Names of request headers; an empty list for none.")
     optional_headers: list[str] | None = None
+    client: Literal["document", "register", ""] | None = Field(
+        default=None, description="How the hub is known there; empty: as the service offers it."
+    )
     identity: Literal["organization", ""] | None = Field(
         default=None, description="`organization`: one key for everybody, which an owner enters; empty: people's own."
     )

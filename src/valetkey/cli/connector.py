@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import Any
 
 import click
 
 from valetkey.cli.connector_groups import connector_groups
 from valetkey.cli.connector_key import key
+from valetkey.cli.connector_registry import find_in_registry, refresh_registry
 from valetkey.cli.hub_client import Hub, HubRefused, hub_options, part
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.token import for_user
@@ -32,8 +32,6 @@ _LISTED = {
     "url": "url",
 }
 
-_RUN = ("registry", "began_at", "finished_at", "since", "pages", "servers", "gone", "left_out", "error")
-
 _LABEL = {
     "words": "label",
     "endpoint": "endpoint",
@@ -54,6 +52,8 @@ def connector() -> None:
 
 connector.add_command(connector_groups)
 connector.add_command(key)
+connector.add_command(refresh_registry)
+connector.add_command(find_in_registry)
 
 
 @connector.command("list")
@@ -185,6 +185,9 @@ def add_connector(
     type=click.Choice(["organization", ""]),
     help="organization: one key for everybody; empty: people's own.",
 )
+@click.option(
+    "--client", type=click.Choice(["document", "register", ""]), help="Who the hub is there; empty: as it is offered."
+)
 @click.option("--client-id", default=None, help="Our client id there, registered by hand; empty for none.")
 @click.option("--scope", default=None, help="Ask for exactly these scopes; empty for what the service names.")
 @for_user
@@ -196,7 +199,8 @@ def set_connector(hub: Hub, slug: str, user: str, as_json: bool, **told: Any) ->
     change = {name: value for name, value in given.items() if value is not None and value != ()}
     if not change:
         raise click.UsageError(
-            "Say what to change: --name, --at, --follow-listing, --auth, --header, --identity, --client-id or --scope."
+            "Say what to change: --name, --at, --follow-listing, --auth, --header, --identity, --client, "
+            "--client-id or --scope."
         )
     changed = hub.patch(f"/connectors/{part(slug)}", change, person=user)
     if as_json:
@@ -269,42 +273,6 @@ def remove_connector(hub: Hub, slug: str, everybody: bool, user: str) -> None:
     """Remove a connector, and the person's own accounts at it."""
     hub.delete(f"/connectors/{part(slug)}", person=user, **({"everybody": "true"} if everybody else {}))
     print(f"removed: {slug}")
-
-
-@connector.command("refresh")
-@click.option("--whole", is_flag=True, help="Read all of the registry, not only what changed since the last time.")
-@click.option("--status", "only_status", is_flag=True, help="Say how far it is, or what came of it; read nothing.")
-@as_json
-@hub_options
-def refresh_registry(hub: Hub, whole: bool, only_status: bool, as_json: bool) -> None:
-    """Read the registry that the hub's settings name, and wait until that is done."""
-    run = hub.get("/registry/run") if only_status else hub.post("/registry/run", {"whole": whole})
-    while not only_status and run["finished_at"] is None:
-        note(f"{run['pages']} pages, {run['servers']} servers")
-        time.sleep(1.0)
-        run = hub.get("/registry/run")
-    if as_json:
-        print_json(run)
-    elif run is None:
-        print("It has not been read yet.")
-    else:
-        print_facts({name.replace("_", " "): run[name] for name in _RUN if run[name] not in ("", None)})
-    if run and run["error"]:
-        raise SystemExit(1)
-
-
-@connector.command("find")
-@click.argument("words", nargs=-1, required=True)
-@for_user
-@as_json
-@hub_options
-def find_in_registry(hub: Hub, words: tuple[str, ...], user: str, as_json: bool) -> None:
-    """Find servers of the registry, to be added by their URL. Nobody has looked at any of them."""
-    found = hub.get("/registry", person=user, q=" ".join(words))
-    if as_json:
-        print_json(found)
-    else:
-        print_table(found["items"], {"title": "name", "name": "in the registry", "url": "url"}, empty="Nothing fits.")
 
 
 def _tell_added(added: dict[str, Any], *, as_json: bool) -> None:

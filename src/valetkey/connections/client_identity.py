@@ -30,11 +30,10 @@ from valetkey.oauth.model import (
     CLIENT_AUTHS,
     AuthorizationServer,
     Client,
-    ClientAuth,
     ParseUrl,
     RegistrationRefused,
 )
-from valetkey.oauth.registration import Registered, preferred_auth, registration_request
+from valetkey.oauth.registration import Registered, preferred_auth, registration_request, secret_auth
 from valetkey.store.database import Database
 from valetkey.store.leases import Lease, Leases
 from valetkey.vault.model import Binding, NothingSealed, Use
@@ -120,19 +119,27 @@ class ClientIdentities:
         """How we will be known there: `preregistered`, `cimd` or `dcr`. Raises `StepFailed` if in no way."""
         if connector.auth.get("client_id"):
             return "preregistered"
-        if self._may_use_document(server):
+        wanted, takes_document = connector.auth.get("client", ""), self._may_use_document(server)
+        registers = server.registration_endpoint is not None and not connector.auth.get("no_registration")
+        if wanted != "register" and takes_document:
             return "cimd"
-        if server.registration_endpoint is not None and not connector.auth.get("no_registration"):
+        if wanted != "document" and registers:
             return "dcr"
         host = self._parse(server.issuer).host
         page, by_hand = connector.auth.get("console_url", ""), " ".join(connector.auth.get("console_steps", ()))
         how = f"{by_hand} ({page})" if page else by_hand or "Register Valetkey there, then add its client id."
+        says, hint = "wants a client id that was registered by hand.", f"{how} The callback is "
+        if registers or takes_document:  # CUS-01: the other way was chosen
+            says = (
+                f"{'registers clients' if registers else 'takes published documents'}; the other way was chosen here."
+            )
+            hint = "Choose this one in the connector's settings, or register us by hand, with the callback "
         raise await steps.failed(
-            f"{host} wants a client id that was registered by hand.",
+            f"{host} {says}",
             kind="registration_failed",
             stage=STAGE,
             party=host,
-            hint=f"{how} The callback is {self.callback(server.issuer)}",
+            hint=hint + self.callback(server.issuer),
         )
 
     async def identify(self, connector: Connector, server: AuthorizationServer, steps: Steps) -> Client:
@@ -148,7 +155,7 @@ class ClientIdentities:
         """Our client there, if there is one without registering. The caller wipes its secret."""
         if connector.auth.get("client_id"):
             return await self._preregistered(connector, server)
-        if self._may_use_document(server):
+        if connector.auth.get("client") != "register" and self._may_use_document(server):
             client_id = self._document_url.replace("{issuer}", issuer_hash(server.issuer))
             return await self._signing(server, client_id) if self._signs(server) else Client(client_id, "none")
         return await self._registered(server)
@@ -196,7 +203,7 @@ class ClientIdentities:
             if takes_assertions(server) and "none" not in server.client_auths:
                 return await self._signing(server, client_id)
             return Client(client_id, "none")
-        return Client(client_id, _secret_auth(server), secret)
+        return Client(client_id, secret_auth(server), secret)
 
     async def _registered(self, server: AuthorizationServer) -> Client | None:
         async with self._database.read() as tx:
@@ -340,9 +347,3 @@ class ClientIdentities:
             connector=connector.id,
             connector_version=connector.version,
         )
-
-
-def _secret_auth(server: AuthorizationServer) -> ClientAuth:
-    """How a typed secret is sent: as the server prefers, by header where it does not say (RFC 8414 2)."""
-    post_only = "client_secret_post" in server.client_auths and "client_secret_basic" not in server.client_auths
-    return "client_secret_post" if post_only else "client_secret_basic"

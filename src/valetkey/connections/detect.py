@@ -22,6 +22,8 @@ class Detected:
     auth_kind: AuthKind
     said: tuple[str, ...]
     wants_client: bool = False
+    client: str = ""
+    """How we would be known there, as `Connector.auth` says it."""
 
 
 class Unkept(Steps):
@@ -63,4 +65,4 @@ class Detecting:
             return Detected("oauth", tuple(said), wants_client=True)
         known = {"cimd": "It takes this hub's published identity.", "dcr": "It registers this hub by itself."}
         said += [known[source]] if source in known else []
-        return Detected("oauth", tuple(said))
+        return Detected("oauth", tuple(said), client={"cimd": "document", "dcr": "register"}.get(source, ""))

@@ -15,6 +15,8 @@ from valetkey.directory.model import ORGANIZATION, AuthKind
 from valetkey.kernel.errors import BadInput, printable
 from valetkey.kernel.ids import random_suffix
 
+CLIENTS: Final = ("document", "register")
+"""How we are known at an authorization server, where somebody says it: by our document, or registered there."""
 NAME_LIMIT = 100
 HEADER_LIMIT = 4
 _SLUG_BASE = 17  # with the hyphen and 6 random characters: 24
@@ -44,7 +46,7 @@ CREDENTIAL_HEADERS: Final = frozenset(
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}\Z")  # RFC 9110 5.6.2 token
 
 _FACTS: Mapping[AuthKind, frozenset[str]] = {
-    "oauth": frozenset({"client_id", "scope", "no_scope_fallback", "headers", "optional_headers"}),
+    "oauth": frozenset({"client", "client_id", "scope", "no_scope_fallback", "headers", "optional_headers"}),
     "header": frozenset({"headers", "optional_headers", "identity"}),
     "none": frozenset(),
 }
@@ -99,6 +101,12 @@ def read_auth(kind: object, facts: object) -> tuple[AuthKind, dict[str, Any]]:
         if not isinstance(facts["no_scope_fallback"], bool):
             raise BadInput("no_scope_fallback is true or false.", field="auth.no_scope_fallback")
         checked["no_scope_fallback"] = facts["no_scope_fallback"]
+    if "client" in facts:
+        if facts["client"] not in CLIENTS:
+            raise BadInput("client is one of document and register, or not there.", field="auth.client")
+        if facts.get("client_id"):
+            raise BadInput("With a client id of your own nothing is registered.", field="auth.client")
+        checked["client"] = facts["client"]
     if "identity" in facts:
         if facts["identity"] != ORGANIZATION:
             raise BadInput(f"identity is {ORGANIZATION}, or it is not there.", field="auth.identity")

@@ -43,7 +43,8 @@ ConnectorState = Literal["enabled", "blocked", "quarantined", "delisted", "outsi
 class Connector:
     """Something that can be connected. `url` is text exactly as entered; `origin` is where tickets may go.
 
-    `auth` holds facts for the method, never secrets: `client_id` (typed or operator-held), `scope` (a pin),
+    `auth` holds facts for the method, never secrets: `client` (`document` or `register`, where only one of them shall
+    do), `client_id` (typed or operator-held), `scope` (a pin),
     `headers` (names of request headers a connection must give), `identity` (`organization`: an owner gives them once
     for everybody), `no_scope_fallback`; of a listing also in what the service differs from the standards
     (`listings.SignIn`). `listing` is the slug of the listing it was made from, and

@@ -11,7 +11,14 @@ from valetkey.kernel.errors import printable
 from valetkey.kernel.secret import Secret
 from valetkey.oauth.client_document import GRANT_TYPES, authentication
 from valetkey.oauth.document import read_object, text_of, texts_of
-from valetkey.oauth.model import CLIENT_AUTHS, BadMetadata, Client, ClientAuth, RegistrationRefused
+from valetkey.oauth.model import (
+    CLIENT_AUTHS,
+    AuthorizationServer,
+    BadMetadata,
+    Client,
+    ClientAuth,
+    RegistrationRefused,
+)
 
 _LONGEST_ID = 2048
 
@@ -101,3 +108,9 @@ def read_registration(status: int, body: bytes, *, redirect_uri: str, asked: Cli
         management_uri,
         Secret(management_token) if management_token else None,
     )
+
+
+def secret_auth(server: AuthorizationServer) -> ClientAuth:
+    """How a typed secret is sent: as the server prefers, by header where it does not say (RFC 8414 2)."""
+    post_only = "client_secret_post" in server.client_auths and "client_secret_basic" not in server.client_auths
+    return "client_secret_post" if post_only else "client_secret_basic"

@@ -99,6 +99,15 @@ class Classed:
                 self._classes.popitem(last=False)
         return known
 
+    def differs(self, connector: Connector, tool: Tool) -> bool:
+        """Whether its connector is verified and this is not what the reviewer saw: other words, or another tool."""
+        if connector.review_state is not ReviewState.VERIFIED or not connector.listing:
+            return False
+        listing = self._listings.find(connector.listing)
+        if listing is None or not listing.tools:
+            return False
+        return not any(one.name == tool.name and one.fingerprint == tool.fingerprint for one in listing.tools)
+
     def _reviewed(self, connector: Connector, tool: Tool) -> ToolClass | None:
         """The class that a reviewer gave exactly this definition."""
         listing = self._listings.find(connector.listing) if connector.listing else None

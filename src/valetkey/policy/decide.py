@@ -50,9 +50,10 @@ class Facts:
 
     `tool` is missing when the connection's last listing has none of that name. `held` says why the tool must not be
     called yet (it is new, or another than was accepted), and is empty otherwise. `each_time` says why a person has to
-    be asked at every call (PERM-07, PERM-12), and is empty otherwise. `acts_as_organization` says that the service
-    knows everybody as the organization, by a key that an owner entered (CUS-04). `tainted` is its class while content
-    that nobody vouches for is about, where that is a higher one; `tainted_by` says whose content that was.
+    be asked at every call (PERM-07, PERM-12), and is empty otherwise. `differs` says that the connector is verified,
+    and this tool is not as its reviewer saw it. `acts_as_organization` says that the service knows everybody as the
+    organization, by a key that an owner entered (CUS-04). `tainted` is its class while content that nobody vouches for
+    is about, where that is a higher one; `tainted_by` says whose content that was.
     """
 
     tool: Tool | None
@@ -60,6 +61,7 @@ class Facts:
     connector: str
     connector_state: ConnectorState | Literal["for_others"] = "enabled"
     is_verified: bool = False
+    differs: bool = False
     permission: Permission | None = None
     limits: Limits = NO_LIMITS
     roles: Set[str] = frozenset()
@@ -229,11 +231,12 @@ def _class(facts: Facts, classified: Classified) -> list[Step]:
             )
         ]  # fmt: skip
     if kind is ToolClass.READ:
-        if facts.is_verified:
+        if facts.is_verified and not facts.differs:
             return [Step("class", "class_r", Effect.ALLOW, "It reads, and the connector is verified.")]
         if allow_holds(facts, classified):
             return []
-        return [Step("class", "first_read", Effect.ASK, "It reads, and you have not said yes to it yet.")]
+        words = "It is not what was reviewed for its listing" if facts.differs else "It reads"
+        return [Step("class", "first_read", Effect.ASK, f"{words}, and you have not said yes to it yet.")]
     if kind in (ToolClass.HIGH, ToolClass.VERTICAL) and not _answers(facts, classified):
         rule = "class_x" if classified.tool_class is ToolClass.UNKNOWN else f"class_{kind.lower()}"
         words = "What it does is not known." if rule == "class_x" else _CLASS_WORDS[kind]

@@ -199,6 +199,7 @@ class Gate:
             roles=frozenset({str(who.role)}),
             held=_held(tool, permission),
             each_time=self._each_time(connector, tool) if tool is not None else "",
+            differs=tool is not None and self.classed.differs(connector, tool),
             acts_as_organization=connector.acts_as_organization,
             tainted=self._tainted(connector, tool, around) if tool is not None and taint is not None else None,
             tainted_by=taint.because if taint is not None else "",

@@ -94,7 +94,7 @@ class Grants:
         if seen is None or self._each_time(connector, seen):
             return False
         kind = self._classed.of(connector, seen, await self._classed.around(connection_id, connector))
-        return _runs_by_itself(connector, seen, kind, given)
+        return _runs_by_itself(connector, seen, kind, given, differs=self._classed.differs(connector, seen))
 
     def _lasts(self, connector: Connector, seen: Tool | None, given: Permission | None) -> bool:
         """Whether the *allow* is for the tool as it is seen now, and for one that does not ask each time."""
@@ -143,11 +143,13 @@ def _with_key(connector: Connector | None, key_of: tuple[str, int] | None) -> Co
     return connector if goes_with == key_of else None
 
 
-def _runs_by_itself(connector: Connector, seen: Tool, kind: Classified, given: Permission | None) -> bool:
+def _runs_by_itself(
+    connector: Connector, seen: Tool, kind: Classified, given: Permission | None, *, differs: bool
+) -> bool:
     """Whether it reads, and its connector is verified: that needs nobody's yes. Or whether an *allow* without a class,
     as given before there were any or for what nothing is known of, is for a tool that may have one now.
     """
-    verified = connector.review_state is ReviewState.VERIFIED
+    verified = connector.review_state is ReviewState.VERIFIED and not differs
     classless = given is not None and given.setting is Setting.ALLOW and not given.tool_class
     if not verified and not classless:
         return False

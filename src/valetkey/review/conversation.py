@@ -166,7 +166,7 @@ def seen_tools(raw: tuple[bytes, ...]) -> tuple[tuple[SeenTool, ...], tuple[str,
         except BadInput as error:
             unreadable.append(error.message)
             continue
-        tools.append(SeenTool(tool.name, tool.title, tool.description, tool.fingerprint, parsed(definition)))
+        tools.append(SeenTool(tool.name, tool.title, tool.description, tool.fingerprint, parsed(definition), tool))
     return tuple(tools), tuple(dict.fromkeys(unreadable))
 
 

@@ -9,6 +9,8 @@ from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import Any, Literal
 
+from valetkey.directory.listings import ReviewedTool
+from valetkey.directory.model import Tool
 from valetkey.net.certificate import Certificate
 from valetkey.oauth.model import AuthorizationServer, ProtectedResource
 from valetkey.review.texts import Text, definition_texts, result_texts
@@ -129,6 +131,8 @@ class SeenTool:
     description: str
     fingerprint: str
     definition: Mapping[str, Any] = field(repr=False)
+    tool: Tool | None = field(default=None, repr=False)
+    """The same as the directory has it, for its class to be told."""
 
     @property
     def annotations(self) -> Mapping[str, Any]:
@@ -331,6 +335,8 @@ class Report:
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...]
     tools: int
+    reviewed: tuple[ReviewedTool, ...] = ()
+    """The tools as they were seen, with their classes, where whoever asked for the review gives them any."""
 
     def count(self, severity: Severity) -> int:
         return sum(finding.severity is severity for outcome in self.outcomes for finding in outcome.findings)

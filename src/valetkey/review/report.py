@@ -61,6 +61,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "verdict": verdict(report),
         "counts": {severity.value: report.count(severity) for severity in Severity},
         "tools": report.tools,
+        "classes": {one.name: one.is_a for one in report.reviewed},
         "notes": list(report.notes),
         "rules": [_outcome(outcome) for outcome in report.outcomes],
     }

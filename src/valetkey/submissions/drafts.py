@@ -18,7 +18,7 @@ from valetkey.kernel.errors import BadInput, Conflict, Forbidden, TooMany
 from valetkey.kernel.ids import new_id, random_suffix
 from valetkey.kernel.secret import Secret
 from valetkey.submissions import repository
-from valetkey.submissions.fields import as_listing, changed
+from valetkey.submissions.fields import as_listing, changed, reviewed_tools
 from valetkey.submissions.ground import Ground, Whole, not_there
 from valetkey.submissions.model import TEST_ACCOUNT, Act, Agreed, Changes, State, Submission
 from valetkey.submissions.proofs import Places, Proofs, places_of
@@ -187,7 +187,11 @@ class Drafts:
     async def publish(self, person: Person, submission_id: str, *, by: str) -> Submission:
         """What was approved stands in the directory, in place of what was there of it. Raises `Conflict`."""
         one = await self._own(person, submission_id)
-        listing = as_listing(one, at=self._ground.clock.now(), verified=one.is_verified)
+        async with self._ground.database.read() as tx:
+            # The report that the desk saw: a later one was made of a server that nobody decided on.
+            run = await repository.last_run(tx, one.id, ended_by=one.state_since)
+        tools = reviewed_tools(run, one.fields)
+        listing = as_listing(one, at=self._ground.clock.now(), verified=one.is_verified, tools=tools)
         there = self._ground.listings.for_url(self._endpoint(one))
         if there is not None and there.slug != one.slug:
             raise Conflict(f"The directory lists this address as {there.slug}.")

@@ -14,11 +14,12 @@ from typing import Final
 import msgspec
 
 from valetkey.directory.custom import read_name
-from valetkey.directory.listings import Listing, ParseUrl, Reviewed, Source, problems_of
+from valetkey.directory.listings import Listing, ParseUrl, Reviewed, ReviewedTool, Source, problems_of
 from valetkey.kernel.errors import BadInput, printable
 from valetkey.review.clauses import VERSION
 from valetkey.review.model import Listing as Claims
-from valetkey.submissions.model import Changes, Fields, Step, Submission
+from valetkey.review.model import Report
+from valetkey.submissions.model import Changes, Fields, Run, Step, Submission
 
 LIMITS: Final[Mapping[str, int]] = {
     "name": 100, "publisher": 100, "about": 200, "description": 2000, "url": 2048, "vertical": 40, "docs": 2048,
@@ -121,8 +122,13 @@ def _data(fields: Fields) -> Iterator[str]:
     yield from (f"data.{name} is not said" for name, value in said.items() if value in ("", "not known"))
 
 
-def as_listing(one: Submission, *, at: datetime, verified: bool = False) -> Listing:
-    """The listing that comes of it. Whether it is *verified* is the desk's word (DIR-02)."""
+def as_listing(
+    one: Submission, *, at: datetime, verified: bool = False, tools: tuple[ReviewedTool, ...] = ()
+) -> Listing:
+    """The listing that comes of it. Whether it is *verified* is the desk's word (DIR-02); `tools` are those that it
+
+    saw, with their classes.
+    """
     fields = one.fields
     return Listing(
         slug=one.slug,
@@ -139,9 +145,17 @@ def as_listing(one: Submission, *, at: datetime, verified: bool = False) -> List
         revocation=fields.revocation,
         auth=fields.auth,
         data=fields.data,
+        tools=tools,
         review=Reviewed(on=at.date(), policy_version=VERSION) if verified else None,
         source=Source(url=fields.docs or fields.url, date=at.date()),
     )
+
+
+def reviewed_tools(run: Run | None, fields: Fields) -> tuple[ReviewedTool, ...]:
+    """The tools as the report on these very fields has them; none if there is no such report."""
+    if run is None or not run.report or run.fields_hash != hash_of(fields):
+        return ()
+    return msgspec.json.decode(run.report, type=Report).reviewed
 
 
 def as_claims(one: Submission) -> Claims:

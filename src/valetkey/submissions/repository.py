@@ -122,8 +122,11 @@ async def find_run(tx: AsyncConnection, run_id: str) -> Run | None:
     return Run(**row._mapping) if row is not None else None
 
 
-async def last_run(tx: AsyncConnection, submission_id: str) -> Run | None:
+async def last_run(tx: AsyncConnection, submission_id: str, *, ended_by: datetime | None = None) -> Run | None:
+    """The newest, or the newest that had ended by then."""
     query = select(review_run).where(review_run.c.submission_id == submission_id)
+    if ended_by is not None:
+        query = query.where(review_run.c.finished_at <= ended_by)
     row = (await tx.execute(query.order_by(review_run.c.began_at.desc(), review_run.c.id.desc()).limit(1))).first()
     return Run(**row._mapping) if row is not None else None
 

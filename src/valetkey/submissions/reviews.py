@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
-from valetkey.directory.listings import Listings
+from valetkey.directory.listings import Listings, ReviewedTool
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, TooMany, ValetkeyError, printable
 from valetkey.kernel.ids import new_id
 from valetkey.kernel.secret import Credential
 from valetkey.net.model import Url
 from valetkey.net.outbound import Outbound
+from valetkey.policy.classes.classify import classify
+from valetkey.policy.classes.surroundings import surroundings
+from valetkey.policy.tool_class import ToolClass
 from valetkey.review.crawl import Asked, crawl
 from valetkey.review.judge import judge
-from valetkey.review.model import OtherListing, Records, Report
+from valetkey.review.model import OtherListing, Records, Report, SeenTool
 from valetkey.review.visit import Account, Visit
 from valetkey.store.database import Database
 from valetkey.submissions import repository
@@ -34,6 +37,13 @@ from valetkey.submissions.model import Run, Submission
 from valetkey.submissions.terms import TEXTS
 from valetkey.vault.model import BEARER, Binding, HeaderTemplate
 
+_IS_A: Final[Mapping[ToolClass, Literal["read", "low write", "medium", "high", "vertical"]]] = {
+    ToolClass.READ: "read",
+    ToolClass.LOW_WRITE: "low write",
+    ToolClass.MEDIUM: "medium",
+    ToolClass.HIGH: "high",
+    ToolClass.VERTICAL: "vertical",
+}
 LONGEST: Final = timedelta(minutes=8)
 _AT_ONCE: Final = 4
 _KEPT: Final = timedelta(days=7)
@@ -169,7 +179,10 @@ class Reviews:
         error, report = "The hub stopped while it was under way.", b""
         try:
             async with asyncio.timeout(LONGEST.total_seconds()):
-                report = msgspec.json.encode(judge(await crawl(self._visit(run, url, account), asked)))
+                seen = await crawl(self._visit(run, url, account), asked)
+                connector = asked.listing.name if asked.listing is not None else ""
+                reviewed = classed(seen.tools, called=(connector, url.host))
+                report = msgspec.json.encode(replace(judge(seen), reviewed=reviewed))
             error = "" if len(report) <= _MOST_BYTES else "Its report is too long to be kept."
         except (ValetkeyError, TimeoutError) as failed:
             error = failed.message if isinstance(failed, ValetkeyError) else "It took too long."
@@ -205,6 +218,20 @@ def others(listings: Listings, own: str) -> tuple[OtherListing, ...]:
     return tuple(
         OtherListing(one.name, one.host, tuple(tool.name for tool in one.tools)) for one in listings if one.slug != own
     )
+
+
+def classed(tools: Sequence[SeenTool], *, called: tuple[str, ...]) -> tuple[ReviewedTool, ...]:
+    """The class of each tool in exactly this definition, for the listing that comes of it (S-27): told from all that
+
+    can be seen of it, and from what stands beside it. What stays unclear is as grave as it counts.
+    """
+    there = [one.tool for one in tools if one.tool is not None]
+    around = surroundings(listed_as="", names=called, tools=there)
+    found = []
+    for tool in there:
+        seen = classify(tool, verified=False, reviewed=None, organization=None, raised_by_taint=False, around=around)
+        found.append(ReviewedTool(name=tool.name, is_a=_IS_A[seen.counts_as], fingerprint=tool.fingerprint))
+    return tuple(found)
 
 
 def report_of(run: Run) -> Report | None:

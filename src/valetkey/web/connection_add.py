@@ -20,10 +20,11 @@ FIELDS = {
     "auth.optional_headers": "headers",
     "auth.client_id": "client_id",
     "auth.identity": "identity",
+    "auth.client": "client",
     "auth_kind": "sign_in",
     "auth": "sign_in",
 }
-_EMPTY = {"url": "", "name": "", "sign_in": "oauth", "headers": "", "client_id": "", "identity": ""}
+_EMPTY = {"url": "", "name": "", "sign_in": "oauth", "headers": "", "client_id": "", "identity": "", "client": ""}
 
 
 async def show(visit: Visit) -> Response:
@@ -74,7 +75,7 @@ async def _ask_first(visit: Visit, values: dict[str, str]) -> Response:
         return visit.go(f"/connections/new/{error.listing.slug}", done="listed")
     except ConnectFailed as error:
         return _page(visit, {"": error.message, "hint": error.hint}, values)
-    values |= {"sign_in": detected.auth_kind, "name": values["name"] or draft.name}
+    values |= {"sign_in": detected.auth_kind, "name": values["name"] or draft.name, "client": detected.client}
     return _page(visit, {}, values, detected=detected)
 
 
@@ -106,6 +107,8 @@ def facts_of(kind: str, values: Mapping[str, str]) -> dict[str, Any]:
             facts["optional_headers"] = optional
     if kind == "header" and values["identity"]:
         facts["identity"] = values["identity"]
+    if kind == "oauth" and values["client"] and not values["client_id"]:
+        facts["client"] = values["client"]
     if kind == "oauth" and values["client_id"]:
         facts["client_id"] = values["client_id"]
     return facts
@@ -125,7 +128,11 @@ def _page(
         errors=errors,
         values=values,
         advanced=bool(
-            values["headers"] or values["client_id"] or values["identity"] or (detected and detected.wants_client)
+            values["headers"]
+            or values["client_id"]
+            or values["identity"]
+            or values["client"]
+            or (detected and detected.wants_client)
         ),
         detected=detected,
         from_link=from_link,

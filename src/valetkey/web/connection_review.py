@@ -5,6 +5,7 @@ The form carries the hash of exactly the facts that were shown; if they are othe
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,8 @@ class ReviewedTool:
     counts_as: str
     because: str
     claim: str
+    definition: str = ""
+    """All of it, as the service sent it; empty for one that was too long."""
 
 
 async def show(visit: Visit) -> Response:
@@ -154,8 +157,17 @@ def _shown(tools: Sequence[Mapping[str, Any]], connector: Connector, classed: Cl
             seen = classed.of(connector, one, around)
             counts_as, because = seen.counts_as, seen.because
         name, description = str(tool.get("name", "")), str(tool.get("description", ""))
-        shown.append(ReviewedTool(name, description, counts_as, because, _claim(tool)))
+        whole = _indented(str(tool.get("definition", "")))
+        shown.append(ReviewedTool(name, description, counts_as, because, _claim(tool), whole))
     return shown
+
+
+def _indented(definition: str) -> str:
+    """The same JSON with a line for each member."""
+    try:
+        return json.dumps(json.loads(definition), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return definition
 
 
 def _defined(tool: Mapping[str, Any]) -> Tool | None:

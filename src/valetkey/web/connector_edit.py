@@ -13,6 +13,8 @@ from valetkey.web.catalog import check_may_add
 from valetkey.web.connection_add import FIELDS, facts_of
 from valetkey.web.visit import Visit
 
+_FIELDS = ("name", "url", "sign_in", "headers", "client_id", "identity", "client")
+
 
 async def show(visit: Visit) -> Response:
     connector = await _editable(visit)
@@ -24,6 +26,7 @@ async def show(visit: Visit) -> Response:
         "sign_in": connector.auth_kind,
         "headers": ", ".join(headers),
         "client_id": str(connector.auth.get("client_id", "")),
+        "client": str(connector.auth.get("client", "")),
         "identity": str(connector.auth.get("identity", "")),
     }
     return _page(visit, connector, {}, values)
@@ -31,12 +34,16 @@ async def show(visit: Visit) -> Response:
 
 async def submit(visit: Visit) -> Response:
     connector = await _editable(visit)
-    values = {
-        name: visit.form.one(name, limit=4096)
-        for name in ("name", "url", "sign_in", "headers", "client_id", "identity")
-    }
+    values = {name: visit.form.one(name, limit=4096) for name in _FIELDS}
     kind = values["sign_in"]
-    auth = {"headers": (), "optional_headers": (), "client_id": "", "identity": "", **facts_of(kind, values)}
+    auth = {
+        "headers": (),
+        "optional_headers": (),
+        "client_id": "",
+        "identity": "",
+        "client": "",
+        **facts_of(kind, values),
+    }
     edit = Edit(name=values["name"], url=values["url"], auth_kind=kind, auth=auth)
     try:
         changed = await visit.services.editing.edit(connector, edit, by=visit.actor, person_id=visit.person.id)

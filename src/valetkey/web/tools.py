@@ -72,6 +72,8 @@ class Chosen(ShownTool):
     """A tool with what was said about it, and what may be said."""
 
     choice: Choice
+    differs: bool = False
+    """Its connector is verified, and this is not what the reviewer saw."""
 
     @property
     def is_blocked(self) -> bool:
@@ -100,4 +102,8 @@ async def read_chosen(visit: Visit, account: Account) -> list[Chosen]:
     snapshot = await visit.services.snapshots.get(account.connection.id)
     tools = snapshot.tools if snapshot is not None else ()
     choices = await visit.services.policy.choices.read(visit.principal, place_of(visit, account), tools)
-    return [Chosen(one.tool, one.said is Setting.ALLOW, one.has_lapsed, one) for one in choices]
+    differs = visit.services.policy.gate.classed.differs
+    return [
+        Chosen(one.tool, one.said is Setting.ALLOW, one.has_lapsed, one, differs(account.connector, one.tool))
+        for one in choices
+    ]
