@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from valetkey.api.app import create as create_api
 from valetkey.api.control_socket import ControlSocket
+from valetkey.api.mount import Below
 from valetkey.api.pages import Pages
 from valetkey.api.scim.app import create as create_scim
 from valetkey.api.services import Answer, CallTool, TrailLog, VerifyTrail
@@ -551,8 +551,8 @@ def _site_map(
             *authserver.routes(),  # /.well-known/…, /oauth/authorize, token, register, revoke
             client_document_route(room.identities.document),  # /oauth/client/<issuer>.json
             client_document_route(room.identities.key_set, path="/oauth/client/{issuer}.jwks"),
-            Mount("/api/v1", app=api),
-            Mount("/scim/v2", app=scim),
+            Below("/api/v1", api),
+            Below("/scim/v2", scim),
             *site.routes(),  # the pages
         ]
     )

@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx2
 from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from tests.audit.siem import Siem
@@ -19,6 +18,7 @@ from tests.conftest import FakeClock
 from tests.identity.provider import IdentityProvider
 from valetkey.api.app import create
 from valetkey.api.asking import Scope, as_operator
+from valetkey.api.mount import Below
 from valetkey.api.pages import Pages
 from valetkey.api.scim.app import create as create_scim
 from valetkey.api.services import Answer, Services, TrailLog
@@ -454,7 +454,7 @@ class Hub:
     @property
     def app(self) -> ASGIApp:
         return Starlette(
-            routes=[Mount("/api/v1", app=create(self.services)), Mount("/scim/v2", app=create_scim(self.services))]
+            routes=[Below("/api/v1", create(self.services)), Below("/scim/v2", create_scim(self.services))]
         )
 
     async def add(self, login: str, organization_id: str, role: Role) -> Person:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.api.described import case_of, wrong_with
 from tests.api.hub import Hub, open_hub
 from tests.api.things import Things, give_things
 from tests.conftest import FakeClock
@@ -342,7 +343,9 @@ async def ask(client: httpx2.AsyncClient, things: Things, method: str, path: str
     body = None
     if row.body is not None:
         body = {name: things.connector.slug if value == "{slug}" else value for name, value in row.body.items()}
-    return await client.request(method, things.path(path), json=body, params=query)
+    answer = await client.request(method, things.path(path), json=body, params=query)
+    assert wrong_with(answer, case_of(method, path)) == []
+    return answer
 
 
 @EVERY_ROUTE

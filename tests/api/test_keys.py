@@ -98,3 +98,13 @@ async def test_what_cannot_be_done_is_in_the_trail_all_the_same(hub: Hub, monkey
 
     events = [event.event for event in await hub.services.trail.list(Everyone())]
     assert events[:3] == ["key.rewrap", "key.rotate_tenant", "key.rotate_root"]
+
+
+async def test_a_kit_that_no_key_can_be_sealed_to_is_not_adopted(hub: Hub) -> None:
+    """The points of low order (RFC 7748, 6.1): with one adopted, no organization could have a new key."""
+    theirs = {"organization": hub.people["eve"].organization_id}
+
+    answer = await hub.operator.post("/keys/recovery-kit", json={"public_key": "00" * 32})
+
+    assert (answer.status_code, answer.json()["field"]) == (400, "public_key")
+    assert (await hub.operator.post("/keys/rotate/tenant", json={}, params=theirs)).json() == {"version": 2}

@@ -210,3 +210,11 @@ def test_each_error_of_ours_has_its_status(error: ValetkeyError, status: int, mo
     assert answer.status_code == status
     assert f'"{more[0]}":"{more[1]}"'.encode() in answer.body
     assert answer.headers.get("retry-after") == ("2" if status == 429 else None)
+
+
+@pytest.mark.parametrize("path", ["/calls/a%0Ab", "/calls/%0A", "/a%0A", "/%0Ahealth"])
+async def test_a_line_break_in_a_path_is_answered_by_the_api(hub: Hub, path: str) -> None:
+    """Not by the pages, which stand behind it in the site map."""
+    answer = await hub.operator.get(path)
+
+    check_is_problem(answer, 404, "not_found")

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.types import ASGIApp
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from valetkey.api.asking import AUDIENCE, as_operator
+from valetkey.api.mount import Below
 from valetkey.kernel.errors import StartRefused
 
 NAME = "control.sock"
@@ -46,7 +46,7 @@ class ControlSocket:
                 f"The path of the data directory is too long for a socket in it ({self.path}).",
                 hint=f"Choose one so that the socket's path has at most {_LONGEST_PATH} bytes.",
             )
-        site = Starlette(routes=[Mount(AUDIENCE, app=as_operator(self._api))])
+        site = Starlette(routes=[Below(AUDIENCE, as_operator(self._api))])
         config = Config(site, lifespan="off", log_config=None, access_log=False, ws="none", server_header=False)
         config.load()
         self.path.unlink(missing_ok=True)
