@@ -17,7 +17,7 @@ _CHALLENGE = b"www-authenticate"  # the one header whose words are looked at fur
 
 
 _AT_ONCE: Final = 128 * KIB
-"""Bytes that are searched in one turn of the loop: for two megabytes everybody else would wait five milliseconds (T28)."""
+"""Bytes that are searched in one turn of the loop: for two megabytes others would wait five milliseconds (T28)."""
 _LONGEST_FORM: Final = 6
 """Bytes that one of the credential may be written in: JSON's escape by number."""
 
@@ -34,9 +34,8 @@ async def cleaned(answer: Answer, credential: Credential) -> Answer:
 
 
 async def _is_in(body: bytes, credential: Credential) -> bool:
-    """Whether the credential is in `body`, looked for in parts. They overlap by twice of what it can be long, so that it
-
-    is in the middle of one, and no escape that a part begins within can make it read as something else.
+    """Whether the credential is in `body`, looked for in parts. They overlap by twice of what it can be long, so that
+    it is in the middle of one, and no escape that a part begins within can make it read as something else.
     """
     overlap = 2 * _LONGEST_FORM * credential.size
     for start in range(0, len(body), _AT_ONCE):
