@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from valetkey.api.app import create as create_api
 from valetkey.api.control_socket import ControlSocket
+from valetkey.api.kept_answers import KeptAnswers
 from valetkey.api.mount import Below
 from valetkey.api.pages import Pages
 from valetkey.api.scim.app import create as create_scim
@@ -516,6 +517,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             flush=call_log.flush,
         ),
         call_tool=_caller(gateway),
+        kept_answers=KeptAnswers(database, clock=clock),
         pages=Pages(settings.public_url),
         rotation=kept.rotation,
         recovery=kept.recovery,

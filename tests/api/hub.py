@@ -18,6 +18,7 @@ from tests.conftest import FakeClock
 from tests.identity.provider import IdentityProvider
 from valetkey.api.app import create
 from valetkey.api.asking import Scope, as_operator
+from valetkey.api.kept_answers import KeptAnswers
 from valetkey.api.mount import Below
 from valetkey.api.pages import Pages
 from valetkey.api.scim.app import create as create_scim
@@ -312,6 +313,7 @@ class Hub:
             trail=trail,
             trail_log=self._log(trail),
             call_tool=self.elsewhere.call,
+            kept_answers=KeptAnswers(database, clock=clock),
             pages=Pages(PUBLIC_URL),
             invitations=Invitations(database, people=people, organizations=organizations, clock=clock, trail=trail),
             joining=None,  # type: ignore[arg-type]  # as for contents

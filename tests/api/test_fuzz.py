@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 
 import httpx2
@@ -26,6 +26,9 @@ FEW = (Scope.CALLS_READ, Scope.CONNECTIONS_READ)
 WHO = ("owner", "operator", "nobody", "member", "few scopes", "auditor", "admin", "stranger")
 _ENDING = ("/data/erase", "/leave", "/disable", "/revoke-all", "/seal", "/disconnect-all")
 _NO_SHRINKING = {"deadline": None, "database": None, "phases": [Phase.generate]}
+
+
+_keys = count()
 
 
 class Crowd:
@@ -86,8 +89,11 @@ def in_an_order_that_keeps_things() -> Sequence[tuple[str, str]]:
 def requests(draw: st.DrawFn, operation: Operation, mode: GenerationMode, crowd: Crowd) -> Case:
     """A request that the description allows or forbids; more often than not for something that is there."""
     case: Case = draw(operation.as_strategy(generation_mode=mode))
-    if case.path_parameters and mode is GenerationMode.POSITIVE and draw(st.integers(0, 3)):
-        case.path_parameters = {name: crowd.world.things.path(f"{{{name}}}") for name in case.path_parameters}
+    if mode is GenerationMode.POSITIVE:
+        if case.path_parameters and draw(st.integers(0, 3)):
+            case.path_parameters = {name: crowd.world.things.path(f"{{{name}}}") for name in case.path_parameters}
+        if "Idempotency-Key" in (case.headers or {}):  # or most would be refused: there is but one use of a key
+            case.headers["Idempotency-Key"] = str(next(_keys))
     return case
 
 

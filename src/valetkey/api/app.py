@@ -47,6 +47,7 @@ from valetkey.api import (
     vault,
 )
 from valetkey.api.asking import Authenticated
+from valetkey.api.idempotency import Idempotent
 from valetkey.api.openapi import describe
 from valetkey.api.problems import (
     answer_failure,
@@ -98,7 +99,7 @@ _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 def create(services: Services) -> ASGIApp:
     """The API. Mount it at `/api/v1`; it authenticates before it routes."""
-    return Outermost(Authenticated(routes(services), services))
+    return Outermost(Authenticated(Idempotent(routes(services), services), services))
 
 
 def routes(services: Services) -> FastAPI:

@@ -97,6 +97,12 @@ def _path(scope: AsgiScope) -> str:
     return path.removeprefix(scope.get("root_path", ""))
 
 
+def principal_in(scope: AsgiScope) -> Principal | None:
+    """Who is asking; `None` where anybody may."""
+    found: Principal | None = scope.get("state", {}).get(_STATE)
+    return found
+
+
 def principal_of(request: Request) -> Principal:
     """Who is asking; `Authenticated` has let them in."""
     principal: Principal = getattr(request.state, _STATE)

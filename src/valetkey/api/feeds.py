@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of
 from valetkey.api.paging import Listed
+from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.api.sign_in import OrganizationId, demand_owner
 from valetkey.audit.feed.model import Feed
 from valetkey.identity.model import Principal
@@ -61,7 +62,7 @@ async def list_feeds(organization: OrganizationId, who: Reader, rooms: Rooms) ->
     return Listed(items=[FeedShown.of(feed) for feed in await rooms.feeds.list(organization)])
 
 
-@router.post("", operation_id="add_feed", status_code=201)
+@router.post("", operation_id="add_feed", status_code=201, openapi_extra=SHOWN_ONCE)
 async def add_feed(organization: OrganizationId, new: NewFeed, who: Writer, rooms: Rooms) -> FeedMade:
     """What happens from now on goes there. An owner, with a token of their own made within the hour."""
     await demand_owner(who, organization, rooms)

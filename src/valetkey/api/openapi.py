@@ -10,9 +10,17 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from valetkey.api.asking import ANYBODY_MAY, AUDIENCE, Needs, OnlyOperator
+from valetkey.api.idempotency import HEADER, PATTERN
 from valetkey.api.problems import MEDIA_TYPE, Problem
 
 _SCHEME = "token"
+_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same request within 24 hours is done once and answered the same.",
+    "schema": {"type": "string", "pattern": PATTERN},
+}
 _DESCRIPTION = (
     "The door for programs. Send `Authorization: Bearer vkt_…`, a personal token made for `/api/v1`; each operation "
     "names the scope it takes. On the hub's host the control socket takes requests without a token, as operator. "
@@ -63,6 +71,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 
 def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
     operation["responses"].pop("422", None)
+    if not route.methods <= {"GET"}:
+        operation.setdefault("parameters", []).append(_KEY)
     operation["responses"]["default"] = {
         "description": "A problem.",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

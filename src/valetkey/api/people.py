@@ -12,6 +12,7 @@ from valetkey.api.asking import Needs, Rooms, Scope, actor_of, demand_act, find_
 from valetkey.api.keys import demand_fresh
 from valetkey.api.paging import Listed
 from valetkey.api.services import Services
+from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.roles import Act
 from valetkey.kernel.errors import Forbidden, NotFound
@@ -118,7 +119,7 @@ async def add_person(new: NewPerson, who: Writer, rooms: Rooms) -> PersonShown:
     return PersonShown.of(await _create(rooms, new, own.id, new.role or Role.OWNER))
 
 
-@router.post("/{person}/invite", operation_id="invite_person", status_code=201)
+@router.post("/{person}/invite", operation_id="invite_person", status_code=201, openapi_extra=SHOWN_ONCE)
 async def invite_person(person: str, invitation: Invitation, who: Writer, rooms: Rooms) -> Link:
     """A one-time sign-in link to hand to the person. It works while they have no password or passkey."""
     demand_act(who, Act.MANAGE_PEOPLE)

@@ -89,9 +89,17 @@ class ScopeMissing(Forbidden):
         self.scope = scope
 
 
+class KeyReused(ValetkeyError):
+    """An idempotency key came again, with another request."""
+
+    code = "idempotency_key_reused"
+
+
 def status_of(error: ValetkeyError) -> int:
     if error.code == "timeout":
         return 504
+    if isinstance(error, KeyReused):
+        return 422  # as the draft has it
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 

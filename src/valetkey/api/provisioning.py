@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of
 from valetkey.api.paging import Listed
+from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.api.sign_in import OrganizationId, demand_owner
 from valetkey.identity.model import Principal, Role
 from valetkey.identity.provisioning.model import Group, ProvisioningToken
@@ -83,7 +84,9 @@ async def list_provisioning_tokens(
     return Listed(items=[ProvisioningTokenShown.of(one) for one in found])
 
 
-@router.post("/provisioning-tokens", operation_id="create_provisioning_token", status_code=201)
+@router.post(
+    "/provisioning-tokens", operation_id="create_provisioning_token", status_code=201, openapi_extra=SHOWN_ONCE
+)
 async def create_provisioning_token(
     organization: OrganizationId, new: NewProvisioningToken, who: Writer, rooms: Rooms
 ) -> ProvisioningTokenMade:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from valetkey.api.kept_answers import KeptAnswers
 from valetkey.api.pages import Pages
 from valetkey.audit.alerts import Alerts
 from valetkey.audit.checkpoints import Checkpoints
@@ -185,5 +186,6 @@ class Services:
     trail: Trail
     trail_log: TrailLog
     call_tool: CallTool
+    kept_answers: KeptAnswers
     pages: Pages
     clock: Clock

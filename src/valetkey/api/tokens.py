@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from valetkey.api.asking import AUDIENCE, OWN_CONTENT, Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.paging import Listed
 from valetkey.api.problems import ScopeMissing
+from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.identity.model import Principal, TokenInfo
 from valetkey.kernel.errors import Forbidden
 
@@ -70,7 +71,7 @@ async def list_tokens(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[TokenS
     return Listed(items=[TokenShown.of(info) for info in await rooms.tokens.list(whose.id)])
 
 
-@router.post("", operation_id="create_token", status_code=201)
+@router.post("", operation_id="create_token", status_code=201, openapi_extra=SHOWN_ONCE)
 async def create_token(new: NewToken, who: Writer, whose: Whose, rooms: Rooms) -> CreatedToken:
     """A new token, shown this once."""
     _demand_no_more(who, new)

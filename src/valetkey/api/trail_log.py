@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, demand_act
+from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.api.trail import Readable
 from valetkey.audit.checkpoint_repository import KeptCheckpoint, SinkState
 from valetkey.audit.leaves import CALL, EVENT
@@ -249,7 +250,7 @@ async def export_trail(
     return ExportShown.of(await rooms.trail_log.proofs.export(scope, start=start, checkpoint=checkpoint))
 
 
-@router.post("/watch-key", operation_id="begin_watch")
+@router.post("/watch-key", operation_id="begin_watch", openapi_extra=SHOWN_ONCE)
 async def begin_watch(who: Operator, rooms: Rooms) -> WatchKey:
     """Begins a watch: shows the first value of a new key that evolves with every checkpoint, this once."""
     await rooms.trail.write("trail.watch_begun", actor=actor_of(who))

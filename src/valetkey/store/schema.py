@@ -1174,6 +1174,22 @@ spent_state = Table(
     Column("until", BigInt, nullable=False, index=True),  # POSIX time after which it is too late anyway
 )
 
+# --- api ----------------------------------------------------------------------------------------------------------
+
+idempotent_request = Table(
+    "idempotent_request",  # a program's write under a key, and what was answered, for a day
+    main,
+    Column("whose", String(40), nullable=False),  # a person's id; `operator`
+    Column("key_hash", String(64), nullable=False),
+    Column("fingerprint", String(64), nullable=False),  # of the request and the token it came with
+    Column("begun_at", Instant, nullable=False, index=True),
+    Column("status", Integer),  # null: begun, and no answer yet
+    Column("media_type", String(100), nullable=False),
+    Column("day", String(10), nullable=False),  # names the key that `answer` is sealed under; empty: it lies open
+    Column("answer", LargeBinary),  # null: it is not shown again
+    PrimaryKeyConstraint("whose", "key_hash"),
+)
+
 # --- store --------------------------------------------------------------------------------------------------------
 
 lease = Table(
