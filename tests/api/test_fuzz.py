@@ -10,14 +10,15 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import count, cycle
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import Case, GenerationMode
+from schemathesis import GenerationMode
 
-from tests.api.described import ANSWERS, REFUSALS, Operation, operations, wrong_with
+from tests.api.described import ANSWERS, REFUSALS, Case, Operation, operations, wrong_with
 from tests.api.test_doors import TABLE, World, furnished
 from valetkey.api.asking import Scope
 from valetkey.identity.model import Role
@@ -25,8 +26,6 @@ from valetkey.identity.model import Role
 FEW = (Scope.CALLS_READ, Scope.CONNECTIONS_READ)
 WHO = ("owner", "operator", "nobody", "member", "few scopes", "auditor", "admin", "stranger")
 _ENDING = ("/data/erase", "/leave", "/disable", "/revoke-all", "/seal", "/disconnect-all")
-_NO_SHRINKING = {"deadline": None, "database": None, "phases": [Phase.generate]}
-
 
 _keys = count()
 
@@ -86,7 +85,7 @@ def in_an_order_that_keeps_things() -> Sequence[tuple[str, str]]:
 
 
 @st.composite
-def requests(draw: st.DrawFn, operation: Operation, mode: GenerationMode, crowd: Crowd) -> Case:
+def requests(draw: Any, operation: Operation, mode: GenerationMode, crowd: Crowd) -> Case:
     """A request that the description allows or forbids; more often than not for something that is there."""
     case: Case = draw(operation.as_strategy(generation_mode=mode))
     if mode is GenerationMode.POSITIVE:
@@ -106,7 +105,9 @@ def play(
         max_examples=times,
         derandomize=times < 100,
         suppress_health_check=list(HealthCheck),
-        **_NO_SHRINKING,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
     )
     @given(requests(operation, mode, crowd))
     def holds(case: Case) -> None:

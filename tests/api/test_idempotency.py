@@ -207,7 +207,7 @@ async def test_there_is_a_most_of_keys_that_one_person_can_have(hub: Hub) -> Non
 async def test_a_key_that_cannot_be_used_is_named(hub: Hub, key: str) -> None:
     ada = await hub.with_scopes("ada")
 
-    answer = await ada.post("/profiles", json=PROFILE, headers=[("idempotency-key", key.encode("latin-1"))])
+    answer = await ada.post("/profiles", json=PROFILE, headers={b"idempotency-key": key.encode("latin-1")})
 
     assert (told(answer), answer.json()["field"]) == ((400, "bad_input"), "Idempotency-Key")
     assert (await ada.get("/profiles")).json()["items"] == []

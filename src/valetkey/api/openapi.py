@@ -71,7 +71,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 
 def _describe_operation(operation: dict[str, Any], route: APIRoute) -> None:
     operation["responses"].pop("422", None)
-    if not route.methods <= {"GET"}:
+    if route.methods != {"GET"}:
         operation.setdefault("parameters", []).append(_KEY)
     operation["responses"]["default"] = {
         "description": "A problem.",
