@@ -108,6 +108,7 @@ from valetkey.store.deployment import find_or_create_deployment
 from valetkey.store.leases import Leases
 from valetkey.store.migrations import migrate
 from valetkey.store.notify import Notifications
+from valetkey.store.privileges import build_walls
 from valetkey.submissions.room import open_submissions
 from valetkey.submissions.under_way import ReviewsUnderWay
 from valetkey.upstream.client import Upstreams
@@ -169,7 +170,8 @@ async def _lay_ground(
     settings: Settings, listening: tuple[tuple[str, int], ...], closing: AsyncExitStack, ask: Ask
 ) -> _Ground:
     clock = SystemClock()
-    database = _database(settings.database, settings.data / "valetkey.db")
+    await _build_walls(settings)
+    database = _database(settings.database, settings.data / "valetkey.db", is_walled=bool(settings.migration_database))
     closing.push_async_callback(database.close)
     await migrate(database, "main")
     deployment = await find_or_create_deployment(database, public_url=settings.public_url, clock=clock)
@@ -728,8 +730,14 @@ def _verifier(database: Database, trail_keys: TrailKeys, journal: Path) -> Verif
     return verify_trail
 
 
-def _database(url: str, path: Path) -> Database:
-    return Database.open(url) if url else Database.sqlite(path)
+def _database(url: str, path: Path, *, is_walled: bool = False) -> Database:
+    return Database.open(url, is_walled=is_walled) if url else Database.sqlite(path)
+
+
+async def _build_walls(settings: Settings) -> None:
+    """Migrates as the tables' owner, and says what the role that the hub runs as may do. Raises `StartRefused`."""
+    await build_walls("main", owner_url=settings.migration_database, runtime_url=settings.database)
+    await build_walls("keyring", owner_url=settings.migration_keyring_database, runtime_url=settings.keyring_database)
 
 
 def _own_hosts(settings: Settings) -> list[str]:

@@ -46,6 +46,11 @@ class Settings:
     """URL of the main database. Default SQLite in `data`."""
     keyring_database: str = ""
     """URL of the keyring database, which wants its own backup policy. Default SQLite in `data`."""
+    migration_database: str = ""
+    """URL of the main database for the role that owns its tables. The hub migrates as it, and runs as the role of
+    `database` behind row-level security (docs/postgresql.md). PostgreSQL only."""
+    migration_keyring_database: str = ""
+    """The same for the keyring database."""
     root_key: str = ""
     """The root key: a file's path, or SCHEME:… (docs/vault.md). Default ~/.config/valetkey/<deployment id>/root.key."""
     former_root_key: str = ""

@@ -17,11 +17,13 @@ from starlette.types import Scope as AsgiScope
 
 from valetkey.api.problems import ScopeMissing, answer_invalid_token, answer_to
 from valetkey.api.services import Services
+from valetkey.identity.acting import acting_as
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.roles import Act, may
 from valetkey.identity.scopes import OWN_CONTENT as OWN_CONTENT
 from valetkey.identity.scopes import Scope as Scope
 from valetkey.kernel.errors import BadInput, Forbidden, NotFound, NotSignedIn
+from valetkey.store.acting import on_behalf_of
 
 AUDIENCE = "/api/v1"
 ANYBODY_MAY = frozenset({"/health", "/openapi.json"})
@@ -80,7 +82,8 @@ class Authenticated:
                 return
         state: MutableMapping[str, Any] = scope.setdefault("state", {})
         state[_STATE] = principal
-        await self._app(scope, receive, send)
+        with on_behalf_of(acting_as(principal)):
+            await self._app(scope, receive, send)
 
     async def _present(self, given: list[bytes]) -> Principal:
         scheme, _, token = given[0].partition(b" ")

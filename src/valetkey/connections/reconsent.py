@@ -22,6 +22,7 @@ from valetkey.connections.revoke_all import RevokingAll
 from valetkey.directory.editing import Edit
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import Conflict
+from valetkey.store.acting import as_the_hub
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 
@@ -66,7 +67,8 @@ class Editing:
         kept = await self._connectors.keep(edited)  # 3.
         if edited.asks_anew:
             await self._held.forget(connector)
-            await self._say_why(connector)  # 4.
+            with as_the_hub():  # everybody's entries, not those of who edits it
+                await self._say_why(connector)  # 4.
         return kept
 
     async def remove(self, connector: Connector) -> None:

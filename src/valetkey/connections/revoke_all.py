@@ -17,6 +17,7 @@ from valetkey.connections import repository
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.model import Connection, Everyones, State
 from valetkey.kernel.clock import Clock
+from valetkey.store.acting import as_the_hub
 from valetkey.store.database import Database
 
 _AT_ONCE = 8
@@ -50,6 +51,10 @@ class RevokingAll:
 
     async def run(self, among: Everyones, *, began_at: datetime, by: str, seconds: float) -> Progress:
         """Goes on for `seconds`; ask again with the same `began_at` until `is_done`. `by` is the actor."""
+        with as_the_hub():  # whoever began it, it is everybody's connections that end
+            return await self._run(among, began_at, by, seconds)
+
+    async def _run(self, among: Everyones, began_at: datetime, by: str, seconds: float) -> Progress:
         held = await self._held(among, began_at)
         for connection in held:  # 1.
             if connection.state is not State.DISCONNECTING:

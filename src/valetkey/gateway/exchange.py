@@ -17,6 +17,7 @@ from valetkey.gateway.ladder import speaks_modern as speaks_modern  # the fronts
 from valetkey.gateway.methods import Asking, Methods
 from valetkey.gateway.model import Client, Door, Head, Notify, Reply, Said
 from valetkey.gateway.sessions import find_session, new_session
+from valetkey.identity.acting import acting_as
 from valetkey.identity.model import Principal
 from valetkey.kernel.errors import NotFound, NotRecorded
 from valetkey.protocol import headers
@@ -36,6 +37,7 @@ from valetkey.protocol.jsonrpc import (
 )
 from valetkey.protocol.messages import CAPABILITIES_KEY, initialize, read_params
 from valetkey.protocol.versions import MODERN, negotiate
+from valetkey.store.acting import on_behalf_of
 
 CANCELLED: Final = -32800
 """Our answer to a request that the client itself cancelled; it does not wait for one."""
@@ -67,6 +69,10 @@ class Exchange:
 
         Raises nothing but being cancelled: this is the outermost place that still knows how to answer.
         """
+        with on_behalf_of(acting_as(who)):
+            return await self._answer(who, door, head, body, notify, stop)
+
+    async def _answer(self, who: Principal, door: Door, head: Head, body: bytes, notify: Notify, stop: Stop) -> Reply:
         request_id = b"null"
         try:
             if is_standing(head):

@@ -11,6 +11,7 @@ import asyncio
 import types
 from asyncio.tasks import _enter_task, _leave_task  # for other kinds of tasks: docs.python.org, "Extending asyncio"
 from collections.abc import Coroutine, Generator
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -23,11 +24,12 @@ class Underway:
     While it takes its steps it counts as the current task, so that `asyncio.timeout` works within it.
     """
 
-    __slots__ = ("__weakref__", "_cancelled", "_coroutine", "_loop", "_task", "_waits_for")
+    __slots__ = ("__weakref__", "_cancelled", "_context", "_coroutine", "_loop", "_task", "_waits_for")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None]) -> None:
         self._loop = loop
         self._coroutine = coroutine
+        self._context = copy_context()  # one for all its steps, whichever callback takes them, as a task has
         self._waits_for: Coming | None = None
         self._task: asyncio.Task[None] | None = None
         self._cancelled = 0
@@ -41,7 +43,7 @@ class Underway:
             return
         _enter_task(loop, self)  # type: ignore[arg-type]  # a stand-in, see the class
         try:
-            waits_for = self._coroutine.send(None)
+            waits_for = self._context.run(self._coroutine.send, None)
         except StopIteration:
             return
         finally:
@@ -50,7 +52,7 @@ class Underway:
             self._waits_for = waits_for
             waits_for.tell = self.start
         else:
-            self._task = loop.create_task(_finish(self._coroutine, waits_for))
+            self._task = loop.create_task(_finish(self._coroutine, waits_for), context=self._context)
 
     # --- what is asked of a task --------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from valetkey.kernel.errors import StartRefused
+from valetkey.store.acting import HUB, Reach, acting_for
 
 _SQLITE_PRAGMAS = (
     "journal_mode=wal",
@@ -33,16 +34,23 @@ _SQLITE_PRAGMAS = (
 
 
 _GOODBYE = 10.0  # seconds
+_FOR_WHOM = text(  # true: for this transaction only
+    "select set_config('valetkey.reach', :reach, true), set_config('valetkey.person', :person, true),"
+    " set_config('valetkey.organization', :organization, true)"
+)
 
 
 class Database:
     """An open database. Make one with `Database.sqlite(path)` or `Database.open(url)`."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, *, dialect: str, url: URL) -> None:
+    def __init__(
+        self, writer: AsyncEngine, reader: AsyncEngine, *, dialect: str, url: URL, is_walled: bool = False
+    ) -> None:
         self._writer = writer
         self._reader = reader
         self._one_writer = asyncio.Lock() if dialect == "sqlite" else None
         self._closed = False
+        self._is_walled = is_walled
         self.dialect = dialect
         self.url = url
 
@@ -74,8 +82,11 @@ class Database:
         return cls(engine, engine, dialect="sqlite", url=url)
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """Opens `sqlite:///PATH` or `postgresql://…`; raises `StartRefused` for anything else."""
+    def open(cls, url: str, *, is_walled: bool = False) -> Self:
+        """Opens `sqlite:///PATH` or `postgresql://…`; raises `StartRefused` for anything else.
+
+        `is_walled`: there is row-level security, which is told with each transaction for whom it is.
+        """
         try:
             parsed = make_url(url)
         except ArgumentError as error:
@@ -91,9 +102,11 @@ class Database:
                 hint="Valetkey runs on SQLite and PostgreSQL.",
             )
         engine = create_async_engine(
-            parsed.set(drivername="postgresql+asyncpg"), pool_size=8, max_overflow=8, pool_pre_ping=True
-        )
-        return cls(engine, engine, dialect="postgresql", url=parsed)
+            parsed.set(drivername="postgresql+asyncpg"), pool_size=8, max_overflow=8, pool_pre_ping=True,
+            # Where nothing else is said, the hub is at work for itself; to whoever comes by another way nothing shows.
+            connect_args={"server_settings": {"valetkey.reach": Reach.HUB.value}},
+        )  # fmt: skip
+        return cls(engine, engine, dialect="postgresql", url=parsed, is_walled=is_walled)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -101,6 +114,7 @@ class Database:
         self._require_open()
         if self._one_writer is None:
             async with self._writer.begin() as transaction:
+                await self._say_for_whom(transaction)
                 yield transaction
             return
         async with self._one_writer, self._writer.begin() as transaction:
@@ -111,7 +125,15 @@ class Database:
         """One reading transaction: a consistent view, rolled back on leaving."""
         self._require_open()
         async with self._reader.connect() as transaction:
+            await self._say_for_whom(transaction)
             yield transaction
+
+    async def _say_for_whom(self, transaction: AsyncConnection) -> None:
+        whom = acting_for()
+        if not self._is_walled or whom is HUB:
+            return
+        said = {"reach": whom.reach.value, "person": whom.person_id, "organization": whom.organization_id}
+        await transaction.execute(_FOR_WHOM, said)
 
     async def truncate_log(self) -> None:
         """After a shred: no deleted byte stays in SQLite's write-ahead log. Nothing to do on PostgreSQL."""

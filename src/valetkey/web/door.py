@@ -13,10 +13,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from valetkey.connections.model import StepFailed
+from valetkey.identity.acting import acting_as
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotFound, NotSignedIn, TooMany, ValetkeyError
 from valetkey.kernel.ids import new_id
+from valetkey.store.acting import HUB, Acting, on_behalf_of
 from valetkey.web import csrf
 from valetkey.web.errors import status_and_title
 from valetkey.web.form import Form, read_form
@@ -27,7 +29,7 @@ from valetkey.web.powers import PowersRest
 from valetkey.web.return_path import local_path, with_return
 from valetkey.web.services import Services
 from valetkey.web.session_cookie import Cookies
-from valetkey.web.visit import Visit
+from valetkey.web.visit import Visit, principal_of
 
 Action = Callable[[Visit], Awaitable[Response]]
 
@@ -82,7 +84,8 @@ class Door:
             if (turned_away := self._check_access(request, page, session)) is not None:  # 4. may they?
                 return self._finish(turned_away)
             form = await self._check_sender(request, page, session)  # 5. did they mean to?
-            answer = await self._act(request, page, session, form)  # 6. do it
+            with on_behalf_of(_for(page, session)):
+                answer = await self._act(request, page, session, form)  # 6. do it
         except PowersRest:
             answer = self._to_confirm(request, pages)
         except ValetkeyError as error:
@@ -215,6 +218,13 @@ class Door:
     def _finish(self, response: Response) -> Response:
         harden(response.headers, https=self._https)  # 7. say what the browser must not do
         return response
+
+
+def _for(page: Page, session: BrowserSession | None) -> Acting:
+    """Whose rows an action reaches. Signing in, and what anybody may see, the hub does itself, whoever was there."""
+    if session is None or page.access is not Access.SIGNED_IN:
+        return HUB
+    return acting_as(principal_of(session))
 
 
 def _for_script(error: ValetkeyError) -> Response:

@@ -49,11 +49,7 @@ class Visit:
     @property
     def principal(self) -> Principal:
         """The person at their browser, for the rooms that ask who is asking."""
-        person = self.person
-        return Principal(
-            kind="session", person_id=person.id, organization_id=person.organization_id, role=person.role, client_id="",
-            client_name="Valetkey pages", audience="", scopes=frozenset(), credential_id=self.session.id,
-        )  # fmt: skip
+        return principal_of(self.session)
 
     @property
     def network(self) -> str:
@@ -75,3 +71,12 @@ class Visit:
         """See other: after a change, the browser is sent to a page that shows it. `done` names a notice."""
         separator = "&" if "?" in path else "?"
         return Response(status_code=303, headers={"location": f"{path}{separator}done={done}" if done else path})
+
+
+def principal_of(session: BrowserSession) -> Principal:
+    """The person of a browser session."""
+    person = session.person
+    return Principal(
+        kind="session", person_id=person.id, organization_id=person.organization_id, role=person.role, client_id="",
+        client_name="Valetkey pages", audience="", scopes=frozenset(), credential_id=session.id,
+    )  # fmt: skip
