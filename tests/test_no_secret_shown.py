@@ -212,6 +212,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "family",
         "hold",
         "hold_id",
+        "invitation",
         "issuer",
         "passkey",
         "receipt",
