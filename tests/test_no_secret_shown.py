@@ -157,6 +157,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
     await drafts.set_account(oscar, submission.id, Secret(account), by="person:x")
     stands_for = {
         "submission": submission.id,
+        "step": "connection",
         "submission_id": submission.id,
         "connection_id": connection.id,
         "slug": connector.slug,

@@ -189,7 +189,7 @@ async def world(
     policy = AddressPolicy((ipaddress.ip_network("127.0.0.1/32"),))
     name_server = NameServer()
     asked_at = ("127.0.0.1", await name_server.start())
-    resolve = names(mcp_marginalia_example=["127.0.0.1"])
+    resolve = names(mcp_marginalia_example=["127.0.0.1"], elsewhere_example=["127.0.0.1"])
     out = open_outbound(policy, clock, ca_file, resolve=resolve, resolvers=lambda: [asked_at])
     listings, frozen = Listings(()), Frozen()
     room = open_submissions(

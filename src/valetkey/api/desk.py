@@ -44,6 +44,7 @@ class Decision(BaseModel):
     reason: str = Field(min_length=1, max_length=1000, description="The publisher reads it.")
     seen: str = Field(max_length=64, description="The `version` that was seen.")
     verified: bool = Field(default=False, description="To approve: whether its label says *verified*.")
+    vertical: str = Field(default="", max_length=40, description="To approve: its vertical, if not as it says itself.")
 
 
 class Why(BaseModel):
@@ -190,6 +191,7 @@ async def decide(submission_id: str, given: Decision, who: Writer, rooms: Rooms)
         reason=given.reason,
         seen=given.seen,
         verified=given.verified,
+        vertical=given.vertical,
         by=actor_of(who),
     )
     return SubmissionShown.of(decided)

@@ -60,11 +60,14 @@ def review_waiting(hub: Hub, submission: str, as_json: bool) -> None:
 @click.option("--reason", required=True, help="The publisher reads it.")
 @click.option("--seen", required=True, metavar="VERSION", help="The version that `show` printed.")
 @click.option("--verified", is_flag=True, help="To approve: its label says Verified.")
+@click.option("--vertical", default="", help="To approve: where mistakes are costly, if its publisher said none.")
 @as_json
 @hub_options
-def decide(hub: Hub, submission: str, act: str, reason: str, seen: str, verified: bool, as_json: bool) -> None:
+def decide(
+    hub: Hub, submission: str, act: str, reason: str, seen: str, verified: bool, vertical: str, as_json: bool
+) -> None:
     """Decide on a submission as it was seen, never on one's own."""
-    body = {"act": act.replace("-", " "), "reason": reason, "seen": seen, "verified": verified}
+    body = {"act": act.replace("-", " "), "reason": reason, "seen": seen, "verified": verified} | {"vertical": vertical}
     decided = hub.post(f"/desk/{part(submission)}/decision", body)
     if as_json:
         print_json(decided)

@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+import msgspec
+
+from valetkey.directory.listings import VERTICALS
 from valetkey.identity.model import Person
-from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound
+from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound, printable
 from valetkey.review.model import Severity
 from valetkey.submissions import repository
 from valetkey.submissions.ground import LONGEST_WORDS, Ground, Whole, not_there
@@ -79,11 +82,21 @@ class Desk:
         return await self._ground.whole(one)
 
     async def decide(
-        self, person: Person | None, submission_id: str, act: Act, *, reason: str, seen: str, verified: bool, by: str
+        self,
+        person: Person | None,
+        submission_id: str,
+        act: Act,
+        *,
+        reason: str,
+        seen: str,
+        verified: bool,
+        by: str,
+        vertical: str = "",
     ) -> Submission:
         """The desk's word on what was seen. Raises `BadInput`, `Conflict`, `Forbidden`.
 
-        `verified` is for approving: the label is to say so. Nothing that the linter blocks is approved, and nothing
+        `verified` is for approving: the label is to say so; and so is `vertical`, which a reviewer sets where mistakes
+        are costly, whatever its publisher said (DIR-19). Nothing that the linter blocks is approved, and nothing
         is verified whose tools were not seen.
         """
         whole = await self.get(person, submission_id)
@@ -99,6 +112,7 @@ class Desk:
             raise Conflict("Nothing of it was ever in the directory.")
         if act is Act.APPROVE:
             _demand_report(whole, verified)
+            one = _raised(one, vertical)
         is_verified = verified if act is Act.APPROVE else one.is_verified
         decided = replace(one, decided_by=by, reason=reason.strip(), is_verified=is_verified)
         moved = await self._ground.move(decided, act, by=by, reason=reason.strip())
@@ -142,6 +156,14 @@ class Desk:
     async def _demand_reviewer(self, person: Person | None) -> None:
         if person is not None and not await self.is_reviewer(person):
             raise Forbidden("This is for reviewers.", hint="The operator names them: valetkey desk name LOGIN")
+
+
+def _raised(one: Submission, vertical: str) -> Submission:
+    """With the vertical that the reviewer says; what is there is not taken away by saying none."""
+    if vertical and vertical not in VERTICALS:
+        raise BadInput(f"There is no known vertical {printable(vertical, limit=40)}.", field="vertical")
+    fields = msgspec.structs.replace(one.fields, vertical=vertical) if vertical else one.fields
+    return replace(one, fields=fields)
 
 
 def _was_taken_down(whole: Whole) -> bool:

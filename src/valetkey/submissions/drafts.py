@@ -105,6 +105,8 @@ class Drafts:
         new = self._changed(one, changes)
         if new.fields == one.fields:
             return one
+        if one.live is not None and one.live.vertical and not new.fields.vertical:
+            raise Conflict("What is listed as costly to get wrong stays so.", hint="Ask a reviewer.")
         if self._origin(new) != self._origin(one):
             if one.live is not None:
                 raise Conflict("Where a listed connector is stays what it was.", hint="Submit the other one as a new.")

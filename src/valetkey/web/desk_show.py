@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
+from valetkey.directory.listings import VERTICALS
 from valetkey.identity.model import Person
 from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound, TooMany
 from valetkey.submissions.ground import LONGEST_WORDS, TARGET, Whole
@@ -67,7 +68,7 @@ async def decide(visit: Visit) -> Response:
     try:
         await visit.services.submissions.desk.decide(
             visit.person, whole.submission.id, Act(act), reason=reason, seen=form.one("seen", limit=64),
-            verified="verified" in form, by=visit.actor,
+            verified="verified" in form, by=visit.actor, vertical=form.one("vertical", limit=40),
         )  # fmt: skip
     except BadInput as error:
         return await _page(visit, whole, {error.field: error.message}, reason=reason, chosen=act)
@@ -131,6 +132,7 @@ async def _page(
         decisions=_decisions(whole),
         links=[(name, said[name]) for name in ("docs", "privacy_policy", "terms", "support") if said[name]],
         data=[(name.replace("_", " "), value) for name, value in said["data"].items()],
+        verticals=[("", "As its publisher says"), *((one, one.capitalize()) for one in VERTICALS)],
         condition=await visit.services.submissions.health_of(whole),
         target=TARGET.days,
         limit=LONGEST_WORDS,
