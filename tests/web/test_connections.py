@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -891,3 +892,18 @@ async def test_asking_first_reaches_no_private_address_and_repeats_no_key(world:
 
     assert (private.status_code, keyed.status_code) == (422, 422)
     assert "CANARY" not in keyed.text
+
+
+async def test_each_tools_whole_definition_can_be_read_before_connecting_and_does_nothing(world: World) -> None:
+    """CUS-09, S-06: as the service sent it, folded until it is asked for; and nothing in it is markup."""
+    world.service.is_open = True
+    browser, ada = await world.signed_in("ada")
+    connector = await world.connector(ada)
+    await browser.open(f"/connections/new/{connector.slug}")
+
+    page = (await browser.submit(f"/connections/new/{connector.slug}", {})).text
+
+    shown = html.unescape("".join(re.findall(r"Its whole definition</summary>.*?</details>", page, re.DOTALL)))
+    assert '"readOnlyHint": true' in shown
+    assert '"Deletes a note for ever."' in shown
+    assert "<script" not in "".join(re.findall(r"<pre[^>]*><code>(.*?)</code>", page, re.DOTALL))
