@@ -30,7 +30,8 @@ from tests.web.test_submissions import another, handed_in
 from tests.web.world import PUBLIC_URL, Browser, World
 from valetkey.authserver.model import ConsentView
 from valetkey.connections.model import State
-from valetkey.identity.model import Role
+from valetkey.identity import invitation_repository
+from valetkey.identity.model import Invitation, Person, Role
 from valetkey.identity.signin.openid.providers import Wish
 from valetkey.kernel.secret import Secret
 from valetkey.store.schema import organization
@@ -120,6 +121,16 @@ async def chromium() -> AsyncIterator[Chromium]:
         await browser.close()
 
 
+async def invited(world: World, person: Person) -> Invitation:
+    """An invitation that was made while the person was on their own: they have joined another organization since."""
+    elsewhere = await world.services.organizations.create("Elsewhere", "organization")
+    now = world.clock.now()
+    new = Invitation("inv_1", elsewhere.id, person.id, Role.MEMBER, "person:x", now, now + timedelta(days=14))
+    async with world.database.write() as tx:
+        await invitation_repository.add(tx, new)
+    return new
+
+
 async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
     """An owner with one of everything, and what stands for each name in the site map's paths."""
     async with world.database.write() as tx:
@@ -167,7 +178,7 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
         "{call}": call,
         "{approval}": (await ask(world, ada, connection, connector)).id,
         "{person}": bob.id,
-        "{invitation}": "inv_none",
+        "{invitation}": (await invited(world, ada)).id,
         "{feed}": feed.id,
         "{key}": key.id,
         "{group}": group.id,
