@@ -37,6 +37,7 @@ from valetkey.kernel.secret import Secret
 from valetkey.store.schema import organization
 from valetkey.web.pages import Pages
 from valetkey.web.site import development_map, site_map
+from valetkey.web.submission_steps import Sheet
 from valetkey.web.visit import Visit
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -84,7 +85,7 @@ class Poisoned(Pages):
         return super().render(visit, template, status=status, form_action=form_action, values=poisoned)
 
     def _poison(self, value: Any, place: str, depth: int = 0) -> Any:
-        if isinstance(value, (Enum, Markup, bytes)) or depth > 6:
+        if isinstance(value, (Enum, Markup, bytes, Sheet)) or depth > 6:  # a form's own words are ours
             return value
         if isinstance(value, str):
             return self._canary(value, place)
@@ -190,7 +191,11 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
     _, rea = await another(world)
     at_desk = await handed_in(world, rea, slug="margin")
     await world.services.submissions.desk.appoint(ada)
+    of_everybody = await world.connector(
+        ada, name="Shared", url="https://shared.example/mcp", kind="header", headers=["X-Api-Key"], identity="organization"
+    )
     return browser, names | {
+        "{connector}/key": f"{of_everybody.slug}/key",
         "{connection}": connection.id, "{connection}/headers": f"{keyed.id}/headers",
         "desk/{submission}": f"desk/{at_desk.id}",
     }  # fmt: skip
