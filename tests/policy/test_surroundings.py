@@ -55,7 +55,8 @@ def test_what_is_not_known_counts_as_high_among_machines_even_if_nothing_can_be_
     tool = a_tool("frobnicate", "Frobnicates the level.", "level")
 
     assert class_of(tool, ALONE).counts_as == "M"
-    assert class_of(tool, surroundings(listed_as="", names=["Acme"], tools=MACHINES)).counts_as == "H"
+    among = class_of(tool, surroundings(listed_as="", names=["Acme"], tools=MACHINES))
+    assert (among.tool_class, among.counts_as) == (ToolClass.UNKNOWN, ToolClass.HIGH)  # one may allow it still
 
 
 @pytest.mark.parametrize(

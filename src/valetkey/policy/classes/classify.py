@@ -57,15 +57,15 @@ def classify(
         said.append(
             Reason("organization", organization, f"Your organization put it into the class {organization.word}.")
         )
-    return _weighed(tool, said, raised_by_taint=raised_by_taint)
+    return _weighed(tool, said, around, raised_by_taint=raised_by_taint)
 
 
-def _weighed(tool: Tool, said: list[Reason], *, raised_by_taint: bool) -> Classified:
+def _weighed(tool: Tool, said: list[Reason], around: Surroundings, *, raised_by_taint: bool) -> Classified:
     known = sorted((one for one in said if one.tool_class is not X), key=lambda one: -RANK[one.tool_class])
     if known:
         kind = counts = known[0].tool_class
     else:
-        kind, counts, why = X, *_unknown(tool)
+        kind, counts, why = X, *_unknown(tool, around)
         known = [why]
     if raised_by_taint:
         counts = _RAISED[counts]
@@ -74,13 +74,15 @@ def _weighed(tool: Tool, said: list[Reason], *, raised_by_taint: bool) -> Classi
     return Classified(kind, counts, known[0].words, tuple(known))
 
 
-def _unknown(tool: Tool) -> tuple[ToolClass, Reason]:
-    """What a tool counts as of which nothing is known: by what could be put into it."""
+def _unknown(tool: Tool, around: Surroundings) -> tuple[ToolClass, Reason]:
+    """What a tool counts as of which nothing is known: by what could be put into it, and by what stands beside it."""
     fields = words.fields(tool.raw)
     free = sorted(field for field in fields if _parts(field) & lexicon.FIELDS_FREE)
     if free or _takes_anything(tool.raw) or not tool.description.strip():
         what = f"it takes free text (“{free[0]}”)" if free else "it says not one word of it"
         return H, Reason("schema field", H, f"Nothing says what it does, and {what}.")
+    if around.is_grave:
+        return H, Reason("connector", H, "Nothing says what it does, and most other tools are hard to take back.")
     return M, Reason("name", M, "Nothing says what it does.")
 
 
@@ -236,8 +238,6 @@ def _raised_by_surroundings(tool: Tool, said: list[Reason], around: Surroundings
         yield Reason("connector", V, f"{around.because}, and this is hard to take back or not known.")
     elif around.runs_machines and worst is M and not _is_talk(tool):
         yield Reason("connector", H, "It changes something, and most other tools are about machines or databases.")
-    elif around.is_grave and worst is None:
-        yield Reason("connector", H, "Nothing says what it does, and most other tools are hard to take back.")
 
 
 def _is_talk(tool: Tool) -> bool:
