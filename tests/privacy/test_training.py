@@ -206,7 +206,7 @@ async def test_no_setting_role_or_field_of_the_api_speaks_of_allowing_it(hub: Hu
         for field in schema.get("properties", {})
         if "train" in field or "consent" in field
     ]
-    assert bodies == [("ItemShown", "consent")]  # of an answer
+    assert bodies == [("InvitationToMe", "allows_training"), ("ItemShown", "consent")]  # of answers
 
 
 async def test_taking_it_back_stops_it_and_lists_what_was_handed_out(hub: Hub) -> None:

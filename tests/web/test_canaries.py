@@ -192,7 +192,12 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
     at_desk = await handed_in(world, rea, slug="margin")
     await world.services.submissions.desk.appoint(ada)
     of_everybody = await world.connector(
-        ada, name="Shared", url="https://shared.example/mcp", kind="header", headers=["X-Api-Key"], identity="organization"
+        ada,
+        name="Shared",
+        url="https://shared.example/mcp",
+        kind="header",
+        headers=["X-Api-Key"],
+        identity="organization",
     )
     return browser, names | {
         "{connector}/key": f"{of_everybody.slug}/key",
