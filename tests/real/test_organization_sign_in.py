@@ -63,6 +63,7 @@ async def test_ada_signs_in_and_comes_back_as_the_same(
         wish = Wish(issuer=issuer, client_id="valetkey", client_secret=Secret(SECRET))
         provider = await openid.providers.set(home.id, wish, by="operator")
         first, again = await sign_in(), await sign_in()
+        tied = await openid.accounts.identity_of(first.person.id)
     finally:
         await asyncio.to_thread(running.__exit__, None, None, None)
         await hub.close()
@@ -71,7 +72,6 @@ async def test_ada_signs_in_and_comes_back_as_the_same(
     assert (first.person.login, first.person.role) == ("ada@example.com", Role.MEMBER)
     assert first.person.display_name == "Ada Lovelace"
     assert again.person == first.person
-    tied = await openid.accounts.identity_of(first.person.id)
     assert tied is not None
     assert (tied.issuer, tied.subject) == (issuer, "00u-ada")
 
