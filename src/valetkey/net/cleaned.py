@@ -5,45 +5,23 @@ Here, since every request with a credential passes here, whichever protocol and 
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
-
 from valetkey.kernel.secret import Credential
-from valetkey.net.limits import KIB, MIB
+from valetkey.net.limits import MIB
 from valetkey.net.model import Answer, BodyStream, TooLarge
 
 _LONGEST_LINE = 4 * MIB
 _CHALLENGE = b"www-authenticate"  # the one header whose words are looked at further on
 
 
-_AT_ONCE: Final = 128 * KIB
-"""Bytes that are searched in one turn of the loop: for two megabytes others would wait five milliseconds (T28)."""
-_LONGEST_FORM: Final = 6
-"""Bytes that one of the credential may be written in: JSON's escape by number."""
-
-
-async def cleaned(answer: Answer, credential: Credential) -> Answer:
+def cleaned(answer: Answer, credential: Credential) -> Answer:
     """The same answer; what it says is searched for the credential, a stream's lines as they come."""
-    if answer.body and (len(answer.body) <= _AT_ONCE or await _is_in(answer.body, credential)):
+    if answer.body:
         answer.body = credential.masked(answer.body)
     if _CHALLENGE in answer.headers:
         answer.headers[_CHALLENGE] = credential.masked(answer.headers[_CHALLENGE])
     if answer.stream is not None:
         answer.stream = _Lines(answer.stream, credential)
     return answer
-
-
-async def _is_in(body: bytes, credential: Credential) -> bool:
-    """Whether the credential is in `body`, looked for in parts. They overlap by twice of what it can be long, so that
-    it is in the middle of one, and no escape that a part begins within can make it read as something else.
-    """
-    overlap = 2 * _LONGEST_FORM * credential.size
-    for start in range(0, len(body), _AT_ONCE):
-        part = body[max(0, start - overlap) : start + _AT_ONCE]
-        if credential.masked(part) is not part:
-            return True
-        await asyncio.sleep(0)
-    return False
 
 
 class _Lines:

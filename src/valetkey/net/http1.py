@@ -147,7 +147,7 @@ class CallClient:
             if credential is not None:
                 error.location = ""  # it may have the credential in it
             raise
-        return answer if credential is None else await cleaned(answer, credential)
+        return answer if credential is None else cleaned(answer, credential)
 
     async def _ask_afresh(
         self,
