@@ -12,11 +12,14 @@ from sqlalchemy import select
 
 from tests.connections.conftest import PUBLIC_URL, Hub, OpenHub
 from tests.connections.outside import Answer, AuthServer, Known, Service
-from valetkey.connections.model import State, StepFailed, issuer_hash
+from valetkey.connections.model import State, StepFailed, issuer_hash, typed_client
+from valetkey.directory.editing import Edit
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.errors import NotFound
 from valetkey.kernel.secret import Secret
 from valetkey.store.schema import client_identity, secret
+from valetkey.store.schema import keyring as keyring_tables
+from valetkey.store.schema import main as main_tables
 
 
 def _client_id(url: str) -> str:
@@ -173,6 +176,46 @@ async def test_a_typed_client_id_comes_first_and_its_secret_goes_to_that_server_
     assert (attempt.facts.client_source, _client_id(url)) == ("preregistered", "typed-id")
     assert connection.state is State.CONNECTED
     assert server.posts("/register") == []
+
+
+@pytest.mark.parametrize("way", ["removed", "another client id"])
+async def test_a_typed_secret_goes_with_the_connector_it_was_entered_for(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, way: str
+) -> None:
+    """CUS-05, S-16: no key of it is left, no ciphertext, and nothing that a dump of either store would give away."""
+    callback = hub.room.identities.callback(server.issuer)
+    server.clients["typed-id"] = Known("client_secret_basic", [callback], "CANARY-of-it")
+    connector = await hub.connector(ada.person, service.url, client_id="typed-id")
+    attempt = await hub.room.connecting.begin(ada, connector)
+    await hub.room.connecting.hold_client_secret(attempt.id, ada, Secret("CANARY-of-it"))
+    attempt, url = await hub.go(ada, connector)
+    connection = await hub.come_back(ada, attempt, server.consent(url))
+    assert await _sealed_for(hub, typed_client(connector.id)) == 1
+
+    if way == "removed":
+        await hub.room.connections.remove(ada.person.id, connection.id, by="person:ada")
+        await hub.room.editing.remove(connector)
+    else:
+        await hub.room.editing.edit(connector, Edit(auth={"client_id": "other"}), by="person:ada", person_id="ada")
+
+    assert await _sealed_for(hub, typed_client(connector.id)) == 0
+    assert not (await hub.vault.mark(typed_client(connector.id))).names
+    assert "CANARY-of-it" not in await _dump(hub)
+
+
+async def _dump(hub: Hub) -> str:
+    """Every row of both stores, as a dump would have them."""
+    found: list[str] = []
+    for database, tables in ((hub.main, main_tables), (hub.keyring, keyring_tables)):
+        async with database.read() as tx:
+            for table in tables.sorted_tables:
+                found += [repr(tuple(row)) for row in await tx.execute(select(table))]
+    return "\n".join(found)
+
+
+async def _sealed_for(hub: Hub, subject: str) -> int:
+    async with hub.main.read() as tx:
+        return len((await tx.execute(select(secret).where(secret.c.subject == subject))).all())
 
 
 async def test_a_wrong_typed_secret_is_told_and_nothing_is_registered(

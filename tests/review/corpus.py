@@ -20,16 +20,15 @@ from valetkey.review.model import (
     Exchange,
     Listing,
     Lists,
-    OtherListing,
     Page,
     Probe,
-    Records,
     SeenTool,
     SignIn,
     Trial,
     Trials,
     Witness,
 )
+from valetkey.review.records import OtherListing, Records
 
 NOW = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
 HOST = "mcp.marginalia.example"
@@ -96,7 +95,7 @@ _LISTING = Listing(
     privacy_policy=f"{OK_PAGE}privacy",
     docs=f"{OK_PAGE}docs",
     support=f"{OK_PAGE}support",
-    example_prompts=("What did I note yesterday?",) * 3,
+    example_prompts=("What did I note yesterday?", "And on wolves?", "Note that the margin is too small."),
 )
 _PROBE = Probe(
     opening=Exchange(
@@ -164,7 +163,9 @@ GOOD = Crawl(
     ),
     trials=_TRIALS,
     records=Records(
-        others=(OtherListing("Wolfbook", "wolfbook.example", ("howl", "hunt", "sleep")),),
+        others=(
+            OtherListing("Wolfbook", "wolfbook.example", ("howl", "hunt"), "Hunts, howls and sleeps in one den, kept."),
+        ),
         seen=tools(definition(), _ADD),
         failures=0.01,
         accepted=frozenset({VERSION}),
@@ -246,6 +247,15 @@ def only(**changes: Any) -> Change:
 
 def result(text: str) -> Change:
     return trial(text=text, size=len(text))
+
+
+def results(*texts: str) -> Change:
+    """Answers of so many different tools."""
+    calls = [
+        Trial(tool=f"read_{n}", kind="valid", answered=True, text=text, size=len(text), structured={})
+        for n, text in enumerate(texts)
+    ]
+    return lambda crawl: replace(crawl, trials=replace(_TRIALS, calls=(*_TRIALS.calls, *calls)))
 
 
 def witness(before: str, again: str, after: str) -> Change:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.review.bad import BAD
-from tests.review.corpus import GOOD, Change, says
+from tests.review.corpus import GOOD, Change, listing, says
+from valetkey.cli.review_report import lines
 from valetkey.review.clauses import CLAUSES, IN_FORCE_FROM, VERSION
 from valetkey.review.judge import judge
 from valetkey.review.model import Rule, Severity, UnrunRule
+from valetkey.review.report import as_json
 from valetkey.review.rules import RULES, c2g_hidden
 
 POLICY = (Path(__file__).resolve().parents[2] / "docs/policy.md").read_text()
@@ -50,8 +52,9 @@ def test_every_rule_that_a_program_can_follow_has_three_bad_ones() -> None:
 
 
 def test_every_rule_stands_at_a_clause_of_the_policy_in_force_and_every_clause_says_who_judges_it() -> None:
+    """S-25: a rule without a clause, or a clause that nobody looks at, fails the build."""
     stated = dict(re.findall(r"^### (\d\.[A-Z]) (.+)$", POLICY, re.MULTILINE))
-    bodies = {part[:3]: part for part in POLICY.split("\n### ")[1:]}
+    bodies = {part[:3]: part for part in POLICY.partition("\n## The rules")[0].split("\n### ")[1:]}
     cited = {clause: set(re.findall(r"L-\d{3}", body)) for clause, body in bodies.items()}
 
     assert f"Version {VERSION}, in force from {IN_FORCE_FROM}." in POLICY
@@ -61,6 +64,39 @@ def test_every_rule_stands_at_a_clause_of_the_policy_in_force_and_every_clause_s
     for clause, rules in cited.items():
         assert rules == {rule.id for rule in RULES if rule.clause == clause}
         assert rules or "a person judges" in bodies[clause], clause
+
+
+def test_the_policys_table_of_rules_is_what_the_rules_are_and_say() -> None:
+    """What a rule can come to is told from the corpus, and what it leaves to others from the rule."""
+    says: dict[str, set[Severity]] = {}
+    for rule, _, change in CASES:
+        (outcome,) = [one for one in judge(change(GOOD)).outcomes if one.rule == rule]
+        says.setdefault(rule, set()).update(finding.severity for finding in outcome.findings)
+    rows = [
+        f"| {rule.id} | {rule.clause} | {rule.asks} | "
+        f"{', '.join(one.value for one in Severity if one in says.get(rule.id, ())) or '–'} | {_left(rule)} |"
+        for rule in RULES
+    ]
+
+    assert [line for line in POLICY.splitlines() if line.startswith("| L-")] == rows
+    assert len({rule.clause for rule in RULES if rule.clause[0] != "6"}) == 31
+
+
+def _left(rule: Rule | UnrunRule) -> str:
+    if isinstance(rule, UnrunRule):
+        return f"*not run:* {rule.why}"
+    return f"*not run:* {rule.but}" if rule.but else ""
+
+
+def test_what_a_rule_leaves_to_others_is_said_whatever_it_finds() -> None:
+    for change in (listing(), listing(support="", example_prompts=())):
+        report = judge(change(GOOD))
+
+        unrun = {one["rule"]: one["not_run"] for one in as_json(report)["rules"] if one["not_run"]}
+        assert "a mail that somebody answers" in unrun["L-302"]
+        assert "a model" in unrun["L-305"]
+        assert unrun.keys() == {rule.id for rule in RULES if isinstance(rule, UnrunRule) or rule.but}
+        assert "in part: whether each comes to a tool needs a model" in "\n".join(lines(report))
 
 
 def test_advice_only_warns() -> None:

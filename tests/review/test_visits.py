@@ -31,7 +31,8 @@ from valetkey.net.outbound import outbound_by
 from valetkey.net.url import parse_url
 from valetkey.review.crawl import Asked, crawl
 from valetkey.review.judge import judge
-from valetkey.review.model import Listing, Records, Report, Severity
+from valetkey.review.model import Listing, Report, Severity
+from valetkey.review.records import Records
 from valetkey.review.visit import LIMITS, Patience, TestAccount, Visit
 
 LOOPBACK = AddressPolicy((ipaddress.ip_network("127.0.0.1/32"),))

@@ -13,6 +13,7 @@ from valetkey.api.paging import Listed
 from valetkey.api.services import Services
 from valetkey.connections.model import OfConnector
 from valetkey.directory.catalog import Catalog
+from valetkey.directory.custom import TRANSPORT, check_transport
 from valetkey.directory.editing import Edit
 from valetkey.directory.model import AuthKind, Connector, ConnectorState, ReviewState
 from valetkey.identity.model import Person, Principal
@@ -46,6 +47,7 @@ class ConnectorShown(BaseModel):
     review_label: str
     auth_kind: AuthKind
     auth: dict[str, Any]
+    transport: Literal["streamable-http", "stdio"]
     acts_as: Literal["person", "organization"]
     state: ConnectorState = Field(
         description="outside: its host is none of those that the organization lets connectors reach."
@@ -67,6 +69,7 @@ class ConnectorShown(BaseModel):
             review_label=connector.review_state.label,
             auth_kind=connector.auth_kind,
             auth=dict(connector.auth),
+            transport="stdio" if connector.is_local else TRANSPORT,
             acts_as="organization" if connector.acts_as_organization else "person",
             state=connector.state,
             groups=None if connector.audience.is_everybody else sorted(connector.audience.groups),
@@ -88,6 +91,9 @@ class NewConnector(BaseModel):
         description="Facts, never secrets: `client` (`document` or `register`), `client_id`, `scope`, "
         "`no_scope_fallback`, `headers`, `optional_headers`, and `identity`: `organization` for one key that an owner "
         "enters for everybody.",
+    )
+    transport: str = Field(
+        default=TRANSPORT, max_length=40, description="`streamable-http`; HTTP+SSE is refused: it is not spoken."
     )
 
 
@@ -114,8 +120,12 @@ async def show_connector(slug: str, _who: Reader, whose: Whose, rooms: Rooms) ->
 
 @router.post("", operation_id="add_connector", status_code=201)
 async def add_connector(new: NewConnector, who: Writer, whose: Whose, rooms: Rooms) -> ConnectorShown:
-    """A custom connector for the person's organization. Nothing is contacted and nobody is connected by this."""
+    """A custom connector for the person's organization. Nothing is contacted and nobody is connected by this: each
+
+    person signs in when they need it.
+    """
     await demand_may_add(rooms, whose)
+    check_transport(new.transport)
     added = await rooms.connectors.add_custom(whose, name=new.name, url=new.url, auth_kind=new.auth_kind, auth=new.auth)
     await tell(rooms, "connector.added", who, whose, added)
     return ConnectorShown.of(added)

@@ -10,6 +10,7 @@ import click
 from valetkey.cli.connector_groups import connector_groups
 from valetkey.cli.connector_key import key
 from valetkey.cli.connector_registry import find_in_registry, refresh_registry
+from valetkey.cli.connector_schema import print_schema
 from valetkey.cli.hub_client import Hub, HubRefused, hub_options, part
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.token import for_user
@@ -54,6 +55,7 @@ connector.add_command(connector_groups)
 connector.add_command(key)
 connector.add_command(refresh_registry)
 connector.add_command(find_in_registry)
+connector.add_command(print_schema)
 
 
 @connector.command("list")
@@ -141,6 +143,7 @@ def show_label(hub: Hub, slug: str, user: str, as_json: bool) -> None:
 )
 @click.option("--client-id", default="", help="Our client id there, if it does not register clients by itself.")
 @click.option("--scope", default="", help="Ask for exactly these scopes.")
+@click.option("--transport", default="streamable-http", show_default=True, help="How it is spoken to: there is one.")
 @for_user
 @as_json
 @hub_options
@@ -154,10 +157,14 @@ def add_connector(
     organization_key: bool,
     client_id: str,
     scope: str,
+    transport: str,
     user: str,
     as_json: bool,
 ) -> None:
-    """Add a listing of the directory, or a custom connector by the URL of its MCP endpoint."""
+    """Add a listing of the directory, or a custom connector by the URL of its MCP endpoint.
+
+    Nobody is connected by it: each person signs in when they need it, or at once with `valetkey connection connect`.
+    """
     if re.fullmatch(r"[a-z0-9-]{1,24}", url):
         added = hub.post(f"/directory/{part(url)}", {"url": at}, person=user)
         _tell_added(added, as_json=as_json)
@@ -168,6 +175,7 @@ def add_connector(
         "name": name or _host_in(url),
         "url": url,
         "auth_kind": auth_kind,
+        "transport": transport,
         "auth": {key: value for key, value in facts.items() if value},
     }
     _tell_added(hub.post("/connectors", body, person=user), as_json=as_json)

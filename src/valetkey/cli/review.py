@@ -160,7 +160,7 @@ def _asked(
     allowances: tuple[str, ...],
 ) -> Asked:  # fmt: skip
     from valetkey.review.crawl import Asked
-    from valetkey.review.model import Records
+    from valetkey.review.records import Records
 
     return Asked(
         listing=listing,

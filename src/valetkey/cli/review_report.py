@@ -39,11 +39,11 @@ def lines(report: Report) -> Iterator[str]:
 
 
 def _unrun(report: Report) -> dict[str, list[str]]:
-    """The rules that were not run, by why."""
+    """The rules that were not run, or not in every part, by why."""
     found: dict[str, list[str]] = {}
     for outcome in report.outcomes:
-        if outcome.not_run:
-            found.setdefault(outcome.not_run, []).append(outcome.rule)
+        if outcome.unrun:
+            found.setdefault(outcome.unrun, []).append(outcome.rule)
     return found
 
 

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from valetkey.connections import repository
 from valetkey.connections.client_keys import ClientKeys
 from valetkey.connections.desk import Desk
-from valetkey.connections.model import issuer_hash
+from valetkey.connections.model import issuer_hash, typed_client
 from valetkey.connections.repository import Identity
 from valetkey.connections.trace import Steps, request_line, scrubbed
 from valetkey.directory.model import Connector
@@ -340,7 +340,7 @@ class ClientIdentities:
         return Binding(
             tenant=connector.organization_id,
             person="",
-            subject=f"client:{connector.id}",
+            subject=typed_client(connector.id),
             purpose="client_secret",
             origin=server.token_endpoint.origin,
             issuer=server.issuer,

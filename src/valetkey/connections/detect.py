@@ -1,4 +1,4 @@
-"""Asking a service, before anything of it is kept, how it wants people to sign in (CUS-01).
+"""Asking a service, before anything of it is kept, how it is spoken to and wants people to sign in (CUS-01).
 
 Nothing that is asked carries a credential, and it goes the same guarded way as everything. What comes back is a
 proposal for a form: whoever fills it in decides.

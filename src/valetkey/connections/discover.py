@@ -189,7 +189,8 @@ class Discovery:
             kind="authorization_failed",
             stage="probe",
             party=url.host,
-            hint="Check the URL: it must be the one that the service gives for MCP.",
+            hint="Check the URL: it must be the one that the service gives for MCP over Streamable HTTP. The older "
+            "HTTP+SSE, whose addresses often end in /sse, is not spoken here.",
         )
 
     # --- 2. its resource metadata -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from valetkey.audit.trail import Trail
 from valetkey.connections import reconsent_repository as repository
 from valetkey.connections.accounts import TOPIC
 from valetkey.connections.methods import header
-from valetkey.connections.model import OfConnector
+from valetkey.connections.model import OfConnector, typed_client
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.directory.connectors import TOPIC as CONNECTORS_TOPIC
 from valetkey.directory.model import Connector
@@ -87,8 +87,12 @@ class Held:
         return destroyed
 
     async def forget(self, connector: Connector) -> None:
-        """The connector is gone, or another version of it is there: what was entered for it is destroyed."""
+        """The connector is gone, or another version of it is there: what was entered for it is destroyed, whether it
+
+        was everybody's key or the secret of a client that somebody registered for it by hand.
+        """
         await self._vault.shred(connector.id)
+        await self._vault.shred(typed_client(connector.id))
 
     @staticmethod
     def _check(connector: Connector) -> None:

@@ -180,3 +180,8 @@ class TemporarilyUnavailable(OutboundFailed):
 def issuer_hash(issuer: str) -> str:
     """The short name of an authorization server in our callback and document addresses."""
     return sha256(issuer.encode()).hexdigest()[:16]
+
+
+def typed_client(connector_id: str) -> str:
+    """What the secret of a connector's own client id is sealed for: it goes when the connector does."""
+    return f"client:{connector_id}"

@@ -17,6 +17,8 @@ from valetkey.kernel.ids import random_suffix
 
 CLIENTS: Final = ("document", "register")
 """How we are known at an authorization server, where somebody says it: by our document, or registered there."""
+TRANSPORT: Final = "streamable-http"
+"""How services are spoken to. MCP's first transport, HTTP+SSE, is refused by name: two years out of the revisions."""
 NAME_LIMIT = 100
 HEADER_LIMIT = 4
 _SLUG_BASE = 17  # with the hyphen and 6 random characters: 24
@@ -77,6 +79,16 @@ def read_url(text: object) -> str:
     if not isinstance(text, str) or not 1 <= len(text) <= _URL_LIMIT:
         raise BadInput(f"The URL must be a text of 1 to {_URL_LIMIT} characters.", field="url")
     return text
+
+
+def check_transport(text: object) -> None:
+    """Raises `BadInput` for a transport that is not spoken here (CUS-01), instead of a failure when one connects."""
+    if text != TRANSPORT:
+        raise BadInput(
+            f"Services are spoken to over {TRANSPORT}, and not over {printable(str(text), limit=40)}.",
+            field="transport",
+            hint="Most services that began with SSE have a Streamable HTTP address, too; it often ends in /mcp.",
+        )
 
 
 def read_auth(kind: object, facts: object) -> tuple[AuthKind, dict[str, Any]]:

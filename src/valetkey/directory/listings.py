@@ -247,7 +247,10 @@ NO_LISTINGS: Final = Listings(())
 def read_listing(slug: str, text: str, *, parse_url: ParseUrl) -> Listing:
     """An entry, checked in every part. Raises `BadInput` that names the entry and the field."""
     try:
-        listing = msgspec.convert({**tomllib.loads(text), "slug": slug}, Listing)
+        said = tomllib.loads(text)
+        if "slug" in said:
+            raise BadInput(f"The listing {printable(slug, limit=40)}: its slug is the file's name.", field="listing")
+        listing = msgspec.convert({**said, "slug": slug}, Listing)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadInput(f"The listing {printable(slug, limit=40)} cannot be read: {error}", field="listing") from error
     for problem in problems_of(listing, parse_url):

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from valetkey.kernel.errors import OutboundFailed
 from valetkey.net.model import Url
 from valetkey.review.conversation import Conversation, look_again, look_at_lists
-from valetkey.review.model import NOTHING_RECORDED, Crawl, Exchange, Listing, Probe, Records, Stage
+from valetkey.review.model import Crawl, Exchange, Listing, Probe, Stage
 from valetkey.review.probe import probe
+from valetkey.review.records import NOTHING_RECORDED, Records
 from valetkey.review.trials import try_tools
 from valetkey.review.visit import Visit
 from valetkey.upstream.model import Unauthorized
@@ -68,12 +69,9 @@ async def _lists(visit: Visit, conversation: Conversation, seen: Crawl) -> Crawl
             lists = await look_at_lists(visit, conversation)
             return replace(seen, lists=await look_again(visit, lists))
     except Unauthorized:
-        why = (
-            "it does not take the test account's token"
-            if visit.account
-            else "it wants a sign-in, and no token was given"
-        )
-        return _missed(seen, Stage.LISTS, why)
+        if visit.account is None:
+            return _missed(seen, Stage.LISTS, "it wants a sign-in, and no token was given")
+        return replace(_missed(seen, Stage.LISTS, "it does not take the test account's token"), account_refused=True)
     except OutboundFailed as error:
         return _missed(seen, Stage.LISTS, error.message.rstrip("."))
     except TimeoutError:

@@ -41,4 +41,5 @@ def _outcome(rule: Rule | UnrunRule, crawl: Crawl) -> Outcome:
     if len(findings) > MAX_FINDINGS:
         worst = min((finding.severity for finding in findings), key=_ORDER.__getitem__)
         findings[-1] = Finding(worst, "and more", f"Only the first {MAX_FINDINGS} are shown.", "Mend these first.")
-    return Outcome(rule.id, rule.clause, rule.asks, tuple(sorted(findings, key=lambda one: _ORDER[one.severity])))
+    findings.sort(key=lambda one: _ORDER[one.severity])
+    return Outcome(rule.id, rule.clause, rule.asks, tuple(findings), but=rule.but)

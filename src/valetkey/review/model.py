@@ -13,6 +13,7 @@ from valetkey.directory.listings import ReviewedTool
 from valetkey.directory.model import Tool
 from valetkey.net.certificate import Certificate
 from valetkey.oauth.model import AuthorizationServer, ProtectedResource
+from valetkey.review.records import NOTHING_RECORDED, Records
 from valetkey.review.texts import Text, definition_texts, result_texts
 
 
@@ -210,31 +211,6 @@ class Trials:
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OtherListing:
-    """Somebody else's place in the directory."""
-
-    name: str
-    host: str
-    tools: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
-    """What only a hub knows. `None` is *not known here*, and the rules that need it are not run."""
-
-    others: tuple[OtherListing, ...] | None = None
-    seen: tuple[SeenTool, ...] | None = None
-    """The tools as people's own sessions see them."""
-    failures: float | None = None
-    """The share of calls that fail (DIR-12)."""
-    accepted: frozenset[str] | None = None
-    """Versions of this policy that the publisher accepted."""
-
-
-NOTHING_RECORDED = Records()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Crawl:
     """Everything that was seen, stage by stage. A stage that is `None` was not reached: `missing` says why."""
@@ -252,6 +228,8 @@ class Crawl:
     allowances: tuple[str, ...] = ()
     """What this crawl permitted that a hub would not, in sentences."""
     on_private_network: bool = False
+    account_refused: bool = False
+    """A test account was given, and the connector did not take it."""
 
     @cached_property
     def texts(self) -> tuple[Text, ...]:
@@ -297,6 +275,8 @@ class Rule:
     asks: str
     needs: Stage
     check: Check
+    but: str = ""
+    """What the clause asks besides that no program can see here, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,13 +295,19 @@ class CannotSay(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one rule: findings, or why it was not run."""
+    """What became of one rule: findings, or why it was not run. `but` is what it left to others, and why."""
 
     rule: str
     clause: str
     asks: str
     findings: tuple[Finding, ...] = ()
     not_run: str = ""
+    but: str = ""
+
+    @property
+    def unrun(self) -> str:
+        """Why it was not run, or not in every part; empty if it was."""
+        return self.not_run or (f"in part: {self.but}" if self.but else "")
 
 
 @dataclass(frozen=True, slots=True)

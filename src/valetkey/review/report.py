@@ -73,7 +73,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "clause": outcome.clause,
         "clause_name": CLAUSES[outcome.clause],
         "asks": outcome.asks,
-        "not_run": outcome.not_run,
+        "not_run": outcome.unrun,
         "findings": [_finding(finding) for finding in outcome.findings],
     }
 

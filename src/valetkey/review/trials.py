@@ -67,10 +67,17 @@ async def _call(conversation: Conversation, tool: SeenTool, kind: Kind, argument
         answered=True,
         failed=result.get("isError") is True,
         text=text[:_MOST_TEXT],
-        media=tuple(str(block["mimeType"])[:100] for block in blocks if block.get("type") in ("image", "audio")),
+        media=tuple(filter(None, map(_media_type, blocks))),
         size=len(carried.result),
         structured=result.get("structuredContent"),
     )
+
+
+def _media_type(block: Mapping[str, Any]) -> str:
+    """What kind of picture, sound or film it holds or points to, if it is one."""
+    inner = block.get("resource") if block.get("type") == "resource" else block
+    kind = inner.get("mimeType") if isinstance(inner, dict) else None
+    return kind[:100] if isinstance(kind, str) and kind.lower().startswith(("image/", "audio/", "video/")) else ""
 
 
 def _message(raw: bytes) -> str:

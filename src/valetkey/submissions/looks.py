@@ -17,8 +17,9 @@ from valetkey.net.model import Url
 from valetkey.net.outbound import Outbound
 from valetkey.review.crawl import Asked, crawl
 from valetkey.review.judge import judge
-from valetkey.review.model import Crawl, Records, Report, Rule, Severity, Stage
+from valetkey.review.model import Crawl, Report, Rule, Severity, Stage
 from valetkey.review.model import Listing as Claims
+from valetkey.review.records import Records
 from valetkey.review.rules import RULES
 from valetkey.review.visit import Visit
 from valetkey.submissions.health import Healths

@@ -26,7 +26,8 @@ from valetkey.policy.classes.surroundings import surroundings
 from valetkey.policy.tool_class import ToolClass
 from valetkey.review.crawl import Asked, crawl
 from valetkey.review.judge import judge
-from valetkey.review.model import OtherListing, Records, Report, SeenTool
+from valetkey.review.model import Report, SeenTool
+from valetkey.review.records import OtherListing, Records
 from valetkey.review.visit import Account, Visit
 from valetkey.store.database import Database
 from valetkey.submissions import repository
@@ -216,7 +217,15 @@ class Reviews:
 def others(listings: Listings, own: str) -> tuple[OtherListing, ...]:
     """Everybody else's place in the directory (L-205)."""
     return tuple(
-        OtherListing(one.name, one.host, tuple(tool.name for tool in one.tools)) for one in listings if one.slug != own
+        OtherListing(
+            one.name,
+            one.host,
+            tools=tuple(tool.name for tool in one.tools),
+            about=one.about,
+            definitions=frozenset(tool.fingerprint for tool in one.tools),
+        )
+        for one in listings
+        if one.slug != own
     )
 
 

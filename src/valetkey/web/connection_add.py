@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from valetkey.connections.detect import Detected
 from valetkey.directory.connectors import Listed
+from valetkey.directory.custom import TRANSPORT, check_transport
 from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, TooMany
 from valetkey.web.catalog import check_may_add, tell_added
 from valetkey.web.connection_start import begin_account
@@ -22,9 +23,13 @@ FIELDS = {
     "auth.identity": "identity",
     "auth.client": "client",
     "auth_kind": "sign_in",
+    "transport": "transport",
     "auth": "sign_in",
 }
-_EMPTY = {"url": "", "name": "", "sign_in": "oauth", "headers": "", "client_id": "", "identity": "", "client": ""}
+_EMPTY = {
+    "url": "", "name": "", "sign_in": "oauth", "when": "now", "headers": "", "client_id": "", "identity": "",
+    "client": "", "transport": TRANSPORT,
+}  # fmt: skip
 
 
 async def show(visit: Visit) -> Response:
@@ -39,10 +44,12 @@ async def show(visit: Visit) -> Response:
 async def submit(visit: Visit) -> Response:
     await check_may_add(visit, "connector.add_refused")
     values = {name: visit.form.one(name, limit=4096) for name in _EMPTY}
+    values["transport"] = values["transport"] or TRANSPORT
     if visit.form.one("do") == "ask":
         return await _ask_first(visit, values)
     kind = values["sign_in"]
     try:
+        check_transport(values["transport"])
         connector = await visit.services.connectors.add_custom(
             visit.person,
             name=values["name"] or _host(values["url"]),
@@ -57,6 +64,8 @@ async def submit(visit: Visit) -> Response:
     except (Conflict, TooMany) as error:
         return _page(visit, {"": error.message, "hint": error.hint}, values)
     await tell_added(visit, connector)
+    if values["when"] == "needed":
+        return visit.go("/directory", done="added")
     if kind == "oauth":
         return await begin_account(visit, connector, {"label": "", "display_name": ""})
     return visit.go(f"/connections/new/{connector.slug}")
@@ -132,6 +141,7 @@ def _page(
             or values["client_id"]
             or values["identity"]
             or values["client"]
+            or values["transport"] != TRANSPORT
             or (detected and detected.wants_client)
         ),
         detected=detected,

@@ -46,7 +46,7 @@ async def progress(visit: Visit) -> Response:
         report=report,
         verdict=verdict(report) if report is not None else "",
         found=[one for one in report.outcomes if one.findings] if report is not None else (),
-        unrun=[one for one in report.outcomes if one.not_run] if report is not None else (),
+        unrun=[one for one in report.outcomes if one.unrun] if report is not None else (),
         clauses=CLAUSES,
         quoted=QUOTED,
     )

@@ -128,6 +128,7 @@ NOTICES = {
     "key-entered": Notice("good", "The organization's key is sealed. Everybody here can connect by it."),
     "key-removed": Notice("good", "The organization's key is destroyed, and everybody who used it is disconnected."),
     "client": Notice("good", "Saved. Everybody who was connected connects anew; the secret is asked for on the way."),
+    "added": Notice("good", "Added, and nobody is connected. Connect it here when you need it."),
     "listed": Notice("info", "This address is that of a listed service. Here it is; nothing was added by URL."),
     "approved": Notice("good", "Approved. The assistant can repeat its call now, and only this one."),
     "standing": Notice("good", "Approved, and later calls like it. They are listed under Standing approvals."),

@@ -19,7 +19,7 @@ def report_page(report: Report) -> str:
         "review_report.html",
         report=report,
         found=[outcome for outcome in report.outcomes if outcome.findings],
-        unrun=[outcome for outcome in report.outcomes if outcome.not_run],
+        unrun=[outcome for outcome in report.outcomes if outcome.unrun],
         fine=[outcome for outcome in report.outcomes if not outcome.findings and not outcome.not_run],
         clauses=CLAUSES,
         in_force_from=IN_FORCE_FROM,

@@ -156,7 +156,7 @@ def seen(visit: Visit, whole: Whole) -> Mapping[str, Any]:
         "report": report,
         "verdict": verdict(report) if report is not None else "",
         "found": [one for one in report.outcomes if one.findings] if report is not None else (),
-        "unrun": [one for one in report.outcomes if one.not_run] if report is not None else (),
+        "unrun": [one for one in report.outcomes if one.unrun] if report is not None else (),
         "counts": {one.value: report.count(one) for one in Severity} if report is not None else {},
         "clauses": CLAUSES,
         "quoted": QUOTED,

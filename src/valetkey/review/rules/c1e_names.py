@@ -98,4 +98,9 @@ def _is_one_apart(one: str, other: str) -> bool:
     return rest[1:] == others or rest == others[1:] or rest[1:] == others[1:] or swapped
 
 
-RULES = (Rule("L-108", "1.E", "No name imitates a well-known one", Stage.LISTS, _names),)
+RULES = (
+    Rule(
+        "L-108", "1.E", "No name imitates a well-known one", Stage.LISTS, _names,
+        but="pictures are compared by a person",
+    ),
+)  # fmt: skip

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from valetkey.review.model import CannotSay, Crawl, Finding, Page, Rule, Severity, Stage, UnrunRule
+from valetkey.review.model import CannotSay, Crawl, Finding, Page, Rule, Severity, Stage
 from valetkey.review.texts import folded
 
 _SHORTEST: Final = 1000
@@ -59,6 +59,18 @@ def _topics(words: str, where: str) -> Iterator[Finding]:
         )
 
 
+def _support(crawl: Crawl) -> Iterator[Finding]:
+    if crawl.listing is None or crawl.probe is None:
+        raise CannotSay("there is no listing, which would name it")
+    where = "listing: support"
+    if not crawl.listing.support:
+        yield Finding(Severity.HOLD, where, "There is no support.", "Name a public page, or mailto: and an address.")
+        return
+    is_page = not crawl.listing.support.startswith("mailto:")
+    if is_page and (problem := _unreachable(crawl.probe.pages.get("support", Page("")))):
+        yield Finding(Severity.HOLD, where, problem, "Publish it where everybody can read it.")
+
+
 def _documentation(crawl: Crawl) -> Iterator[Finding]:
     if crawl.listing is None or crawl.probe is None:
         raise CannotSay("there is no listing, which would link it")
@@ -88,6 +100,9 @@ def _unreachable(page: Page) -> str:
 
 RULES = (
     Rule("L-301", "3.A", "There is a clear privacy policy", Stage.PROBE, _privacy_policy),
-    UnrunRule("L-302", "3.B", "Support answers", "it needs a mail that somebody answers"),
+    Rule(
+        "L-302", "3.B", "Support can be reached", Stage.PROBE, _support,
+        but="whether the contact answers needs a mail that somebody answers",
+    ),
     Rule("L-303", "3.C", "There is documentation", Stage.PROBE, _documentation),
-)
+)  # fmt: skip

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from valetkey.review.clauses import VERSION
-from valetkey.review.model import CannotSay, Crawl, Finding, Rule, Severity, Stage, UnrunRule
-from valetkey.review.texts import folded
+from valetkey.review.model import CannotSay, Crawl, Finding, Rule, Severity, Stage
+from valetkey.review.texts import folded, named
 from valetkey.review.words import verb_of
 
 _LINK: Final = re.compile(r"https?://([a-z0-9.-]{4,253})")
@@ -17,10 +17,21 @@ _EMPTY: Final = frozenset({"", "[]", "{}", "null", "none", "no results", "no res
 _SECOND_LEVEL: Final = frozenset({"ac", "co", "com", "edu", "gov", "net", "org", "ne", "or", "go"})
 _DEGRADED: Final = 0.05
 _MOST_HOSTS: Final = 20
+_FEWEST_PROMPTS: Final = 3
 
 
 def _test_account(crawl: Crawl) -> Iterator[Finding]:
-    calls = crawl.trials.calls if crawl.trials is not None else ()
+    if crawl.account_refused:
+        yield Finding(
+            Severity.BLOCK,
+            "test account",
+            "The connector does not take it.",
+            "Give one that signs in without a person.",
+        )
+        return
+    if crawl.trials is None:
+        raise CannotSay(crawl.missing.get(Stage.TRIALS, "no tool was called"))
+    calls = crawl.trials.calls
     lists = [call for call in calls if call.kind == "valid" and verb_of(call.tool) in ("list", "get", "search", "find")]
     if not lists:
         raise CannotSay("no tool that lists or searches could be tried")
@@ -30,6 +41,19 @@ def _test_account(crawl: Crawl) -> Iterator[Finding]:
             "test account",
             "No tool that lists or searches gave anything.",
             "Fill the test account with sample data.",
+        )
+
+
+def _example_prompts(crawl: Crawl) -> Iterator[Finding]:
+    if crawl.listing is None:
+        raise CannotSay("there is no listing, which would have them")
+    given = {said for prompt in crawl.listing.example_prompts if (said := folded(prompt))}
+    if len(given) < _FEWEST_PROMPTS:
+        yield Finding(
+            Severity.HOLD,
+            "listing: example_prompts",
+            f"It has {len(given)} that differ.",
+            f"Give at least {_FEWEST_PROMPTS} that work.",
         )
 
 
@@ -63,10 +87,43 @@ def _hosts(crawl: Crawl) -> Iterator[tuple[str, str]]:
         if host := urlsplit(getattr(crawl.listing, field)).hostname:
             yield f"listing: {field}", host
     if crawl.probe.sign_in.server is not None:
-        yield "authorization server", crawl.probe.sign_in.server.token_endpoint.host
+        server = crawl.probe.sign_in.server
+        for host in dict.fromkeys((server.authorization_endpoint.host, server.token_endpoint.host)):
+            yield "authorization server", host
+    if crawl.lists is not None:
+        pictures = (*_pictures("server", crawl.lists.server.get("serverInfo")),)
+        pages = (found for resource in crawl.lists.resources for found in _loaded(resource))
+        shown = (found for tool in crawl.tools for found in _pictures(f"tool {named(tool.name)}", tool.definition))
+        yield from list(dict.fromkeys((*pictures, *pages, *shown)))[:_MOST_HOSTS]
     linked = dict.fromkeys(host for text in crawl.results for host in _LINK.findall(text.plain))
     for host in list(linked)[:_MOST_HOSTS]:
         yield "links in results", host.rstrip(".")
+
+
+def _pictures(whose: str, thing: object) -> Iterator[tuple[str, str]]:
+    icons = thing.get("icons") if isinstance(thing, dict) else None
+    for icon in icons if isinstance(icons, list) else ():
+        yield from _host_of(f"{whose}: icons", icon.get("src") if isinstance(icon, dict) else None)
+
+
+def _loaded(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The hosts that an interactive page of the connector says it loads from and speaks to (`_meta.ui.csp`)."""
+    where = f"resource {named(str(resource.get('name', '')))}: _meta.ui.csp"
+    found: Any = resource
+    for member in ("_meta", "ui", "csp"):
+        found = found.get(member) if isinstance(found, dict) else None
+    for origins in found.values() if isinstance(found, dict) else ():
+        for origin in origins if isinstance(origins, list) else ():
+            yield from _host_of(where, origin)
+
+
+def _host_of(where: str, url: object) -> Iterator[tuple[str, str]]:
+    try:
+        host = urlsplit(url).hostname if isinstance(url, str) and url.startswith("https://") else None
+    except ValueError:
+        host = None  # what is no URL is fetched from nowhere
+    if host:
+        yield where, host.removeprefix("*.")
 
 
 def owner(host: str) -> str:
@@ -98,9 +155,15 @@ def _terms(crawl: Crawl) -> Iterator[Finding]:
 
 
 RULES = (
-    Rule("L-304", "3.D", "The test account has sample data", Stage.TRIALS, _test_account),
-    UnrunRule("L-305", "3.E", "Example prompts work", "it needs a model, and none is asked"),
+    Rule("L-304", "3.D", "The test account signs in and has sample data", Stage.LISTING, _test_account),
+    Rule(
+        "L-305", "3.E", "There are example prompts", Stage.LISTING, _example_prompts,
+        but="whether each comes to a tool needs a model, and none is asked",
+    ),
     Rule("L-306", "3.F", "Endpoints are its own or declared", Stage.PROBE, _own_endpoints),
-    Rule("L-307", "3.G", "It is kept in order", Stage.LISTING, _upkeep),
+    Rule(
+        "L-307", "3.G", "It is kept in order", Stage.LISTING, _upkeep,
+        but="how long questions to its support wait is seen by no hub",
+    ),
     Rule("L-308", "3.H", "The current terms are accepted", Stage.LISTING, _terms),
-)
+)  # fmt: skip

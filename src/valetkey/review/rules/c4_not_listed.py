@@ -8,9 +8,12 @@ from typing import Final
 
 from valetkey.review.model import Crawl, Finding, Rule, SeenTool, Severity, Stage
 from valetkey.review.phrases import SELLING, found
-from valetkey.review.texts import folded, named, word_set
+from valetkey.review.texts import MAX_READ, folded, named, word_set
 from valetkey.review.words import PAYS, parameters, words_of
 
+_LINK: Final = re.compile(r"https?://|\bwww\.")
+_UNRELATED: Final = 3
+_MOST_LINES: Final = 2000
 _MONEY: Final = word_set(
     "amount currency iban wallet payee payer beneficiary price quantity ticker recipient account sum"
 )
@@ -68,6 +71,25 @@ def _makes_media(tool: str) -> Finding:
 def _advertising(crawl: Crawl) -> Iterator[Finding]:
     for text, match in found(SELLING, (*crawl.texts, *crawl.results)):
         yield Finding(Severity.HOLD, text.where, "It reads like advertising.", "Leave it out.", match)
+    yield from _below_every_answer(crawl)
+
+
+def _below_every_answer(crawl: Crawl) -> Iterator[Finding]:
+    """One line with a link that has nothing to do with the question, for it stands in answers to different ones."""
+    of: dict[str, set[str]] = {}
+    for text in crawl.results:
+        for line in text.raw[:MAX_READ].splitlines()[:_MOST_LINES]:
+            if _LINK.search(line):
+                of.setdefault(folded(line), set()).add(text.tool)
+    for line, tools in sorted(of.items()):
+        if len(tools) >= _UNRELATED:
+            yield Finding(
+                Severity.HOLD,
+                f"results of {len(tools)} tools",
+                "The same line with a link stands in answers of different tools.",
+                "Answer what was asked, and nothing besides.",
+                line,
+            )
 
 
 RULES = (

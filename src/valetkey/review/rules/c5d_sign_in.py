@@ -131,6 +131,9 @@ def _hold(where: str, says: str, do: str) -> Finding:
 
 RULES = (
     Rule("L-505", "5.D", "Certificates are valid and TLS is current", Stage.PROBE, _tls),
-    Rule("L-506", "5.D", "OAuth is as MCP describes it", Stage.PROBE, _oauth),
+    Rule(
+        "L-506", "5.D", "OAuth is as MCP describes it", Stage.PROBE, _oauth,
+        but="registering, codes used twice and tokens for others are seen by the reviewer who signs in",
+    ),
     Rule("L-507", "5.D", "No token travels in a URL", Stage.PROBE, _query),
-)
+)  # fmt: skip

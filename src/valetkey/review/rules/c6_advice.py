@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from valetkey.oauth.scopes import OFFLINE_ACCESS
-from valetkey.review.model import CannotSay, Crawl, Finding, Rule, Severity, Stage
+from valetkey.review.model import CannotSay, Crawl, Finding, Rule, SeenTool, Severity, Stage
 from valetkey.review.texts import folded, named, word_set
 from valetkey.review.words import words_of
 
@@ -27,18 +27,31 @@ def _instructions(crawl: Crawl) -> Iterator[Finding]:
 
 
 def _structured(crawl: Crawl) -> Iterator[Finding]:
-    shaped = {tool.name for tool in crawl.tools if isinstance(tool.definition.get("outputSchema"), dict)}
+    shaped = {tool.name: schema for tool in crawl.tools if (schema := _shape(tool)) is not None}
     if crawl.tools and not shaped:
         yield _warn("tools", "None declares the shape of its result.", "Give tools an outputSchema.")
     for call in crawl.trials.calls if crawl.trials is not None else ():
-        if (
-            call.tool in shaped
-            and call.kind == "valid"
-            and call.answered
-            and not call.failed
-            and call.structured is None
-        ):
+        if call.tool not in shaped or call.kind != "valid" or not call.answered or call.failed:
+            continue
+        if not isinstance(call.structured, dict):
             yield _warn(f"tool {named(call.tool)}", "Its result is not as declared.", "Give structuredContent.")
+        elif lacking := _lacking(shaped[call.tool], call.structured):
+            says = f"Its result lacks what it declares as required: {', '.join(map(named, lacking[:8]))}."
+            yield _warn(f"tool {named(call.tool)}", says, "Keep to the outputSchema.")
+
+
+def _shape(tool: SeenTool) -> Mapping[str, Any] | None:
+    schema = tool.definition.get("outputSchema")
+    return schema if isinstance(schema, dict) else None
+
+
+def _lacking(schema: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
+    required = schema.get("required")
+    return (
+        [name for name in required if isinstance(name, str) and name not in result]
+        if isinstance(required, list)
+        else []
+    )
 
 
 def _detours(crawl: Crawl) -> Iterator[Finding]:
