@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.connections.conftest import Hub
 from tests.connections.outside import AuthServer, Service
@@ -86,6 +87,20 @@ async def test_values_that_could_not_stand_in_a_header_are_refused_and_not_repea
 
     assert not any(value and len(value) > 1 and value in str(caught.value) for value in values.values())
     assert await hub.room.connections.list(ada.person.id) == ()
+
+
+@pytest.mark.parametrize("typed", [" CANARY\n", "CANARY ", "\tCANARY", "CANARY\r\n"])
+async def test_white_space_around_a_value_is_told_of_and_the_value_is_not(
+    hub: Hub, ada: BrowserSession, connector: Connector, typed: str
+) -> None:
+    """CUS-13: what is copied from a page or a terminal often brings some along, and is refused for a reason unseen."""
+    with capture_logs() as logs, pytest.raises(BadInput) as caught:
+        await hub.room.connecting.set_header(
+            ada, connector, acknowledged=hub.seen(connector), values={"X-API-Key": Secret(typed)}
+        )
+
+    assert caught.value.message == "The value of X-API-Key begins or ends with white space."
+    assert "CANARY" not in f"{caught.value!r} {caught.value.hint} {logs}"
 
 
 @pytest.mark.parametrize(

@@ -181,3 +181,28 @@ async def test_what_ended_leaves_the_profile_without_a_word(hub: Hub, modern: Se
     assert "valetkey/partial" not in got.result.get("_meta", {})
     assert (await client.call(f"{hub.connector(legacy).slug}_echo", {})).error["code"] == -32602
     assert legacy.calls == []
+
+
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_what_is_switched_off_for_a_conversation_is_in_no_list_of_it_any_more(
+    hub: Hub, modern: Service, version: str
+) -> None:
+    """CUS-10: a hub is told of no conversation; the profile's address that one was given is its switch. What is off
+    there in the middle of a turn is absent, also for who loads it anew, by search and by name; other addresses keep it.
+    """
+    ada = await hub.person("ada")
+    notes = await hub.connect(ada, modern, "adas-token", on=("echo", "delete_all"))
+    path, slug = await make(hub, ada, "chat", whole(notes)), hub.connector(modern).slug
+    client, elsewhere = await hub.client(ada, path=path, version=version), await hub.client(ada, version=version)
+    before = await client.names()
+    await hub.profiles.set(ada, "chat", title="", access="auto", choices=[only(notes, "echo")], by="person:ada")
+
+    after, anew = await client.names(), await (await hub.client(ada, path=path, version=version)).names()
+    refused = await client.call(f"{slug}_delete_all")
+
+    assert before == await elsewhere.names() == [f"{slug}_echo", f"{slug}_delete_all"]
+    assert after == anew == [f"{slug}_echo"]
+    assert refused.error["message"] == f"Unknown tool: {slug}_delete_all"
+    await hub.profiles.set(ada, "chat", title="", access="auto", choices=[], by="person:ada")  # the whole connector
+    assert await client.names() == []
+    assert modern.calls == []

@@ -86,6 +86,7 @@ def test_a_public_address_is_allowed_over_https_on_443_and_in_no_other_way(addre
 
 
 def test_an_opened_network_permits_http_and_any_port_there_and_nowhere_else() -> None:
+    """CUS-14: of its two ways into a private network the operator's list of networks; a tunnel is not built."""
     policy = AddressPolicy([ipaddress.ip_network("10.1.0.0/16"), ipaddress.ip_network("fd12::/16")])
 
     policy.check("10.1.2.3", 8080, scheme="http")

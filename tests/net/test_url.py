@@ -138,3 +138,15 @@ def test_whatever_is_given_is_parsed_or_refused_and_never_breaks(text: str) -> N
 def test_no_number_passes_for_a_host(number: int, form: str) -> None:
     with pytest.raises(BadInput):
         parse_url(f"https://{form.format(number)}/")
+
+
+@pytest.mark.parametrize(
+    "text", [" https://example.com/", "https://example.com/ ", "https://example.com/\n", "\thttps://x.example/\r\n"]
+)
+def test_white_space_around_an_address_is_told_of(text: str) -> None:
+    """CUS-13: nothing is trimmed in silence, and the address itself, which may hold a secret, is not repeated."""
+    with pytest.raises(BadInput) as caught:
+        parse_url(text)
+
+    assert caught.value.message == "The URL begins or ends with white space."
+    assert "example" not in f"{caught.value.message} {caught.value.hint}"

@@ -37,6 +37,11 @@ def class_of(tool: Tool, *, verified: bool = False, reviewed: ToolClass | None =
         ("updatePage", "Edits a page.", "page text", "M"),
         ("gmail.send", "Sends a message.", "to subject body", "H"),
         ("get_and_delete", "", "id", "H"),
+        ("check_in_guest", "Checks a guest in.", "guest", "H"),
+        ("top_up_card", "", "card", "V"),
+        ("list_checks", "Lists checks.", "", "R"),
+        ("stat_create_marker", "Puts it there.", "x y", "H"),
+        ("frob_firewall", "Frobs it.", "level", "H"),  # nobody knows what it does, and to what is grave
         ("de\u200blete_note", "", "id", "H"),
         ("ｄｅｌｅｔｅ_note", "", "id", "H"),
         ("tidy", "Löscht alle alten Einträge.", "", "H"),

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from tests.web.world import World
 from valetkey.directory.listings import Listings, load_listings
+from valetkey.directory.model import ReviewState
 from valetkey.identity.model import Role
 from valetkey.net.url import parse_url
 from valetkey.store.schema import organization
@@ -109,6 +110,25 @@ async def test_a_name_that_reads_like_a_listings_is_warned_of_where_it_is_connec
 
     assert "Its name reads like Notion in the directory" in page
     assert "Custom – unverified" in page
+
+
+async def test_a_custom_connector_has_no_privilege_of_a_listing(listed: World) -> None:
+    """CUS-15: it is found marked as what it is, borrows nothing that a listing has, and its page says where it leads.
+    That it passes the same gate is `tests/policy/test_decide.py`'s to show, for each class and state.
+    """
+    browser, ada = await listed.signed_in("ada")
+    known = await listed.services.connectors.add_listed(ada, "github")
+    custom = await listed.connector(ada, name="GitHub", url="https://mcp.elsewhere.example/mcp")
+
+    found = (await browser.get(f"/directory?q={custom.slug}")).text
+    page = (await browser.get(f"/connections/new/{custom.slug}")).text
+
+    assert slugs(found) <= {custom.slug}
+    assert "Custom – unverified" in found or custom.slug not in slugs(found)
+    assert (known.listing, custom.listing, custom.review_state) == ("github", "", ReviewState.CUSTOM)
+    assert "client_id" not in custom.auth
+    assert "Custom – unverified" in page
+    assert "https://mcp.elsewhere.example" in page
 
 
 async def test_a_client_id_registered_by_hand_is_entered_where_the_listing_says_how(listed: World) -> None:

@@ -61,6 +61,12 @@ def parse_url(text: str, *, what: str = "URL", credentials_in_query: bool = Fals
         raise BadInput(f"The {what} is empty.", field=what, hint="Write https://host/path.")
     if len(text) > MAX_LENGTH:
         raise BadInput(f"The {what} is longer than {MAX_LENGTH} characters.", field=what)
+    if text[:1].isspace() or text[-1:].isspace():  # CUS-13
+        raise BadInput(
+            f"The {what} begins or ends with white space.",
+            field=what,
+            hint="Copy it again, without the space or the line break around it.",
+        )
     if any(char <= " " or char == "\x7f" or char == "\\" or "\x80" <= char <= "\xa0" for char in text):
         raise BadInput(f"The {what} holds a space, a control character or a backslash.", field=what)
     if "#" in text:

@@ -17,6 +17,7 @@ ORGANIZATION = "organization"
 
 _PURPOSE = "header:"
 _LONGEST_VALUE = 8 * 1024
+_PADDED = re.compile(rb"\s.*|.*\s", re.DOTALL)
 _VALUE = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 
@@ -94,9 +95,15 @@ def _check_value(name: str, value: Secret) -> None:
     if len(value) > _LONGEST_VALUE:
         raise BadInput(f"The value of {name} is longer than {_LONGEST_VALUE} bytes.", field=name)
     # Revealed to see that no byte of it could end the header line and begin another; it goes nowhere from here.
+    if _PADDED.fullmatch(value.reveal()):  # CUS-13
+        raise BadInput(
+            f"The value of {name} begins or ends with white space.",
+            field=name,
+            hint="Copy it again, without the space or the line break around it.",
+        )
     if not _VALUE.fullmatch(value.reveal()):
         raise BadInput(
             f"The value of {name} has a line break, an accent or another character that cannot stand in a header.",
             field=name,
-            hint="Copy it again, without spaces before or after.",
+            hint="Copy it again.",
         )

@@ -14,7 +14,7 @@ from typing import Any, Final
 from valetkey.directory.model import Tool
 from valetkey.policy.classes import lexicon, verbs, words
 from valetkey.policy.classes.surroundings import Surroundings
-from valetkey.policy.classes.verticals import DOMAINS, vertical
+from valetkey.policy.classes.verticals import DOMAINS, INSIDE, vertical
 from valetkey.policy.tool_class import RANK, Classified, Reason, Source, ToolClass
 
 R, W, M, H, V, X = (
@@ -81,9 +81,21 @@ def _unknown(tool: Tool, around: Surroundings) -> tuple[ToolClass, Reason]:
     if free or _takes_anything(tool.raw) or not tool.description.strip():
         what = f"it takes free text (“{free[0]}”)" if free else "it says not one word of it"
         return H, Reason("schema field", H, f"Nothing says what it does, and {what}.")
+    if about := sorted(_named_or_said(tool) & _CONSEQUENTIAL):
+        return H, Reason("name", H, f"Nothing says what it does, and it is about “{about[0]}”.")
     if around.is_grave:
         return H, Reason("connector", H, "Nothing says what it does, and most other tools are hard to take back.")
     return M, Reason("name", M, "Nothing says what it does.")
+
+
+def _named_or_said(tool: Tool) -> frozenset[str]:
+    """The words of its name and title, and those with which its description begins."""
+    first = next(words.sentences(tool.description), ())[: 2 * _NEAR]
+    return frozenset([*words.of_name(tool.name), *words.of_name(tool.title), *first])
+
+
+_CONSEQUENTIAL: Final = (lexicon.WEIGHTY | frozenset().union(*DOMAINS.values())) - lexicon.SHARED
+"""Money, law, health, insurance, access, code, machines: what a word that nobody knows does to these may be grave."""
 
 
 def _takes_anything(raw: bytes) -> bool:
@@ -252,7 +264,7 @@ _TALK: Final = lexicon.vocabulary(
 def _is_of(vertical: str, tool: Tool) -> bool:
     """Whether a name says no more than that something of the vertical is changed: none that people write together."""
     name = frozenset(words.of_name(tool.name))
-    return bool(name & DOMAINS[vertical]) or not name & lexicon.SHARED
+    return bool(name & (DOMAINS[vertical] | INSIDE[vertical])) or not name & lexicon.SHARED
 
 
 # --- hints ------------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from valetkey.policy.tool_class import ToolClass
 _DECLARED: Final = {"finance": "finance", "legal": "law", "medical": "medicine", "insurance": "insurance"}
 """The verticals of listings (DIR-19), by the words we use."""
 _FEW: Final = 3
+_OF_ALL: Final = 3
 _SHARE: Final = 4
 """A fourth of the tools that act, and three of them, say what a connector is about; of few tools two do."""
 
@@ -62,6 +63,10 @@ def surroundings(*, listed_as: str, names: Iterable[str], tools: Collection[Tool
     for domain, number in counted.most_common(1):
         if number >= min(_FEW, max(2, len(acting) // 2)) and number * _SHARE >= len(acting):
             return Surroundings(domain, f"Other tools of the connector are about {domain}", is_grave, runs_machines)
+    for domain, vocabulary in DOMAINS.items():
+        about = sum(bool(one & (vocabulary - lexicon.UNCERTAIN - _IN_NAMES)) for one in spoken)
+        if about >= _FEW and about * _OF_ALL >= len(tools):
+            return Surroundings(domain, f"Tools of the connector speak of {domain}", is_grave, runs_machines)
     named = frozenset(word for tool in tools for word in words.of_name(tool.name))
     for domain, spoken_of in _SPOKEN_OF.items():
         if len({word.removesuffix("s") for word in spoken_of & named}) >= _FEW:

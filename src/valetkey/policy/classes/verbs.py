@@ -11,6 +11,17 @@ from valetkey.policy.tool_class import RANK, ToolClass
 
 R, W, M, H = ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDIUM, ToolClass.HIGH
 _JOINING: Final = frozenset({"and", "or", "then"})
+_PHRASES: Final = frozenset(
+    (verb, particle)
+    for particle, those in (
+        ("in", "check opt clock trade cash"), ("out", "check opt cash pay sell bail close"),
+        ("off", "turn switch sign pay lay power write sell"), ("on", "turn switch sign power"), ("up", "top give"),
+        ("over", "hand take fail"), ("down", "take shut tear scale"), ("back", "roll give pay claw"),
+        ("away", "give throw"),
+    )
+    for verb in those.split()
+)  # fmt: skip
+"""Two words that act, whatever the first does alone: `check_in_guest`, `top_up_card`."""
 _OF_PURPOSE: Final = frozenset({"to", "by", "for", "before", "after", "last", "can", "is", "was"})
 
 
@@ -51,7 +62,7 @@ def may_act(name: str) -> bool:
 
 def of_words(grounded: Sequence[str], raw: Sequence[str] = ()) -> ToolClass | None:
     """The same of words in their ground form; `raw` are those words as they stand, where they come from a name."""
-    if issues(grounded):
+    if issues(grounded) or _PHRASES.intersection(pairwise(grounded)):
         return H
     at = [number for number, word in enumerate(grounded) if _acts(number, word, raw)]
     if not at:
@@ -89,10 +100,11 @@ def _acts(number: int, word: str, raw: Sequence[str]) -> bool:
 def _after_reading(grounded: Sequence[str], raw: Sequence[str], at: Sequence[int]) -> ToolClass:
     """What reads first may act all the same: what is joined to it, and any verb that is nothing but one."""
     found = [kind_of(after) for before, after in pairwise(grounded) if before in _JOINING]
+    is_thing = grounded[at[0]] in _THINGS
     for number in at[1:] if raw else ():
         word = grounded[number]
         certain = word not in lexicon.NOUNS and raw[number] == word and grounded[number - 1] not in _OF_PURPOSE
-        if certain and (kind_of(word) is H or number == len(raw) - 1):
+        if certain and (kind_of(word) is H or is_thing or number == len(raw) - 1):
             found.append(kind_of(word))
     if grounded[at[0]] == "resolve" and _object(grounded, at[0]) & lexicon.SETTLED:
         found.append(M)  # a thread is resolved; a name is looked up
@@ -121,6 +133,8 @@ def _object(grounded: Sequence[str], verb: int) -> frozenset[str]:
     return frozenset([*grounded[max(0, verb - 2) : verb], *grounded[verb + 1 :]])
 
 
+_THINGS: Final = (lexicon.NOUNS | lexicon.READS_MAYBE | {"info", "compute", "top", "can", "stat"}) & lexicon.READS
+"""What reads, or is a thing: `map_create_marker`, `compute_start_instance`."""
 _READS_LAST: Final = frozenset({"list", "get", "search", "status", "count", "history", "show", "view", "find", "read"})
 MILD: Final = frozenset({"comment", "new", "generate", "process", "format", "index", "request", "log"})
 _SEEN_IN_THE_REST: Final = MILD | {"remove", "modify", "edit", "update", "rename"}

@@ -13,6 +13,23 @@ from valetkey.policy.tool_class import Reason, Source, ToolClass
 DOMAINS: Final = {
     "finance": lexicon.FINANCE, "law": lexicon.LEGAL, "medicine": lexicon.MEDICAL, "insurance": lexicon.INSURANCE,
 }  # fmt: skip
+INSIDE: Final = {
+    # What everybody writes elsewhere is a record of the vertical inside of a connector that is about it.
+    "finance": lexicon.vocabulary(
+        "account accounts balance ledger statement plan plans quote quotes product products beneficiary contact limit"
+        " limits link links request requests reversal batch schedule card cards token tokens customer-payment entry"
+    ),
+    "law": lexicon.vocabulary(
+        "document documents form forms clause clauses matter matters case cases template field fields party parties"
+    ),
+    "medicine": lexicon.vocabulary(
+        "note notes appointment appointments record records chart problem problems document documents report reports"
+        " result results visit visits history order orders booking schedule slot resource resources task tasks"
+    ),
+    "insurance": lexicon.vocabulary(
+        "driver drivers vehicle vehicles property renewal renewals endorsement cancellation certificate binder"
+    ),
+}
 _CONTEXT: Final = {
     # Words that only go with a domain make an everyday one of it (“order” beside “stock”) belong to it.
     "finance": lexicon.vocabulary(
@@ -52,7 +69,8 @@ _ACTED_UPON: Final = {
     "finance": lexicon.vocabulary(
         "order orders position positions trade trades transfer transfers deposit deposits withdrawal withdrawals",
         "transaction transactions payment payments fund funds wallet wallets checkout checkouts collateral loan loans",
-        "receipt receipts sale sales",
+        "receipt receipts sale sales subscription subscriptions coupon coupons price prices bill bills billing credit",
+        "credits bid bids bond bonds auction auctions treasury mandate mandates dispute disputes tax taxes stake",
     ),
     "law": lexicon.vocabulary("contract contracts agreement agreements envelope envelopes consent consents deed deeds"),
     "medicine": lexicon.vocabulary("prescription prescriptions encounter encounters dose doses referral referrals"),
