@@ -124,6 +124,8 @@ async def test_a_ticket_becomes_the_credential_in_the_dialer_and_nowhere_before(
     assert [request.header(b"authorization") for request in upstream.requests] == [b"Bearer adas-token"] * 3
     assert [request.header(b"valetkey-ticket") for request in upstream.requests] == [None] * 3
     assert upstream.connections == 1
+    assert split.out.calls.issuer("conn_ada").startswith("trustme" if tls else "")
+    assert bool(split.out.calls.issuer("conn_ada")) is tls
 
 
 async def test_everything_else_goes_the_same_way_and_tls_is_spoken_there(

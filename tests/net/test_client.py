@@ -118,6 +118,9 @@ async def test_tls_is_checked_against_the_name(
     assert shown is not None
     assert shown.issuer.startswith("trustme")
     assert shown.ends_at.year > 2000
+    assert outbound.calls.issuer("conn_ada") == ""
+    await outbound.calls.post(right.url(), (), b"{}", credential=None, pool="conn_ada")
+    assert outbound.calls.issuer("conn_ada") == shown.issuer
     with pytest.raises(Unreachable, match="no valid certificate"):
         await outbound.web.look(wrong.url())
     with pytest.raises(Unreachable, match="no valid certificate"):

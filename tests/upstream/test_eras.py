@@ -20,7 +20,8 @@ from valetkey.protocol.versions import Era
 from valetkey.store.database import Database
 from valetkey.upstream import repository
 from valetkey.upstream.eras import MODERN_VERDICT, Eras
-from valetkey.upstream.model import HttpFailed, Target, Verdict
+from valetkey.upstream.model import HttpFailed, Listing, Target, Verdict
+from valetkey.upstream.pages import certified
 
 URL = parse_url("https://mcp.example.com/mcp")
 TARGET = Target(URL, "cn_1", "example")
@@ -33,6 +34,9 @@ class Wire:
 
     answers: list[Answer | OutboundFailed]
     bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    def issuer(self, pool: str) -> str:
+        return ""
 
     async def post(
         self, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, *, credential: Credential | None,
@@ -191,3 +195,11 @@ async def test_the_question_carries_our_own_envelope_and_nothing_else(
     assert set(body["params"]) == {"_meta"}
     assert body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] == {}
     assert body["params"]["_meta"]["io.modelcontextprotocol/clientInfo"]["name"] == "valetkey"
+
+
+def test_who_issued_the_certificate_stands_beside_what_the_server_says_of_itself() -> None:
+    """security.md 6.7. A server cannot say it of itself: of what it says, only what we know of is kept."""
+    listed = Listing((), b'{"instructions":"Read."}', 0.0)
+
+    assert certified(listed, "").server == listed.server
+    assert json.loads(certified(listed, "A “CA”").server) == {"instructions": "Read.", "certificateIssuer": "A “CA”"}

@@ -46,6 +46,9 @@ class OneStream:
         self.stream = stream
         self.asked: list[str] = []
 
+    def issuer(self, pool: str) -> str:
+        return ""
+
     async def post(self, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, **_: Any) -> Answer:
         self.asked.append(url.text)
         return Answer(200, {}, b"text/event-stream", b"", self.stream)

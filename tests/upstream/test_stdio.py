@@ -39,6 +39,9 @@ async def no_network(*_: Any, **__: Any) -> Answer:
 class NoNetwork:
     post = staticmethod(no_network)
 
+    def issuer(self, _pool: str) -> str:
+        return ""
+
 
 async def no_ticket() -> None:
     return None

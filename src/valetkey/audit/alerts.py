@@ -46,6 +46,7 @@ class AlertKind(StrEnum):
     ECHO = "echo"
     NAME = "same_name"
     PROTOCOL = "protocol"
+    CERTIFICATE = "certificate"
     REPORT = "reported"
 
     @property
@@ -62,6 +63,7 @@ _LABELS: Final = {
     AlertKind.SIZE: "Unusually large result",
     AlertKind.NAME: "Name of another's tool",
     AlertKind.PROTOCOL: "Another revision of MCP",
+    AlertKind.CERTIFICATE: "Certificate by another issuer",
     AlertKind.ORDERS: "Reads like orders",
     AlertKind.ECHO: "Credential said back",
     AlertKind.REPORT: "Reported by a person",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, Final
 
@@ -45,7 +45,7 @@ def judged(seen: Snapshot, pin: Pin | None) -> Snapshot:
         else:
             held.append(Drift("changed", tool.name, accepted, tool, found))
     server, of_server = _server(seen.server, pin.server)
-    told = _protocol(seen.server, pin.server)
+    told = _told(seen.server, pin.server)
     return Snapshot(
         seen.connection_id, tuple(usable), server, seen.fetched_at, seen.fresh_until, (*of_server, *told, *held)
     )  # fmt: skip
@@ -87,25 +87,33 @@ def _server(now: bytes, accepted: bytes) -> tuple[bytes, tuple[Drift, ...]]:
     return json.dumps(kept).encode(), () if is_cosmetic(found) else (Drift("server", "", None, None, found),)
 
 
-PROTOCOL: Final = "revision of MCP"
-"""What the drift of kind `protocol` is named by."""
+_TOLD: Final[tuple[tuple[DriftKind, str, str], ...]] = (
+    ("protocol", "revision of MCP", "protocolVersion"),
+    ("certificate", "issuer of the certificate", "certificateIssuer"),
+)
+"""What is information about a server: the kind of drift, what it is named by, and the member that differs."""
 
 
-def _protocol(now: bytes, accepted: bytes) -> tuple[Drift, ...]:
-    """Another revision than when it was accepted, where both are known (security.md 6.7): told, not held."""
-    said, before = (str(_object(raw).get("protocolVersion") or "") for raw in (now, accepted))
-    if not said or not before or said == before:
-        return ()
-    return (Drift("protocol", PROTOCOL, None, None, (Difference(("protocolVersion",), before, said),)),)
+def _told(now: bytes, accepted: bytes) -> Iterator[Drift]:
+    """What is otherwise than when it was accepted, where both are known (security.md 6.7): told, not held."""
+    saying, accepting = _object(now), _object(accepted)
+    for kind, name, member in _TOLD:
+        said, before = (str(of.get(member) or "") for of in (saying, accepting))
+        if said and before and said != before:
+            yield Drift(kind, name, None, None, (Difference((member,), before, said),))
 
 
-def accepted_server(now: bytes, pinned: bytes, *, whole: bool, protocol: bool) -> bytes:
-    """What is pinned of a server when all that it says of itself was accepted, or its revision alone, or neither."""
-    if not whole and not protocol:
+def accepted_server(now: bytes, pinned: bytes, looked_at: Collection[str]) -> bytes:
+    """What is pinned of a server when what these name was accepted: all that it says of itself (no name), and each of
+    what is only told. What was never known before is from then on.
+    """
+    named = {name for _, name, _ in _TOLD}
+    if not named.union({""}).intersection(looked_at):
         return pinned
     said, before = _object(now), _object(pinned)
-    revision = (said if protocol or "protocolVersion" not in before else before).get("protocolVersion")
-    kept = {**(said if whole else before), "protocolVersion": revision}
+    kept = {**(said if "" in looked_at else before)}
+    for _, name, member in _TOLD:
+        kept[member] = (said if name in looked_at or member not in before else before).get(member)
     return json.dumps({key: value for key, value in kept.items() if value is not None}).encode()
 
 
@@ -202,5 +210,6 @@ KINDS: Final[Mapping[DriftKind, str]] = {
     "renamed": "It looks like a tool that had another name before.",
     "server": "The service says something else about itself.",
     "protocol": "It speaks another revision of MCP than when it was accepted. Nothing is held back by that.",
+    "certificate": "Somebody else issued its certificate than when it was accepted. Nothing is held back by that.",
 }
 """What each kind of drift is, in a sentence."""

@@ -96,7 +96,7 @@ class Tool:
     says_destructive: bool
 
 
-DriftKind = Literal["new", "changed", "renamed", "server", "protocol"]
+DriftKind = Literal["new", "changed", "renamed", "server", "protocol", "certificate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class Drift:
     """How a tool differs from what was accepted; of kind `server`, what the service says of itself (no tool). Of kind
-    `protocol`, the revision of MCP that it speaks, which is told and holds nothing back.
+    `protocol` or `certificate`, the revision of MCP or who issued the certificate: told, and holding nothing back.
     """
 
     kind: DriftKind

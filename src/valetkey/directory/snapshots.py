@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import repository
-from valetkey.directory.drift import PROTOCOL, accepted_server, judged
+from valetkey.directory.drift import accepted_server, judged
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.listed import Listed, OnDrift
 from valetkey.directory.listed_repository import Transaction
@@ -119,7 +119,7 @@ class Snapshots:
         for one in accepted:
             if one.kind == "renamed" and one.old is not None:
                 tools.pop(one.old.name, None)
-        server = accepted_server(seen.server, pin.server, whole="" in looked_at, protocol=PROTOCOL in looked_at)
+        server = accepted_server(seen.server, pin.server, looked_at)
         await repository.set_pin(tx, Pin(connection_id, tools, server), self._clock.now())
         return accepted
 

@@ -48,7 +48,10 @@ _DRIFTS: Final = {
     "renamed": "The tool {tool} looks like one that had another name before. It is held until somebody looked at it.",
     "server": "The service says something else about itself. That is held until somebody looked at it.",
     "protocol": "The service speaks another revision of MCP than when it was accepted. Nothing is held back by it.",
+    "certificate": "Somebody else issued its certificate than when it was accepted. Nothing is held back by it.",
 }
+
+_INFORMATION: Final = {"protocol": AlertKind.PROTOCOL, "certificate": AlertKind.CERTIFICATE}
 
 Value = TypeVar("Value")
 
@@ -205,7 +208,7 @@ class Unusual:
     def _drifted(self, account: Account, drift: Drift, known: set[str]) -> None:
         name = printable(drift.tool, limit=80)
         subject = f"{name} {drift.seen[:12]}".strip()
-        kind = AlertKind.PROTOCOL if drift.kind == "protocol" else AlertKind.DRIFT
+        kind = _INFORMATION.get(drift.kind, AlertKind.DRIFT)
         self._of_account(account, kind, subject, _DRIFTS[drift.kind].format(tool=name))
         said = drift.new.raw if drift.new is not None else b" ".join(one.new.encode() for one in drift.differences)
         for host in sorted(_hosts([said]) - known)[:_MOST_HOSTS]:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, TooMany
 from valetkey.kernel.secret import Credential
+from valetkey.net.certificate import shown_by
 from valetkey.net.cleaned import cleaned
 from valetkey.net.dialer import Dials
 from valetkey.net.limits import CALL, Limits
@@ -44,13 +45,15 @@ _USUAL_LINES = 5
 class _Lane:
     """The connections of one pool to one origin."""
 
-    __slots__ = ("count", "idle", "origin", "pool")
+    __slots__ = ("count", "idle", "issuer", "origin", "pool")
 
     def __init__(self, pool: str, origin: str) -> None:
         self.pool = pool
         self.origin = origin
         self.idle: list[Wire] = []
         self.count = 0
+        self.issuer = ""
+        """Who issued the certificate that was shown on the youngest of them."""
 
 
 class _Route:
@@ -168,6 +171,11 @@ class CallClient:
                 return wire, future
         raise Unreachable(f"{route.url.host} closed the connection before the request.", sent=False)
 
+    def issuer(self, pool: str) -> str:
+        """Who issued the certificate that is shown where the pool goes; empty without TLS, or where none went."""
+        route = self._routes.get(pool)
+        return route.lane.issuer if route is not None else ""
+
     def close_pool(self, pool: str) -> None:
         """Drop every connection of a pool, calls in flight included: they end as `Unreachable`."""
         self._routes.pop(pool, None)
@@ -241,6 +249,8 @@ class CallClient:
         finally:
             self._dialing -= 1
         wire.pinned = address
+        if (shown := shown_by(wire.transport)) is not None:
+            lane.issuer = shown.issuer
         wire.keep_seconds = self._keep_seconds.get(lane.origin, IDLE_SECONDS)
         self._wires[wire] = lane
         if wire.transport.is_closing():

@@ -41,7 +41,7 @@ from valetkey.upstream.model import (
     TicketFor,
     Verdict,
 )
-from valetkey.upstream.pages import read_all
+from valetkey.upstream.pages import certified, read_all
 from valetkey.upstream.standing import Standing
 from valetkey.upstream.streamable_http import CALL_LIMITS, Calls, Headers, ask
 
@@ -150,7 +150,8 @@ class Upstreams:
         async def page_at(cursor: bytes) -> Carried:
             return await self._ask(Errand(target, page_onward("tools/list", cursor), (), tickets, _unheard, ASK))
 
-        return await read_all(page_at, lambda: self._server(target, tickets))
+        listed = await read_all(page_at, lambda: self._server(target, tickets))
+        return certified(listed, self._calls.issuer(target.connection_id))
 
     async def listen(
         self,

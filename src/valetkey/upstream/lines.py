@@ -118,6 +118,10 @@ class Lines:
         self._waiting.setdefault(target.connection_id, []).append(line)
         return True
 
+    def issuer(self, pool: str) -> str:
+        """As `net` says; a program shows no certificate."""
+        return self._calls.issuer(pool)
+
     def close_pool(self, pool: str) -> None:
         """Ends every line of a connection; a program is stopped."""
         self._waiting.pop(pool, None)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from valetkey.kernel.errors import printable
 from valetkey.net.limits import MIB
 from valetkey.net.model import BadAnswer, TooLarge
 from valetkey.protocol.errors import METHOD_NOT_FOUND, Rejected
-from valetkey.protocol.jsonrpc import read_error
-from valetkey.protocol.messages import ToolPage, tool_page
+from valetkey.protocol.jsonrpc import members, read_error
+from valetkey.protocol.messages import ToolPage, object_of, tool_page
 from valetkey.upstream.model import Carried, Listing
 
 MAX_PAGES: Final = 50
@@ -45,6 +48,17 @@ async def read_all(page_at: PageAt, server: Callable[[], Awaitable[bytes]]) -> L
         if cursor in seen:
             raise BadAnswer("The service's list of tools goes round in a circle.")
         seen.add(cursor)
+
+
+def certified(listed: Listing, issuer: str) -> Listing:
+    """With who issued the server's certificate beside what the server says of itself: it is pinned too (6.7).
+
+    The issuer and not the certificate or its key: those change with each renewal, this with whom one would believe.
+    """
+    if not issuer:
+        return listed
+    told = [*members(listed.server).items(), ("certificateIssuer", msgspec.json.encode(issuer))]
+    return replace(listed, server=object_of(told))
 
 
 def _page(carried: Carried) -> ToolPage:

@@ -64,6 +64,8 @@ class Calls(Protocol):
         method: str = "POST",
     ) -> Answer: ...
 
+    def issuer(self, pool: str) -> str: ...
+
 
 class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A request of ours, ready to be sent."""
