@@ -162,6 +162,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "submission": submission.id,
         "step": "connection",
         "submission_id": submission.id,
+        "picture": "0" * 64,
         "connection_id": connection.id,
         "slug": connector.slug,
         "connector": connector.slug,

@@ -88,7 +88,7 @@ from valetkey.net.reach import WatchedFetches
 from valetkey.net.smtp import Letter, is_mail_address, named_server
 from valetkey.net.url import parse_url
 from valetkey.policy.accepting import Acceptances
-from valetkey.policy.letters import Letters
+from valetkey.policy.letters import Letters, SendLetter
 from valetkey.policy.room import Policy, open_policy
 from valetkey.privacy.erase import Erasing
 from valetkey.privacy.export import Exporting, SignIn, Sources
@@ -271,7 +271,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
 
     # may they, and as whom
     passkeys = Passkeys(database, clock=clock, trail=trail, public_url=settings.public_url)
-    letters = _letters(settings, outbound, people, clock=clock, parse=parse)
+    send = _post(settings, outbound, clock=clock, parse=parse)
+    letters = _letters(settings, send, people, clock=clock) if send is not None else None
     if letters is not None:
         closing.push_async_callback(letters.stop)
     introductions = _Introductions()
@@ -323,7 +324,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
 
     submissions = open_submissions(
         database, notifications, organizations, vault=vault, freezes=room.quarantine, out=outbound,
-        listings=connectors.listings, parse=parse, trail=trail, clock=clock, rescan=settings.rescan,
+        listings=connectors.listings, parse=parse, trail=trail, clock=clock, rescan=settings.rescan, send=send,
     )  # fmt: skip
     await submissions.start()
     closing.push_async_callback(submissions.stop)
@@ -621,10 +622,8 @@ class _Introductions:
         self.calls.close_pool(connection.id)  # what is still in flight with the old credential ends here
 
 
-def _letters(
-    settings: Settings, outbound: Outbound, people: People, *, clock: Clock, parse: Callable[..., Url]
-) -> Letters | None:
-    """Mail about what waits for a person's yes; `None` while the operator names no server. A login is the address."""
+def _post(settings: Settings, outbound: Outbound, *, clock: Clock, parse: Callable[..., Url]) -> SendLetter | None:
+    """Sends letters of the hub's; `None` while the operator names no server."""
     if not settings.mail_server:
         return None
     if not is_mail_address(settings.mail_from):
@@ -635,6 +634,12 @@ def _letters(
     async def send(address: str, subject: str, text: str, letter_id: str) -> None:
         letter = Letter(settings.mail_from, address, subject, text, clock.now(), f"{letter_id}@{host}")
         await outbound.mail.send(server, letter)
+
+    return send
+
+
+def _letters(settings: Settings, send: SendLetter, people: People, *, clock: Clock) -> Letters:
+    """Mail about what waits for a person's yes. A login is the address."""
 
     async def address_of(person_id: str) -> str:
         login = (await people.get(person_id)).login

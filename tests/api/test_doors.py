@@ -146,6 +146,12 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/submissions/{submission_id}/agree"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404, {"texts": {}}),
     ("POST", "/submissions/{submission_id}/proof"): Row(Scope.CONNECTORS_WRITE, 400, 400, 403, 404),
     ("POST", "/submissions/{submission_id}/account"): Row(Scope.CONNECTORS_WRITE, 400, 400, 403, 404, {"token": "t"}),
+    ("GET", "/submissions/pictures/{picture}"): Row(Scope.CONNECTORS_READ, 404, 404, 404, 404, whose=False),
+    ("POST", "/submissions/{submission_id}/pictures/{kind}"): Row(
+        Scope.CONNECTORS_WRITE, 400, 400, 403, 404, {"png": "PHN2Zy8+", "revision": 1}
+    ),
+    ("POST", "/submissions/{submission_id}/contact/code"): Row(Scope.CONNECTORS_WRITE, 409, 409, 403, 404),
+    ("POST", "/submissions/{submission_id}/contact"): Row(Scope.CONNECTORS_WRITE, 409, 409, 403, 404, {}),
     ("POST", "/submissions/{submission_id}/review"): Row(Scope.CONNECTORS_WRITE, 400, 400, 403, 404),
     ("POST", "/submissions/{submission_id}/move"): Row(Scope.CONNECTORS_WRITE, 200, 200, 403, 404, {"act": "remove"}),
     ("POST", "/submissions/{submission_id}/answer"): Row(Scope.CONNECTORS_WRITE, 409, 409, 403, 404, {"words": "Yes."}),

@@ -50,6 +50,8 @@ class Things:
             submission_id=self.submission_id,
             hold_id=self.hold_id,
             run_id="rev_1",
+            picture="0" * 64,
+            kind="icon",
             person="bob",
             organization=self.connection.organization_id,
             domain="example.com",

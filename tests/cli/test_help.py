@@ -34,6 +34,8 @@ PRINT_NO_DATA = {
     "valetkey submission prove",
     "valetkey submission account",
     "valetkey submission answer",
+    "valetkey submission picture",
+    "valetkey submission contact",
     "valetkey desk ask",
     "valetkey desk takedown",
     "valetkey desk name",

@@ -22,6 +22,7 @@ from tests.net.conftest import ca_file as ca_file
 from tests.net.conftest import names, server_context
 from tests.net.servers import Upstream, response
 from tests.review.servers import TOKEN, Connector
+from tests.submissions.drawn import png
 from tests.vault.conftest import House
 from tests.vault.conftest import root as root
 from valetkey.audit.trail import Trail
@@ -132,6 +133,9 @@ class World:
     def show_proof(self, one: Submission) -> None:
         self.server.pages["/.well-known/valetkey-challenge"] = response(one.proof.encode(), headers=PLAIN)
 
+    async def with_icon(self, one: Submission) -> Submission:
+        return await self.room.pictures.hand_in(self.ada, one.id, "icon", png(), revision=one.revision, by="person:ada")
+
     async def agree(self, one: Submission) -> None:
         terms = self.room.drafts.terms
         hashes = {text: terms.hash_of(text) for text in terms.texts}
@@ -146,7 +150,7 @@ class World:
     async def ready(self, slug: str = "marginalia", **others: object) -> tuple[Submission, str]:
         """A submission with every step done, and the version to say when it is submitted."""
         drafts = self.room.drafts
-        one = await drafts.begin(self.ada, slug, self.fields(**others), by="person:ada")
+        one = await self.with_icon(await drafts.begin(self.ada, slug, self.fields(**others), by="person:ada"))
         self.show_proof(one)
         await drafts.prove(self.ada, one.id, by="person:ada")
         one = await drafts.set_account(self.ada, one.id, Secret(TOKEN), by="person:ada")

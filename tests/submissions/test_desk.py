@@ -91,11 +91,12 @@ async def test_the_token_of_a_test_account_is_nowhere_but_in_the_vault(world: Wo
         ({"url": ""}, "connection"), ({"description": ""}, "listing"), ({"example_prompts": ["One."]}, "use cases"),
         ({"security_contact": ""}, "company"), ({"test_instructions": ""}, "authentication"),
         ({"data": {"api": "own"}}, "data handling"), ({"categories": ["nonsense"]}, "listing"),
-        ({"about": "Other."}, "tools"),
+        ({"about": "Other."}, "tools"), ({"icon": ""}, "listing"), ({"links": ["javascript:"]}, "listing"),
     ],
 )  # fmt: skip
 async def test_no_step_can_be_left_out(world: World, less: dict[str, object], step: str) -> None:
     begun = await world.room.drafts.begin(world.ada, "marginalia", world.fields(), by="person:ada")
+    begun = await world.with_icon(begun)
     await world.agree(begun)
     changed = await world.room.drafts.edit(world.ada, begun.id, less, revision=begun.revision, by="person:ada")
     whole = await world.room.drafts.get(world.ada, begun.id)

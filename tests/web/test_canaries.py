@@ -188,6 +188,8 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
         "{submission}": (await handed_in(world, ada)).id,
         "{step}": "connection",
     }
+    ours = await world.services.submissions.drafts.get(ada, names["{submission}"])
+    names["{picture}"] = ours.submission.fields.icon
     _, rea = await another(world)
     at_desk = await handed_in(world, rea, slug="margin")
     await world.services.submissions.desk.appoint(ada)

@@ -25,6 +25,7 @@ FOR_WHO_HOLDS_IT = {
     "/signin/organization/callback/{organization}",
     "/oauth/callback/{issuer}",
     "/privacy/{version}",
+    "/directory/pictures/{picture}",
 }
 OF_THE_ORGANIZATION = re.compile(
     r"/(directory/(\{connector\}|reviews/\{run\}|submissions/\{submission\})|connections/new/\{connector\}|admin)(/.*)?"

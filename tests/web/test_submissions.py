@@ -1,4 +1,4 @@
-"""Submitting a connector on pages, and the desk where another decides (DIR-04, DIR-05, DIR-07, DIR-09, DIR-11)."""
+"""Submitting a connector on pages, and the desk where another decides (DIR-04, 05, 07 to 09, 11, 14 to 16)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from datetime import timedelta
 import msgspec
 
 from tests.review.corpus import GOOD, definition, listed
+from tests.submissions.drawn import png
 from tests.web.world import PASSWORD, Browser, World
+from valetkey.directory.listings import ReviewedTool
 from valetkey.identity.model import Person, Role
 from valetkey.kernel.secret import Secret
 from valetkey.review.judge import judge
@@ -26,11 +28,20 @@ FIELDS = {
 }  # fmt: skip
 
 
+SEEN = (
+    ReviewedTool(name="list_notes", is_a="read", fingerprint="a" * 64),
+    ReviewedTool(name="add_note", is_a="medium", fingerprint="b" * 64),
+)
+
+
 async def handed_in(world: World, person: Person, *, slug: str = "wolfbook") -> Submission:
     """A submission that waits at the desk, with what a review found of it; nobody went out for it."""
     begun = await world.services.submissions.drafts.begin(person, slug, FIELDS, by=f"person:{person.id}")
+    begun = await world.services.submissions.pictures.hand_in(
+        person, begun.id, "icon", png(), revision=begun.revision, by=f"person:{person.id}"
+    )
     at = world.clock.now()
-    report = judge(listed(GOOD, definition("list notes <b>!")))
+    report = replace(judge(listed(GOOD, definition("list notes <b>!"))), reviewed=SEEN)
     run = Run(
         id=f"rev_{slug}", organization_id=person.organization_id, person_id=person.id, submission_id=begun.id,
         url=begun.fields.url, fields_hash=hash_of(begun.fields), began_at=at, until=at + timedelta(minutes=8),

@@ -123,6 +123,20 @@ class Browser:
         )
         return self.last
 
+    async def upload(self, path: str, fields: dict[str, str], file: bytes, *, name: str = "x.png") -> httpx2.Response:
+        """As browsers send a form with a file in it; on to wherever that leads."""
+        parts = [(f'name="{field}"', value.encode()) for field, value in {"csrf": self.csrf(), **fields}.items()]
+        parts.append((f'name="picture"; filename="{name}"\r\ncontent-type: text/html', file))
+        body = b"".join(
+            b"--edge\r\ncontent-disposition: form-data; %b\r\n\r\n%b\r\n" % (head.encode(), value)
+            for head, value in parts
+        )
+        headers = {"content-type": "multipart/form-data; boundary=edge", "origin": "null"}
+        self.last = await self.client.post(
+            path, content=body + b"--edge--\r\n", headers={**headers, "sec-fetch-site": "same-origin"}
+        )
+        return await self._follow(self.last)
+
     async def script(self, path: str, value: object, *, csrf: str) -> httpx2.Response:
         """As a script of ours posts JSON."""
         return await self.client.post(

@@ -13,7 +13,9 @@ from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, fin
 from valetkey.api.paging import Listed
 from valetkey.api.submission_shapes import RunShown, SubmissionInFull, SubmissionShown
 from valetkey.api.submissions import Words
+from valetkey.directory.listings import Class
 from valetkey.identity.model import Person, Principal
+from valetkey.submissions.grades import Grade
 from valetkey.submissions.ground import TARGET
 from valetkey.submissions.model import Act, Submission
 from valetkey.submissions.upkeep import Progress
@@ -37,6 +39,13 @@ class Waiting(SubmissionShown):
         return cls(**SubmissionShown.of(one).model_dump(), place=place, waits_days=waits.days, is_late=waits > TARGET)
 
 
+class GradeGiven(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    is_a: Class
+    why: str = Field(default="", max_length=300, description="Needed for less than can be seen of the tool.")
+
+
 class Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -45,6 +54,9 @@ class Decision(BaseModel):
     seen: str = Field(max_length=64, description="The `version` that was seen.")
     verified: bool = Field(default=False, description="To approve: whether its label says *verified*.")
     vertical: str = Field(default="", max_length=40, description="To approve: its vertical, if not as it says itself.")
+    classes: dict[str, GradeGiven] = Field(
+        default_factory=dict, max_length=1000, description="To approve: tools in another class than the review says."
+    )
 
 
 class Why(BaseModel):
@@ -192,6 +204,7 @@ async def decide(submission_id: str, given: Decision, who: Writer, rooms: Rooms)
         seen=given.seen,
         verified=given.verified,
         vertical=given.vertical,
+        classes={tool: Grade(grade.is_a, grade.why) for tool, grade in given.classes.items()},
         by=actor_of(who),
     )
     return SubmissionShown.of(decided)

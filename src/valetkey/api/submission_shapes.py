@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
+from valetkey.directory.listings import Class
 from valetkey.review.report import as_json
 from valetkey.submissions.ground import Whole
 from valetkey.submissions.health import Condition
@@ -98,6 +99,14 @@ class ProofShown(BaseModel):
     proved_at: datetime | None
 
 
+class ToolApproved(BaseModel):
+    """A tool as the desk approved it: its class, for the definition of that fingerprint."""
+
+    name: str
+    is_a: Class
+    fingerprint: str
+
+
 class EntryShown(BaseModel):
     """One line of its history: a move; or `ask`, `answer` or `told`, with their words."""
 
@@ -112,13 +121,16 @@ class SubmissionInFull(SubmissionShown):
     """`version` is what was seen: give it as `seen` to submit. Of a test account it is only told that there is one.
 
     `scan` is what the hub's own last look at the listing found, `held` why it is offered to nobody meanwhile; `place`
-    is its place in the desk's queue, 0 for what is not in it; `asked` is the desk's question that waits for an answer.
+    is its place in the desk's queue, 0 for what is not in it; `asked` is the desk's question that waits for an answer;
+    `tools` are those that were approved, `contact_at` is when the security contact was last confirmed.
     """
 
     fields: dict[str, Any]
     proof: ProofShown
     has_test_account: bool
     is_verified: bool
+    tools: tuple[ToolApproved, ...]
+    contact_at: datetime | None
     steps: tuple[StepShown, ...]
     agreed: tuple[AgreedShown, ...]
     agree_by: date | None
@@ -142,6 +154,10 @@ class SubmissionInFull(SubmissionShown):
             proof=ProofShown(path=WELL_KNOWN, record=RECORD, says=one.proof, proved_at=one.proved_at),
             has_test_account=one.has_test_account,
             is_verified=one.is_verified,
+            tools=tuple(
+                ToolApproved(name=tool.name, is_a=tool.is_a, fingerprint=tool.fingerprint) for tool in one.tools
+            ),
+            contact_at=one.contact_at,
             steps=tuple(StepShown(name=step.name, missing=step.missing) for step in whole.steps),
             agreed=tuple(
                 AgreedShown(

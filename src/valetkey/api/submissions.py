@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.paging import Listed
 from valetkey.api.submission_shapes import HealthShown, RunShown, SubmissionInFull, SubmissionShown, TextShown
 from valetkey.identity.model import Person, Principal
-from valetkey.kernel.errors import NotFound
+from valetkey.kernel.errors import BadInput, NotFound
 from valetkey.kernel.secret import Secret
 from valetkey.submissions.drafts import Drafts
 from valetkey.submissions.model import Submission
+from valetkey.submissions.pictures import MOST_BYTES, Kind
 
 router = APIRouter(prefix="/submissions", tags=["submissions"])
 
@@ -61,6 +63,19 @@ class Words(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     words: str = Field(min_length=1, max_length=1000)
+
+
+class HandedIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    png: str = Field(max_length=4 * -(-MOST_BYTES // 3), description="The file, in base64.")
+    revision: int = Field(description="The one that was seen.")
+
+
+class Code(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(default="", max_length=100, description="As the letter has it; empty where none can be sent.")
 
 
 class UrlToReview(BaseModel):
@@ -152,6 +167,45 @@ async def set_test_account(
     """Seals a test account's token. Reviews of this submission use it; nobody is shown it."""
     token = Secret(given.token.get_secret_value())
     await rooms.submissions.drafts.set_account(whose, submission_id, token, by=actor_of(who))
+    return await _in_full(rooms, whose, submission_id)
+
+
+@router.get(
+    "/pictures/{picture}",
+    operation_id="show_picture",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}, "description": "The picture, as it was made anew."}},
+)
+async def show_picture(picture: str, _who: Reader, rooms: Rooms) -> Response:
+    """An icon or a screenshot, by the hash that a listing names."""
+    return Response(await rooms.submissions.pictures.get(picture), media_type="image/png")
+
+
+@router.post("/{submission_id}/pictures/{kind}", operation_id="hand_in_picture")
+async def hand_in_picture(
+    submission_id: str, kind: Kind, given: HandedIn, who: Writer, whose: Whose, rooms: Rooms
+) -> SubmissionInFull:
+    """The icon, or one more screenshot: a PNG, of which the pixels alone are kept. To drop one, edit the fields."""
+    try:
+        content = base64.b64decode(given.png, validate=True)
+    except ValueError as error:
+        raise BadInput("It is not base64.", field="png") from error
+    await rooms.submissions.pictures.hand_in(
+        whose, submission_id, kind, content, revision=given.revision, by=actor_of(who)
+    )
+    return await _in_full(rooms, whose, submission_id)
+
+
+@router.post("/{submission_id}/contact/code", operation_id="mail_contact", status_code=204)
+async def mail_contact(submission_id: str, who: Writer, whose: Whose, rooms: Rooms) -> None:
+    """Sends a code to the security contact, if that is a mail address and whoever runs the hub named a mail server."""
+    await rooms.submissions.contacts.send_code(whose, submission_id, by=actor_of(who))
+
+
+@router.post("/{submission_id}/contact", operation_id="confirm_contact")
+async def confirm_contact(submission_id: str, given: Code, who: Writer, whose: Whose, rooms: Rooms) -> SubmissionInFull:
+    """Says that the security contact still answers: with the code, where one can be sent."""
+    await rooms.submissions.contacts.confirm(whose, submission_id, given.code, by=actor_of(who))
     return await _in_full(rooms, whose, submission_id)
 
 

@@ -37,8 +37,12 @@ def list_waiting(hub: Hub, everything: bool, as_json: bool) -> None:
 @as_json
 @hub_options
 def show_waiting(hub: Hub, submission: str, as_json: bool) -> None:
-    """Show a submission as the desk sees it, with the linter's verdict."""
-    show(hub.get(f"/desk/{part(submission)}"), as_json)
+    """Show a submission as the desk sees it: the linter's verdict, and the class of each tool."""
+    found = hub.get(f"/desk/{part(submission)}")
+    show(found, as_json)
+    seen = ((found["review"] or {}).get("report") or {}).get("classes", {})
+    for tool, is_a in () if as_json else seen.items():
+        print(f"seen ({is_a}): {tool}")
 
 
 @desk.command("review")
@@ -61,18 +65,48 @@ def review_waiting(hub: Hub, submission: str, as_json: bool) -> None:
 @click.option("--seen", required=True, metavar="VERSION", help="The version that `show` printed.")
 @click.option("--verified", is_flag=True, help="To approve: its label says Verified.")
 @click.option("--vertical", default="", help="To approve: where mistakes are costly, if its publisher said none.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    metavar="TOOL=CLASS[: WHY]",
+    help="To approve: a tool in another class; with why, if it is less than can be seen of it.",
+)
 @as_json
 @hub_options
 def decide(
-    hub: Hub, submission: str, act: str, reason: str, seen: str, verified: bool, vertical: str, as_json: bool
+    hub: Hub,
+    submission: str,
+    act: str,
+    reason: str,
+    seen: str,
+    verified: bool,
+    vertical: str,
+    classes: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Decide on a submission as it was seen, never on one's own."""
-    body = {"act": act.replace("-", " "), "reason": reason, "seen": seen, "verified": verified} | {"vertical": vertical}
+    body = {
+        "act": act.replace("-", " "),
+        "reason": reason,
+        "seen": seen,
+        "verified": verified,
+        "vertical": vertical,
+        "classes": dict(_grade(text) for text in classes),
+    }
     decided = hub.post(f"/desk/{part(submission)}/decision", body)
     if as_json:
         print_json(decided)
     else:
         print(f"{decided['slug']}: {decided['state']}")
+
+
+def _grade(text: str) -> tuple[str, dict[str, str]]:
+    tool, is_given, rest = text.partition("=")
+    is_a, _, why = rest.partition(":")
+    if not is_given or not tool or not is_a.strip():
+        raise click.UsageError("Write each class as TOOL=CLASS, or TOOL=CLASS: WHY.")
+    return tool.strip(), {"is_a": is_a.strip(), "why": why.strip()}
 
 
 @desk.command("ask")

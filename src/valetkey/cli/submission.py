@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import tomllib
 from pathlib import Path
@@ -16,6 +17,7 @@ from valetkey.cli.token import for_user
 LISTED = {"id": "id", "slug": "slug", "name": "name", "state": "state", "is_listed": "listed", "state_since": "since"}
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MOST = 64 * 1024
+_MOST_OF_PICTURE = 700 * 1024
 _id = click.argument("submission", metavar="ID")
 
 
@@ -107,6 +109,37 @@ def account(hub: Hub, submission: str, token_file: Path, user: str) -> None:
     """Give a test account's token. It is sealed for reviews of this submission; nobody is shown it again."""
     hub.post(f"/submissions/{part(submission)}/account", {"token": _read(token_file).strip()}, person=user)
     print("sealed")
+
+
+@submission.command("picture")
+@_id
+@click.argument("kind", type=click.Choice(["icon", "screenshot"]))
+@click.argument("file", type=_FILE)
+@for_user
+@hub_options
+def picture(hub: Hub, submission: str, kind: str, file: Path, user: str) -> None:
+    """Hand in the icon, or one more screenshot: a PNG, of which the pixels alone are kept."""
+    revision = hub.get(f"/submissions/{part(submission)}", person=user)["revision"]
+    png = base64.b64encode(_content(file, _MOST_OF_PICTURE)).decode()
+    hub.post(f"/submissions/{part(submission)}/pictures/{kind}", {"png": png, "revision": revision}, person=user)
+    print("taken in")
+
+
+@submission.command("contact")
+@_id
+@click.option("--mail", is_flag=True, help="Send a code to the security contact.")
+@click.option("--code", default="", help="The code that the security contact got.")
+@for_user
+@hub_options
+def contact(hub: Hub, submission: str, mail: bool, code: str, user: str) -> None:
+    """Confirm the security contact: with the code that --mail sends there, or without one where none can be sent."""
+    path = f"/submissions/{part(submission)}/contact"
+    if mail:
+        hub.post(f"{path}/code", {}, person=user)
+        print("sent")
+        return
+    hub.post(path, {"code": code}, person=user)
+    print("confirmed")
 
 
 @submission.command("review")
@@ -201,6 +234,7 @@ def show(found: dict[str, Any], as_json: bool) -> None:
         "proved": proof["proved_at"] or "no",
         "test account": "sealed" if found["has_test_account"] else "none",
         "review": report.get("verdict") or review.get("error") or review.get("progress") or "none",
+        "contact": found["contact_at"] and f"confirmed {found['contact_at']}",
         "agree by": found["agree_by"],
         "place": found["place"] or "",
         "last look": found["scan"] or found["scanned_at"],
@@ -209,6 +243,8 @@ def show(found: dict[str, Any], as_json: bool) -> None:
         "version": found["version"],
     }
     print_facts({name: value for name, value in facts.items() if value not in ("", None)})
+    for tool in found["tools"]:
+        print(f"approved ({tool['is_a']}): {tool['name']}")
     for step in found["steps"]:
         for missing in step["missing"]:
             print(f"to do ({step['name']}): {missing}")
@@ -224,7 +260,12 @@ def _fields(file: Path) -> dict[str, Any]:
 
 
 def _read(file: Path) -> str:
-    content = file.read_bytes()[: _MOST + 1]
-    if len(content) > _MOST:
-        raise click.UsageError(f"{file.name} is larger than {_MOST} bytes.")
-    return content.decode(errors="replace")
+    return _content(file, _MOST).decode(errors="replace")
+
+
+def _content(file: Path, most: int) -> bytes:
+    with file.open("rb") as opened:
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise click.UsageError(f"{file.name} is larger than {most} bytes.")
+    return content

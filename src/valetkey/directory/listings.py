@@ -35,6 +35,7 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ONE_LABEL = "*"
 
 Claim = Literal["yes", "no", "not known"]
+Class = Literal["read", "low write", "medium", "high", "vertical"]
 
 
 class ParsedUrl(Protocol):
@@ -87,7 +88,7 @@ class ReviewedTool(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A tool as a reviewer saw it: its class, and the fingerprint of the definition that was looked at."""
 
     name: str
-    is_a: Literal["read", "low write", "medium", "high", "vertical"]
+    is_a: Class
     fingerprint: str
     confirm_each_time: bool = False
     """It has consequences: nobody can always allow it (PERM-12)."""
@@ -118,6 +119,12 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     name: str
     publisher: str
     about: str
+    description: str = ""
+    icon: str = ""
+    """The hash of a picture that the desk has (`submissions.pictures`), as each of `screenshots` is."""
+    screenshots: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    """Where it may send people (`directory.links`)."""
     url: str = ""
     url_pattern: str = ""
     """An endpoint that each customer has under their own name; `*` stands for one label of the host (CON-35)."""
@@ -253,6 +260,10 @@ def read_listing(slug: str, text: str, *, parse_url: ParseUrl) -> Listing:
         listing = msgspec.convert({**said, "slug": slug}, Listing)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadInput(f"The listing {printable(slug, limit=40)} cannot be read: {error}", field="listing") from error
+    if listing.icon or listing.screenshots:
+        raise BadInput(
+            f"The listing {printable(slug, limit=40)}: icon and screenshots are handed in at the desk.", field="listing"
+        )
     for problem in problems_of(listing, parse_url):
         raise BadInput(f"The listing {printable(slug, limit=40)}: {problem}", field="listing")
     return listing

@@ -117,7 +117,7 @@ class VaultProcess:
         groups = Memberships(database, notifications, clock=clock)
         whose = ConnectorOf(database, connectors, notifications, groups=groups, clock=clock)
         listings = load_listings(parse_url=parse_url)
-        published = Published(database, notifications, listings)
+        published = Published(database, notifications, listings, clock)
         await published.read()
         self._closing.push_async_callback(published.stop)
         grants = Grants(database, permissions, snapshots, whose, EachTime(listings), Classed(listings, snapshots))

@@ -88,6 +88,7 @@ OPEN: Final = frozenset(
         *("connector", "takedown", "submission", "submission_agreed", "review_run", "registry_server"),
         *("registry_run", "tool_acceptance", "upstream_era", "ceiling", "enabled_vertical", "log_level", "feed"),
         *("connector_audience", "organization_hosts", "listing_look", "submission_entry"),
+        "submission_picture",
         *("retention_time", "retention_run", "legal_hold", "owed_erasure", "invitation"),
         # the hub's own
         *("deployment", "authorization_server", "client_identity", "client_key", "privacy_policy", "spent_state"),

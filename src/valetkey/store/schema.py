@@ -416,6 +416,21 @@ submission = Table(
     Column("decided_by", String(80), nullable=False),
     Column("reason", Text, nullable=False),
     Column("is_verified", Boolean, nullable=False),
+    Column("tools", Text, nullable=False),  # JSON: what the desk approved, each with the class it gave
+    Column("contact_at", Instant),  # when the security contact was last confirmed
+    Column("contact_code", String(64), nullable=False),  # a hash; of the code that was sent there last
+)
+
+submission_picture = Table(
+    "submission_picture",  # icons and screenshots, as they were made anew; what is listed names them by their hash
+    main,
+    Column("submission_id", ForeignKey("submission.id", ondelete="cascade"), nullable=False),
+    Column("hash", String(64), nullable=False, index=True),
+    Column("png", LargeBinary, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("submission_id", "hash"),
 )
 
 submission_entry = Table(

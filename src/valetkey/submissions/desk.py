@@ -6,21 +6,24 @@ The operator names reviewers, and is one. Nobody decides on what they submitted,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from valetkey.directory.listings import VERTICALS
 from valetkey.identity.model import Person
 from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound, printable
-from valetkey.review.model import Severity
+from valetkey.review.model import Report, Severity
 from valetkey.submissions import repository
+from valetkey.submissions.grades import Grade, graded, said
 from valetkey.submissions.ground import LONGEST_WORDS, Ground, Whole, not_there
 from valetkey.submissions.model import Act, State, Submission
 from valetkey.submissions.reviews import report_of
 from valetkey.submissions.states import OF_DESK
+
+NO_GRADES: Final[Mapping[str, Grade]] = {}
 
 
 class Freezes(Protocol):
@@ -92,11 +95,13 @@ class Desk:
         verified: bool,
         by: str,
         vertical: str = "",
+        classes: Mapping[str, Grade] = NO_GRADES,
     ) -> Submission:
         """The desk's word on what was seen. Raises `BadInput`, `Conflict`, `Forbidden`.
 
         `verified` is for approving: the label is to say so; and so is `vertical`, which a reviewer sets where mistakes
-        are costly, whatever its publisher said (DIR-19). Nothing that the linter blocks is approved, and nothing
+        are costly, whatever its publisher said (DIR-19); `classes` are tools that are to have another class than was
+        read off them. Nothing that the linter blocks is approved, and nothing
         is verified whose tools were not seen.
         """
         whole = await self.get(person, submission_id)
@@ -110,12 +115,16 @@ class Desk:
             raise Conflict("It has changed since it was seen.", hint="Look at it again.")
         if act is Act.RELIST and one.live is None:
             raise Conflict("Nothing of it was ever in the directory.")
+        changed: list[str] = []
         if act is Act.APPROVE:
-            _demand_report(whole, verified)
-            one = _raised(one, vertical)
+            seen_tools = _demand_report(whole, verified).reviewed
+            one = replace(_raised(one, vertical), tools=graded(seen_tools, classes))
+            changed = said(seen_tools, one.tools, classes)
         is_verified = verified if act is Act.APPROVE else one.is_verified
         decided = replace(one, decided_by=by, reason=reason.strip(), is_verified=is_verified)
         moved = await self._ground.move(decided, act, by=by, reason=reason.strip())
+        for words in changed:
+            await self._ground.say(moved, words, act="class", by=by)
         if act is Act.RELIST and _was_taken_down(whole):
             await self._freezes.put_listing_back(one.slug, by=by)
         return moved
@@ -172,7 +181,7 @@ def _was_taken_down(whole: Whole) -> bool:
     return newest == "take down"
 
 
-def _demand_report(whole: Whole, verified: bool) -> None:
+def _demand_report(whole: Whole, verified: bool) -> Report:
     if not whole.is_complete or whole.run is None or not whole.is_current:
         raise Conflict("There is no report on it as it stands now.", hint="Run the review first.")
     report = report_of(whole.run)
@@ -182,3 +191,4 @@ def _demand_report(whole: Whole, verified: bool) -> None:
         raise Conflict(f"The review blocks it ({report.count(Severity.BLOCK)}).", hint="Request changes.")
     if verified and not report.tools:
         raise Conflict("Nothing is verified whose tools were not seen.", hint="Run the review with its test account.")
+    return report

@@ -17,7 +17,7 @@ from valetkey.identity.organizations import Organizations
 from valetkey.kernel.errors import BadInput, Conflict, Forbidden, TooMany
 from valetkey.kernel.ids import new_id, random_suffix
 from valetkey.kernel.secret import Secret
-from valetkey.submissions import repository
+from valetkey.submissions import picture_repository, repository
 from valetkey.submissions.fields import as_listing, changed, reviewed_tools
 from valetkey.submissions.ground import Ground, Whole, not_there
 from valetkey.submissions.model import TEST_ACCOUNT, Act, Agreed, Changes, State, Submission
@@ -74,6 +74,7 @@ class Drafts:
             proof=f"valetkey-{random_suffix(32)}",
         )
         new = self._changed(new, changes)
+        await self._demand_pictures(new)
         if any(one.slug == slug for one in self._ground.listings.shipped):
             raise Conflict(f"The directory has a listing {slug} already, which comes with the hub.", hint=_ANOTHER)
         async with self._ground.database.write() as tx:
@@ -105,6 +106,9 @@ class Drafts:
         new = self._changed(one, changes)
         if new.fields == one.fields:
             return one
+        await self._demand_pictures(new)
+        if new.fields.security_contact != one.fields.security_contact:
+            new = replace(new, contact_at=None, contact_code="")
         if one.live is not None and one.live.vertical and not new.fields.vertical:
             raise Conflict("What is listed as costly to get wrong stays so.", hint="Ask a reviewer.")
         if self._origin(new) != self._origin(one):
@@ -131,7 +135,7 @@ class Drafts:
 
     async def _back_with_terms(self, one: Submission) -> None:
         """What the hub took out for outdated terms, and for nothing else, is back when they are agreed to (S-29)."""
-        if one.state is not State.DELISTED or one.decided_by != "system":
+        if one.state is not State.DELISTED or one.decided_by != "system" or "of the terms" not in one.reason:
             return
         async with self._ground.database.read() as tx:
             agreed = await repository.agreed_to(tx, one.id)
@@ -178,7 +182,7 @@ class Drafts:
         now = self._ground.clock.now()
         new = replace(
             whole.submission, submitted_by=by, submitted_at=now, proved_at=now, decided_by="", reason="",
-            is_verified=False,
+            is_verified=False, tools=(), contact_at=whole.submission.contact_at or now,
         )  # fmt: skip
         return await self._ground.move(new, Act.SUBMIT, by=by)
 
@@ -192,7 +196,7 @@ class Drafts:
         async with self._ground.database.read() as tx:
             # The report that the desk saw: a later one was made of a server that nobody decided on.
             run = await repository.last_run(tx, one.id, ended_by=one.state_since)
-        tools = reviewed_tools(run, one.fields)
+        tools = one.tools or reviewed_tools(run, one.fields)  # the former: as the desk classed them
         listing = as_listing(one, at=self._ground.clock.now(), verified=one.is_verified, tools=tools)
         there = self._ground.listings.for_url(self._endpoint(one))
         if there is not None and there.slug != one.slug:
@@ -226,6 +230,17 @@ class Drafts:
         agree_by = (await self._ground.whole(one)).agree_by
         if agree_by is not None and self._ground.clock.now().date() > agree_by:
             raise Conflict(f"The terms in force were to be agreed to by {agree_by}.", hint="Agree to them first.")
+
+    async def _demand_pictures(self, one: Submission) -> None:
+        """A picture is named that was handed in for this submission, and never another's."""
+        named = {name for name in (one.fields.icon, *one.fields.screenshots) if name}
+        if not named:
+            return
+        async with self._ground.database.read() as tx:
+            there = await picture_repository.pictures_of(tx, one.id)
+        if not named <= there.keys():
+            field = "icon" if one.fields.icon not in ("", *there) else "screenshots"
+            raise BadInput("There is no such picture of this submission.", field=field, hint="Hand it in first.")
 
     async def _demand_proof(self, one: Submission) -> None:
         if why := await self._proofs.why_not(self._endpoint(one), one.proof):

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from valetkey.directory.custom import read_name
+from valetkey.directory.links import read_target
 from valetkey.directory.listings import Listing, ParseUrl, Reviewed, ReviewedTool, Source, problems_of
 from valetkey.kernel.errors import BadInput, printable
 from valetkey.review.clauses import VERSION
@@ -24,10 +25,18 @@ from valetkey.submissions.model import Changes, Fields, Run, Step, Submission
 LIMITS: Final[Mapping[str, int]] = {
     "name": 100, "publisher": 100, "about": 200, "description": 2000, "url": 2048, "vertical": 40, "docs": 2048,
     "privacy_policy": 2048, "terms": 2048, "support": 2048, "security_contact": 2048, "revocation": 2048,
-    "test_instructions": 2000,
+    "test_instructions": 2000, "icon": 64,
 }  # fmt: skip
-MOST: Final[Mapping[str, int]] = {"categories": 5, "example_prompts": 20, "hosts": 50, "justified": 100}
+MOST: Final[Mapping[str, int]] = {
+    "categories": 5,
+    "example_prompts": 20,
+    "hosts": 50,
+    "justified": 100,
+    "links": 20,
+    "screenshots": 5,
+}
 FEWEST_PROMPTS: Final = 3
+FEWEST_SCREENSHOTS, MOST_SCREENSHOTS = 3, MOST["screenshots"]
 _LONGEST_ITEM: Final = 500
 _LONGEST: Final = 60_000
 
@@ -75,16 +84,18 @@ def hash_of(fields: Fields) -> str:
     return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
 
 
-def steps(one: Submission, *, not_agreed: Collection[str], looked_at: str, parse_url: ParseUrl) -> tuple[Step, ...]:
+def steps(
+    one: Submission, *, not_agreed: Collection[str], looked_at: str, unheard: bool, parse_url: ParseUrl
+) -> tuple[Step, ...]:
     """The steps, each with what it still needs. `not_agreed` are texts of the version in force; `looked_at` says why
-    there is no report on these very fields, or is empty.
+    there is no report on these very fields, or is empty; `unheard` says that a letter to the contact was not answered.
     """
     wanted: Mapping[str, Callable[[], Iterator[str]]] = {
         "connection": lambda: _needs(one.fields, "url"),
         "tools": lambda: iter([looked_at] if looked_at else []),
         "listing": lambda: _listing(one, parse_url),
         "use cases": lambda: _prompts(one.fields),
-        "company": lambda: _needs(one.fields, "publisher", "support", "security_contact"),
+        "company": lambda: _company(one.fields, unheard),
         "authentication": lambda: _account(one),
         "data handling": lambda: _data(one.fields),
         "domain": lambda: iter([] if one.proved_at else ["control of its domain is not proved"]),
@@ -98,9 +109,29 @@ def _needs(fields: Fields, *names: str) -> Iterator[str]:
 
 
 def _listing(one: Submission, parse_url: ParseUrl) -> Iterator[str]:
-    yield from _needs(one.fields, "name", "about", "description", "categories", "docs")
+    yield from _needs(one.fields, "name", "about", "description", "categories", "docs", "icon")
+    if 0 < len(one.fields.screenshots) < FEWEST_SCREENSHOTS:
+        yield f"there are {FEWEST_SCREENSHOTS} to {MOST_SCREENSHOTS} screenshots, or none"
+    yield from _links(one, parse_url)
     if all((one.fields.name, one.fields.about, one.fields.categories, one.fields.url)):
         yield from problems_of(as_listing(one, at=one.created_at), parse_url)
+
+
+def _links(one: Submission, parse_url: ParseUrl) -> Iterator[str]:
+    """What is written before it is said where the connector is, is held against it all the same."""
+    try:
+        host = parse_url(one.fields.url).host
+        for text in one.fields.links:
+            read_target(text, host=host)
+    except BadInput as error:
+        if one.fields.links:
+            yield error.message.rstrip(".")
+
+
+def _company(fields: Fields, unheard: bool) -> Iterator[str]:
+    yield from _needs(fields, "publisher", "support", "security_contact")
+    if unheard:
+        yield "the security contact is not confirmed"
 
 
 def _prompts(fields: Fields) -> Iterator[str]:
@@ -135,6 +166,10 @@ def as_listing(
         name=fields.name,
         publisher=fields.publisher or fields.name,
         about=fields.about,
+        description=fields.description,
+        icon=fields.icon,
+        screenshots=fields.screenshots,
+        links=fields.links,
         url=fields.url,
         categories=fields.categories,
         vertical=fields.vertical,

@@ -98,8 +98,10 @@ class Ground:
         trail: Trail,
         clock: Clock,
         terms: Terms,
+        sends_mail: bool,
     ) -> None:
         self.terms = terms
+        self.sends_mail = sends_mail
         self.database = database
         self.listings = listings
         self.parse_url = parse_url
@@ -125,10 +127,17 @@ class Ground:
             waiting = [found.id for found in await repository.in_states(tx, [State.IN_REVIEW])]
         is_current = run is not None and run.fields_hash == hash_of(one.fields)
         looked_at = why_not_looked_at(run if is_current else None)
+        mailed = self.sends_mail and one.fields.security_contact.startswith("mailto:")
         wanted = [text for text in self.terms.texts if text not in self.terms.agreed(agreed)]
         return Whole(
             submission=one,
-            steps=steps(one, not_agreed=wanted, looked_at=looked_at, parse_url=self.parse_url),
+            steps=steps(
+                one,
+                not_agreed=wanted,
+                looked_at=looked_at,
+                parse_url=self.parse_url,
+                unheard=mailed and one.contact_at is None,
+            ),
             agreed=agreed,
             run=run,
             is_current=is_current,
@@ -175,6 +184,10 @@ class Ground:
             await look_repository.add_entry(tx, Entry(one.id, self.clock.now(), by, act, one.state, words))
         await self.tell(f"submission.{_SAID[act]}", one, by=by, words=words)
 
+    async def announce(self) -> None:
+        """What stands in the directory is so everywhere when this returns, or within a second."""
+        await self._published.announce()
+
     async def end_account(self, one: Submission) -> Submission:
         """The test account is destroyed; the submission as it is to be written."""
         if one.has_test_account:
@@ -206,7 +219,7 @@ class Ground:
         await self.tell("submission.moved", one, by=by, act=act.value, to=one.state.value, **more)
 
 
-_SAID: Final = {"ask": "asked", "answer": "answered", "told": "told", "take down": "taken_down"}
+_SAID: Final = {"ask": "asked", "answer": "answered", "told": "told", "take down": "taken_down", "class": "classed"}
 
 
 def why_not_looked_at(run: Run | None) -> str:

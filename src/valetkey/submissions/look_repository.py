@@ -28,6 +28,14 @@ async def entries(tx: AsyncConnection, submission_id: str, *, most: int) -> list
     return [Entry(**{**row._mapping, "state": State(row.state)}) for row in rows]
 
 
+async def last_entry(tx: AsyncConnection, submission_id: str, act: str) -> Entry | None:
+    query = select(*(submission_entry.c[name] for name in Entry.__slots__)).where(
+        submission_entry.c.submission_id == submission_id, submission_entry.c.act == act
+    )
+    row = (await tx.execute(query.order_by(submission_entry.c.seq.desc()).limit(1))).first()
+    return Entry(**{**row._mapping, "state": State(row.state)}) if row is not None else None
+
+
 async def count_entries(tx: AsyncConnection, submission_id: str, acts: Sequence[str]) -> int:
     query = select(func.count()).where(
         submission_entry.c.submission_id == submission_id, submission_entry.c.act.in_(acts)

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from valetkey.directory.listings import DataHandling, Listing, SignIn
+from valetkey.directory.listings import DataHandling, Listing, ReviewedTool, SignIn
 
 TEST_ACCOUNT: Final = "test_account"
 """The purpose for which a test account's token is sealed: it opens for a review that is under way, and to nobody."""
@@ -65,6 +65,11 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Hosts of others that it uses."""
     justified: dict[str, str] = {}
     """`tool.parameter` → why it is needed."""
+    links: tuple[str, ...] = ()
+    """Where its tools may send people (DIR-13): https origins, and schemes of its own programs."""
+    icon: str = ""
+    """The hash of a picture that was handed in, as each of `screenshots` is."""
+    screenshots: tuple[str, ...] = ()
     test_instructions: str = ""
     auth: SignIn = SignIn()
     data: DataHandling = DataHandling()
@@ -98,6 +103,12 @@ class Submission:
     reason: str = ""
     is_verified: bool = False
     """Whether what was approved was approved as *verified*."""
+    tools: tuple[ReviewedTool, ...] = ()
+    """The tools as the desk approved them, each in the class that it gave."""
+    contact_at: datetime | None = None
+    """When the security contact was last confirmed (DIR-16)."""
+    contact_code: str = ""
+    """The hash of the code that was sent to it last."""
 
     @property
     def is_listed(self) -> bool:

@@ -4,24 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import datetime, timedelta
+from typing import Final
 
+import msgspec
 import structlog
 
 from valetkey.directory.connectors import TOPIC as CONNECTORS
-from valetkey.directory.listings import Listings
+from valetkey.directory.listings import Listing, Listings
+from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import ValetkeyError
 from valetkey.store.database import Database
 from valetkey.store.notify import EVERYTHING, Notifications
 from valetkey.submissions import look_repository, repository
+from valetkey.submissions.model import Submission
 
 TOPIC = "listings"
 """Announced when what stands in the directory changed."""
+CONTACT_HOLDS: Final = timedelta(days=180)
+"""So long a contact is taken as confirmed (DIR-16); then its publisher is asked."""
+UNVERIFIED_AFTER: Final = CONTACT_HOLDS + timedelta(days=30)
+DELISTED_AFTER: Final = CONTACT_HOLDS + timedelta(days=60)
+
+
+def as_offered(one: Submission, now: datetime) -> Listing | None:
+    """What stands in the directory of it: *verified* only while somebody answers for it."""
+    if one.live is None or one.contact_at is None or now - one.contact_at <= UNVERIFIED_AFTER:
+        return one.live
+    return msgspec.structs.replace(one.live, review=None)
 
 
 class Published:
     """Reads what is published when the hub starts, and whenever somebody says that it changed."""
 
-    def __init__(self, database: Database, notifications: Notifications, listings: Listings) -> None:
+    def __init__(self, database: Database, notifications: Notifications, listings: Listings, clock: Clock) -> None:
+        self._clock = clock
         self._database = database
         self._notifications = notifications
         self._listings = listings
@@ -33,7 +50,8 @@ class Published:
         async with self._database.read() as tx:
             found = await repository.listed(tx)
             held = frozenset(look.slug for look in await look_repository.looks(tx) if look.why_held)
-        self._listings.publish((one.live for one in found if one.live is not None), held=held)
+        offered = [as_offered(one, self._clock.now()) for one in found]
+        self._listings.publish((one for one in offered if one is not None), held=held)
         self._notifications.hear(CONNECTORS, EVERYTHING)
 
     async def announce(self) -> None:

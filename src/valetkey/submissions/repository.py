@@ -11,12 +11,12 @@ import msgspec
 from sqlalchemy import Row, delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from valetkey.directory.listings import Listing
+from valetkey.directory.listings import Listing, ReviewedTool
 from valetkey.kernel.errors import Conflict
 from valetkey.store.schema import review_run, reviewer, submission, submission_agreed
 from valetkey.submissions.model import Agreed, Fields, Run, State, Submission
 
-_JSON = ("fields", "live")
+_JSON = ("fields", "live", "tools")
 
 
 async def insert(tx: AsyncConnection, new: Submission) -> None:
@@ -72,6 +72,7 @@ def _values(one: Submission) -> dict[str, Any]:
     values["state"] = one.state.value
     values["fields"] = msgspec.json.encode(one.fields).decode()
     values["live"] = msgspec.json.encode(one.live).decode() if one.live is not None else None
+    values["tools"] = msgspec.json.encode(one.tools).decode()
     return values
 
 
@@ -80,6 +81,7 @@ def _submission(row: Row[Any]) -> Submission:
     values["state"] = State(values["state"])
     values["fields"] = msgspec.json.decode(values["fields"], type=Fields)
     values["live"] = msgspec.json.decode(values["live"], type=Listing) if values["live"] else None
+    values["tools"] = msgspec.json.decode(values["tools"], type=tuple[ReviewedTool, ...])
     return Submission(**values)
 
 

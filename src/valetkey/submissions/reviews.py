@@ -10,11 +10,11 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
-from valetkey.directory.listings import Listings, ReviewedTool
+from valetkey.directory.listings import Class, Listings, ReviewedTool
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, TooMany, ValetkeyError, printable
 from valetkey.kernel.ids import new_id
@@ -38,7 +38,7 @@ from valetkey.submissions.model import Run, Submission
 from valetkey.submissions.terms import TEXTS
 from valetkey.vault.model import BEARER, Binding, HeaderTemplate
 
-_IS_A: Final[Mapping[ToolClass, Literal["read", "low write", "medium", "high", "vertical"]]] = {
+_IS_A: Final[Mapping[ToolClass, Class]] = {
     ToolClass.READ: "read",
     ToolClass.LOW_WRITE: "low write",
     ToolClass.MEDIUM: "medium",

@@ -17,11 +17,13 @@ from valetkey.net.outbound import Outbound
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
+from valetkey.submissions.contacts import Contacts, SendsMail
 from valetkey.submissions.desk import Desk, Freezes
 from valetkey.submissions.drafts import Drafts, SealsAccounts
 from valetkey.submissions.ground import Ground, ShredsSecrets, Whole
 from valetkey.submissions.health import Health, Healths
 from valetkey.submissions.looks import Looks
+from valetkey.submissions.pictures import Pictures
 from valetkey.submissions.proofs import Proofs
 from valetkey.submissions.published import Published
 from valetkey.submissions.reviews import GivesTickets, Reviews
@@ -40,6 +42,8 @@ class Submissions:
     """The verbs, for the doors."""
 
     drafts: Drafts
+    pictures: Pictures
+    contacts: Contacts
     desk: Desk
     reviews: Reviews
     published: Published
@@ -75,11 +79,12 @@ def open_submissions(
     clock: Clock,
     rescan: Scope = "off",
     terms: Terms = IN_FORCE,
+    send: SendsMail | None = None,
 ) -> Submissions:
-    published = Published(database, notifications, listings)
+    published = Published(database, notifications, listings, clock)
     ground = Ground(
         database, vault=vault, published=published, listings=listings, parse_url=parse, trail=trail, clock=clock,
-        terms=terms,
+        terms=terms, sends_mail=send is not None,
     )  # fmt: skip
 
     async def fetch_proof(address: str) -> str:
@@ -94,8 +99,11 @@ def open_submissions(
     proofs = Proofs(fetch=fetch_proof, look_up=look_up)
     healths = Healths(Tallies(database), clock=clock)
     looks = Looks(out=out, listings=listings, healths=healths, parse=parse, clock=clock)
+    drafts = Drafts(ground, organizations, vault, proofs)
     return Submissions(
-        drafts=Drafts(ground, organizations, vault, proofs),
+        drafts=drafts,
+        pictures=Pictures(ground, drafts),
+        contacts=Contacts(ground, drafts, send),
         desk=Desk(ground, freezes),
         reviews=Reviews(
             database, out=out, vault=vault, listings=listings, parse=parse, healths=healths, clock=clock

@@ -4,7 +4,8 @@
     2. control of a domain that was proved a year ago is looked for again (DIR-03)
     3. listings are looked at anew; what is found to block holds them, and passing a later look ends that (DIR-10)
     4. who waits beyond the target is told where they stand, and who is waited for is told so (DIR-11)
-    5. test accounts of submissions that are gone are destroyed (DIR-08)
+    5. who answers for what is listed is asked every half year (DIR-16)
+    6. test accounts of submissions that are gone are destroyed (DIR-08)
 
 All of it can be done again. What is said to publishers stands in the history of the submission.
 """
@@ -25,11 +26,12 @@ from valetkey.directory.listings import Listing
 from valetkey.kernel.errors import Conflict, NotFound, ValetkeyError
 from valetkey.store.leases import Leases
 from valetkey.submissions import look_repository, repository
+from valetkey.submissions.contacts import OVERDUE
 from valetkey.submissions.ground import TARGET, Ground
 from valetkey.submissions.looks import Looks
 from valetkey.submissions.model import TEST_ACCOUNT, Act, Look, State, Submission
 from valetkey.submissions.proofs import Proofs
-from valetkey.submissions.published import Published
+from valetkey.submissions.published import CONTACT_HOLDS, DELISTED_AFTER, UNVERIFIED_AFTER, Published
 
 PROOF_HOLDS: Final = timedelta(days=365)
 Scope = str
@@ -134,7 +136,8 @@ class Upkeep:
         self._progress = Progress(began_at=self._ground.clock.now(), total=len(wanted))
         await self._look_at_all(wanted)  # 3.
         await self.tell_idle()  # 4.
-        await self.end_accounts()  # 5.
+        await self.ask_contacts()  # 5.
+        await self.end_accounts()  # 6.
         return self._progress
 
     async def end_overdue(self) -> None:
@@ -183,6 +186,28 @@ class Upkeep:
                 else f"It is {one.state.value} for {days} days now, and waits for you."
             )
             await self._ground.say(one, words, act="told", by=_BY)
+
+    async def ask_contacts(self) -> None:
+        """Who answers no more is not *verified* first, and taken out then; confirming ends both."""
+        now, is_late = self._ground.clock.now(), False
+        for one in await self._listed():
+            age = now - (one.contact_at or one.state_since)
+            if age <= CONTACT_HOLDS:
+                continue
+            is_late = is_late or age > UNVERIFIED_AFTER
+            if age > DELISTED_AFTER:
+                why = f"{OVERDUE} for {age.days} days."
+                with contextlib.suppress(Conflict):  # changed meanwhile: tomorrow
+                    await self._ground.move(replace(one, decided_by=_BY, reason=why), Act.DELIST, by=_BY, reason=why)
+                continue
+            async with self._ground.database.read() as tx:
+                told = await look_repository.last_entry(tx, one.id, "told")
+            if told is None or now - told.at > TARGET:
+                by = (now - age + DELISTED_AFTER).date()
+                await self._ground.say(one, f"Confirm the security contact by {by}: after that it is not listed.",
+                                       act="told", by=_BY)  # fmt: skip
+        if is_late:
+            await self._published.announce()
 
     async def end_accounts(self) -> None:
         """What was sealed for a submission whose row is gone, with its organization's, is destroyed."""

@@ -8,18 +8,23 @@ from typing import Any, Final
 import msgspec
 from starlette.responses import Response
 
-from valetkey.directory.listings import VERTICALS
+from valetkey.directory.listings import VERTICALS, ReviewedTool
 from valetkey.identity.model import Person
-from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound, TooMany
+from valetkey.kernel.errors import NotFound
+from valetkey.review.model import Report
+from valetkey.submissions.grades import ORDER, Grade
 from valetkey.submissions.ground import LONGEST_WORDS, TARGET, Whole
 from valetkey.submissions.model import Act, State, Submission
 from valetkey.submissions.states import TABLE
 from valetkey.web.desk_list import check_reviewer
+from valetkey.web.form import Form
 from valetkey.web.sign_in_again import ask_again
 from valetkey.web.submission_show import seen
+from valetkey.web.tried import tried
 from valetkey.web.visit import Visit
 
 _AGAIN: Final = "3"
+_CLASS: Final = "class:"
 _DECISIONS: Final = (
     (Act.APPROVE, "Approve", "Its publisher can put it into the directory."),
     (Act.REQUEST_CHANGES, "Request changes", "It goes back; they mend it and submit it again."),
@@ -40,23 +45,17 @@ async def show(visit: Visit) -> Response:
 async def review(visit: Visit) -> Response:
     """Runs the review with its test account, which nobody at the desk is shown."""
     whole = await _whole(visit)
-    try:
-        await visit.services.submissions.reviews.of_submission(whole.submission, person_id=visit.person.id)
-    except (BadInput, Conflict, TooMany) as error:
-        return await _page(visit, whole, {"": error.message, "hint": error.hint})
+    reviews = visit.services.submissions.reviews
+    if errors := await tried(reviews.of_submission(whole.submission, person_id=visit.person.id)):
+        return await _page(visit, whole, errors)
     return visit.go(_path(whole.submission))
 
 
 async def question(visit: Visit) -> Response:
-    whole = await _whole(visit)
-    try:
-        await visit.services.submissions.desk.ask(
-            visit.person, whole.submission.id, visit.form.one("words", limit=4 * LONGEST_WORDS), by=visit.actor
-        )
-    except BadInput as error:
-        return await _page(visit, whole, {"words": error.message})
-    except TooMany as error:
-        return await _page(visit, whole, {"": error.message, "hint": error.hint})
+    whole, words = await _whole(visit), visit.form.one("words", limit=4 * LONGEST_WORDS)
+    asking = visit.services.submissions.desk.ask(visit.person, whole.submission.id, words, by=visit.actor)
+    if errors := await tried(asking, fields=("words",)):
+        return await _page(visit, whole, errors)
     return visit.go(_path(whole.submission), done="desk-asked")
 
 
@@ -65,15 +64,12 @@ async def decide(visit: Visit) -> Response:
     act, reason = form.one("act", limit=40), form.one("reason", limit=4 * LONGEST_WORDS)
     if act not in {one.value for one, *_ in _DECISIONS}:
         return await _page(visit, whole, {"act": "Choose what to decide."}, reason=reason)
-    try:
-        await visit.services.submissions.desk.decide(
-            visit.person, whole.submission.id, Act(act), reason=reason, seen=form.one("seen", limit=64),
-            verified="verified" in form, by=visit.actor, vertical=form.one("vertical", limit=40),
-        )  # fmt: skip
-    except BadInput as error:
-        return await _page(visit, whole, {error.field: error.message}, reason=reason, chosen=act)
-    except (Conflict, Forbidden) as error:
-        return await _page(visit, whole, {"": error.message, "hint": error.hint}, reason=reason, chosen=act)
+    deciding = visit.services.submissions.desk.decide(
+        visit.person, whole.submission.id, Act(act), reason=reason, seen=form.one("seen", limit=64),
+        verified="verified" in form, by=visit.actor, vertical=form.one("vertical", limit=40), classes=_classes(form),
+    )  # fmt: skip
+    if errors := await tried(deciding, fields=("act", "reason", "vertical", "classes")):
+        return await _page(visit, whole, errors, reason=reason, chosen=act)
     return visit.go(_path(whole.submission), done="desk-decided")
 
 
@@ -82,15 +78,20 @@ async def take_down(visit: Visit) -> Response:
     whole = await _whole(visit)
     if (detour := ask_again(visit, to=_path(whole.submission))) is not None:
         return detour
-    try:
-        await visit.services.submissions.desk.take_down(
-            visit.person, whole.submission.id, reason=visit.form.one("why", limit=4 * LONGEST_WORDS), by=visit.actor
-        )
-    except BadInput as error:
-        return await _page(visit, whole, {"why": error.message})
-    except (Conflict, Forbidden) as error:
-        return await _page(visit, whole, {"": error.message, "hint": error.hint})
+    why = visit.form.one("why", limit=4 * LONGEST_WORDS)
+    taking = visit.services.submissions.desk.take_down(visit.person, whole.submission.id, reason=why, by=visit.actor)
+    if errors := await tried(taking, fields=("why",)):
+        return await _page(visit, whole, errors)
     return visit.go(_path(whole.submission), done="desk-taken-down")
+
+
+def _classes(form: Form) -> dict[str, Grade]:
+    """What was chosen for each tool; one that was left as the review has it is not among them."""
+    return {
+        name.removeprefix(_CLASS): Grade(is_a, form.one(f"why:{name.removeprefix(_CLASS)}", limit=2000))
+        for name in form.names(_CLASS)
+        if (is_a := form.one(name, limit=40))
+    }
 
 
 async def _whole(visit: Visit) -> Whole:
@@ -132,6 +133,8 @@ async def _page(
         decisions=_decisions(whole),
         links=[(name, said[name]) for name in ("docs", "privacy_policy", "terms", "support") if said[name]],
         data=[(name.replace("_", " "), value) for name, value in said["data"].items()],
+        tools=_tools(visit, one, shown["report"]),
+        classes=[(name, name.capitalize()) for name in ORDER],
         verticals=[("", "As its publisher says"), *((one, one.capitalize()) for one in VERTICALS)],
         condition=await visit.services.submissions.health_of(whole),
         target=TARGET.days,
@@ -144,6 +147,16 @@ async def _page(
     if shown["run"] is not None and shown["run"].finished_at is None:
         page.headers["refresh"] = _AGAIN
     return page
+
+
+def _tools(visit: Visit, one: Submission, report: Report | None) -> list[tuple[ReviewedTool, str, str]]:
+    """Each tool as the review, or the desk by now, has it; what is chosen for it, and why."""
+    tools = one.tools or (report.reviewed if report is not None else ())
+    if visit.request.method == "GET":
+        return [(tool, tool.is_a, "") for tool in tools]
+    given = _classes(visit.form)
+    said = [(tool, given.get(tool.name, Grade(tool.is_a))) for tool in tools]
+    return [(tool, grade.is_a, grade.why) for tool, grade in said]
 
 
 async def _submitter(visit: Visit, one: Submission) -> Person | None:

@@ -44,13 +44,17 @@ class Access(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One line of the site map. `script` says that a script of ours sends JSON here, not a form."""
+    """One line of the site map. `script` says that a script of ours sends JSON here, not a form; `takes_file`, that a
+
+    file of so many bytes may come with its form.
+    """
 
     method: str
     path: str
     action: Action
     access: Access = Access.SIGNED_IN
     script: bool = False
+    takes_file: int = 0
 
 
 class Door:
@@ -194,7 +198,7 @@ class Door:
         if request.method in csrf.SAFE_METHODS:
             return Form()
         csrf.check_origin(request, origin=self._public_url)
-        form = Form() if page.script else await read_form(request)
+        form = Form() if page.script else await read_form(request, most_of_file=page.takes_file)
         given = request.headers.get(csrf.HEADER, "") if page.script else form.verbatim(csrf.FIELD, limit=200)
         csrf.check_token(given, csrf.token_for(session, self.cookies.visit(request)))
         return form

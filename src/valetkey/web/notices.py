@@ -154,6 +154,8 @@ NOTICES = {
     "submission-proved": Notice("good", "Found. Leave it where it is: it is looked for again every year."),
     "submission-agreed": Notice("good", "Agreed, and written down with version, text and time."),
     "submission-account": Notice("good", "Sealed in the vault. Nobody is shown it again."),
+    "submission-mailed": Notice("good", "Sent. Enter the code that it holds here."),
+    "submission-contact": Notice("good", "Confirmed. It is asked for again in half a year."),
     "submission-answered": Notice("good", "The desk reads it in the history."),
     "desk-asked": Notice("good", "Asked. The publisher reads it on their page."),
     "desk-decided": Notice("good", "Decided, and written down with your reason."),

@@ -52,8 +52,6 @@ from valetkey.web import (
     data_export,
     data_show,
     decision_show,
-    desk_list,
-    desk_show,
     directory_list,
     directory_review,
     feed_list,
@@ -86,9 +84,6 @@ from valetkey.web import (
     sign_in_passkey,
     sign_in_provider,
     sign_out,
-    submission_edit,
-    submission_list,
-    submission_show,
     token_create,
     token_revoke,
     welcome,
@@ -97,6 +92,7 @@ from valetkey.web.consent import ConsentView, consent_page
 from valetkey.web.door import Access, Door, Page
 from valetkey.web.form import Form
 from valetkey.web.services import Services
+from valetkey.web.site_submissions import SUBMISSIONS
 from valetkey.web.static import Static
 
 PUBLIC, LINKED = Access.PUBLIC, Access.LINKED
@@ -128,27 +124,7 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/directory/reviews", directory_review.submit),
         Page("GET", "/directory/reviews/{run}", directory_review.progress),
         Page("GET", "/directory/reviews/{run}/report.html", directory_review.download),
-        Page("GET", "/directory/submissions", submission_list.show),
-        Page("POST", "/directory/submissions", submission_list.submit),
-        Page("GET", "/directory/submissions/{submission}", submission_show.show),
-        Page("POST", "/directory/submissions/{submission}/move", submission_show.move),
-        Page("POST", "/directory/submissions/{submission}/answer", submission_show.answer),
-        Page("GET", "/directory/submissions/{submission}/account", submission_show.show_account),
-        Page("POST", "/directory/submissions/{submission}/account", submission_show.set_account),
-        Page("GET", "/directory/submissions/{submission}/tools", submission_show.show_tools),
-        Page("POST", "/directory/submissions/{submission}/tools", submission_show.review),
-        Page("GET", "/directory/submissions/{submission}/domain", submission_show.show_domain),
-        Page("POST", "/directory/submissions/{submission}/domain", submission_show.prove),
-        Page("GET", "/directory/submissions/{submission}/acknowledgments", submission_show.show_terms),
-        Page("POST", "/directory/submissions/{submission}/acknowledgments", submission_show.agree),
-        Page("GET", "/directory/submissions/{submission}/{step}", submission_edit.show),
-        Page("POST", "/directory/submissions/{submission}/{step}", submission_edit.submit),
-        Page("GET", "/directory/desk", desk_list.show),
-        Page("GET", "/directory/desk/{submission}", desk_show.show),
-        Page("POST", "/directory/desk/{submission}/review", desk_show.review),
-        Page("POST", "/directory/desk/{submission}/question", desk_show.question),
-        Page("POST", "/directory/desk/{submission}/decision", desk_show.decide),
-        Page("POST", "/directory/desk/{submission}/takedown", desk_show.take_down),
+        *SUBMISSIONS,
         Page("POST", "/directory/{connector}/client", connector_client.submit),
         Page("GET", "/directory/{connector}/edit", connector_edit.show),
         Page("POST", "/directory/{connector}/edit", connector_edit.submit),

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from valetkey.kernel.errors import BadInput, Conflict, NotFound, OutboundFailed, TooMany
+from valetkey.kernel.errors import BadInput, NotFound
 from valetkey.review.clauses import CLAUSES
 from valetkey.review.model import Severity
 from valetkey.review.report import QUOTED, verdict
@@ -18,6 +18,7 @@ from valetkey.submissions.reviews import report_of
 from valetkey.submissions.states import TABLE
 from valetkey.web.catalog import check_may_add
 from valetkey.web.sign_in_again import ask_again
+from valetkey.web.tried import tried
 from valetkey.web.visit import Visit
 
 _AGAIN: Final = "3"  # seconds after which the browser looks again, while a review is under way
@@ -38,39 +39,35 @@ async def move(visit: Visit) -> Response:
     one, act = whole.submission, visit.form.one("act", limit=20)
     if act in ("publish", "remove") and (detour := ask_again(visit, to=path_of(one))) is not None:
         return detour
-    drafts = visit.services.submissions.drafts
-    try:
-        if act == "submit":
-            await drafts.submit(visit.person, one.id, seen=visit.form.one("seen", limit=64), by=visit.actor)
-        elif act in _OF_PUBLISHER:
-            await _OF_PUBLISHER[act](drafts)(visit.person, one.id, by=visit.actor)
-        else:
-            raise BadInput("There is no such act.", field="act")
-    except (BadInput, Conflict) as error:
-        return await _page(visit, whole, {"": error.message, "hint": error.hint})
+    if errors := await tried(_moved(visit, one, act)):
+        return await _page(visit, whole, errors)
     return visit.go("/directory/submissions" if act == "remove" else path_of(one), done=f"submission-{act}")
+
+
+async def _moved(visit: Visit, one: Submission, act: str) -> None:
+    drafts = visit.services.submissions.drafts
+    if act == "submit":
+        await drafts.submit(visit.person, one.id, seen=visit.form.one("seen", limit=64), by=visit.actor)
+    elif act in _OF_PUBLISHER:
+        await _OF_PUBLISHER[act](drafts)(visit.person, one.id, by=visit.actor)
+    else:
+        raise BadInput("There is no such act.", field="act")
 
 
 async def review(visit: Visit) -> Response:
     """Begins a review of it as it stands now."""
     whole = await whole_of(visit)
-    try:
-        await visit.services.submissions.reviews.of_submission(whole.submission, person_id=visit.person.id)
-    except (BadInput, Conflict, TooMany) as error:
-        return await _tools(visit, whole, {"": error.message, "hint": error.hint})
+    reviews = visit.services.submissions.reviews
+    if errors := await tried(reviews.of_submission(whole.submission, person_id=visit.person.id)):
+        return await _tools(visit, whole, errors)
     return visit.go(f"{path_of(whole.submission)}/tools")
 
 
 async def answer(visit: Visit) -> Response:
-    whole = await whole_of(visit)
-    try:
-        await visit.services.submissions.drafts.answer(
-            visit.person, whole.submission.id, visit.form.one("words", limit=4 * LONGEST_WORDS), by=visit.actor
-        )
-    except BadInput as error:
-        return await _page(visit, whole, {"words": error.message})
-    except (Conflict, TooMany) as error:
-        return await _page(visit, whole, {"": error.message, "hint": error.hint})
+    whole, words = await whole_of(visit), visit.form.one("words", limit=4 * LONGEST_WORDS)
+    answering = visit.services.submissions.drafts.answer(visit.person, whole.submission.id, words, by=visit.actor)
+    if errors := await tried(answering, fields=("words",)):
+        return await _page(visit, whole, errors)
     return visit.go(path_of(whole.submission), done="submission-answered")
 
 
@@ -84,10 +81,10 @@ async def show_domain(visit: Visit) -> Response:
 
 async def prove(visit: Visit) -> Response:
     whole = await whole_of(visit)
-    try:
-        await visit.services.submissions.drafts.prove(visit.person, whole.submission.id, by=visit.actor)
-    except (BadInput, Conflict, OutboundFailed) as error:
-        return _domain(visit, whole, {"": error.message, "hint": error.hint})
+    if errors := await tried(
+        visit.services.submissions.drafts.prove(visit.person, whole.submission.id, by=visit.actor)
+    ):
+        return _domain(visit, whole, errors)
     return visit.go(path_of(whole.submission), done="submission-proved")
 
 
@@ -104,10 +101,9 @@ async def agree(visit: Visit) -> Response:
         return _terms(visit, whole, {"": "Nothing was agreed to.", "hint": "Tick each text that you agree to."})
     if (detour := ask_again(visit, to=f"{path_of(whole.submission)}/acknowledgments")) is not None:
         return detour
-    try:
-        await visit.services.submissions.drafts.agree(visit.person, whole.submission.id, given, by=visit.actor)
-    except BadInput as error:
-        return _terms(visit, whole, {"": error.message, "hint": error.hint})
+    agreeing = visit.services.submissions.drafts.agree(visit.person, whole.submission.id, given, by=visit.actor)
+    if errors := await tried(agreeing):
+        return _terms(visit, whole, errors)
     return visit.go(path_of(whole.submission), done="submission-agreed")
 
 
@@ -119,14 +115,11 @@ async def set_account(visit: Visit) -> Response:
         return _account(visit, whole, {"token": "Paste the token of the test account."})
     if (detour := ask_again(visit, to=step)) is not None:
         return detour
-    try:
-        await visit.services.submissions.drafts.set_account(
-            visit.person, whole.submission.id, visit.form.secret("token", limit=16_384), by=visit.actor
-        )
-    except BadInput as error:
-        return _account(visit, whole, {"token": f"{error.message} {error.hint}".strip()})
-    except Conflict as error:
-        return _account(visit, whole, {"": error.message, "hint": error.hint})
+    sealing = visit.services.submissions.drafts.set_account(
+        visit.person, whole.submission.id, visit.form.secret("token", limit=16_384), by=visit.actor
+    )
+    if errors := await tried(sealing):
+        return _account(visit, whole, errors)
     return visit.go(path_of(whole.submission), done="submission-account")
 
 
