@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 import trustme
+from jsonschema import Draft7Validator  # type: ignore[import-untyped]  # it ships no types
 
 from tests.net.conftest import authority as authority  # fixtures, re-exported
 from tests.net.conftest import ca_file as ca_file
 from tests.net.conftest import server_context
+from tests.review.bad import BAD
 from tests.review.corpus import GOOD, definition, tool
 from tests.review.servers import TOKEN, Connector, serving
 from valetkey import __version__
@@ -28,6 +30,86 @@ from valetkey.review.judge import judge
 from valetkey.review.listing import read_listing
 from valetkey.review.report import as_json, as_sarif
 from valetkey.web.review_report import report_page
+
+_TEXT = {
+    "type": "object",
+    "required": ["text"],
+    "properties": {"text": {"type": "string", "minLength": 1}},
+    "additionalProperties": False,
+}
+_RULE = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {
+        "id": {"pattern": r"^L-\d{3}$"}, "shortDescription": _TEXT, "fullDescription": _TEXT,
+        "properties": {"type": "object"},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+_PLACE = {
+    "type": "object",
+    "properties": {
+        "physicalLocation": {
+            "required": ["artifactLocation"],
+            "properties": {"artifactLocation": {"properties": {"uri": {"type": "string", "format": "uri"}}}},
+        },
+        "logicalLocations": {"items": {"properties": {"fullyQualifiedName": {"type": "string"}}}},
+    },
+    "additionalProperties": False,
+}
+_RESULT = {
+    "type": "object",
+    "required": ["message", "ruleId"],
+    "properties": {
+        "ruleId": {"type": "string"}, "ruleIndex": {"type": "integer", "minimum": 0}, "message": _TEXT,
+        "level": {"enum": ["none", "note", "warning", "error"]}, "locations": {"items": _PLACE},
+        "properties": {"type": "object"},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+_SAID = {
+    "type": "object",
+    "required": ["message"],
+    "properties": {
+        "message": _TEXT, "level": {"const": "note"},
+        "associatedRule": {"required": ["id"], "properties": {"index": {"type": "integer"}}},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+_INVOCATION = {
+    "type": "object",
+    "required": ["executionSuccessful"],
+    "properties": {
+        "executionSuccessful": {"type": "boolean"}, "endTimeUtc": {"pattern": r"^\d{4}-\d\d-\d\dT[\d:]{8}Z$"},
+        "toolExecutionNotifications": {"items": _SAID},
+    },
+    "additionalProperties": False,
+}  # fmt: skip
+_DRIVER = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {"name": {"type": "string"}, "version": {"type": "string"}, "rules": {"items": _RULE}},
+    "additionalProperties": False,
+}
+SARIF = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "items": {
+                "required": ["tool"],
+                "properties": {
+                    "tool": {"required": ["driver"], "properties": {"driver": _DRIVER}, "additionalProperties": False},
+                    "results": {"items": _RESULT}, "invocations": {"items": _INVOCATION},
+                },
+                "additionalProperties": False,
+            }
+        },
+    },
+    "additionalProperties": False,
+}  # fmt: skip
 
 NASTY = "=cmd()|<script>alert(1)</script>[x](javascript:alert(1))\x1b[31m\u202egpj\x00`\n# Verified"
 
@@ -110,6 +192,35 @@ def test_a_servers_words_act_in_no_report() -> None:
     assert not any(re.search(r"(?<!\\)[\[`<]", message.replace("`iss`", "")) for message in messages)
     cells = [value for one in as_json(report)["rules"] for finding in one["findings"] for value in finding.values()]
     assert not any(cell[:1] in ("=", "+", "-", "@", "\t") for cell in cells)
+
+
+def test_each_form_says_what_was_allowed_and_what_was_not_run() -> None:
+    """A report that only listed findings would read like *all is well* where nobody looked."""
+    report = judge(replace(GOOD, allowances=("Certificates given with --ca were trusted.",), trials=None))
+    sarif = json.dumps(as_sarif(report, version=__version__))
+    forms = ("\n".join(lines(report)), report_page(report), sarif, json.dumps(as_json(report)))
+
+    for text in forms:
+        assert "Certificates given with --ca were trusted." in text
+        for rule, why in (("L-202", "it needs a model"), ("L-511", "a database of known weaknesses")):
+            assert rule in text
+            assert why in text
+
+
+def test_sarif_is_what_the_standard_asks_for() -> None:
+    """In our own words what of SARIF 2.1.0 is used; held against the whole schema of OASIS by hand on 2026-11-29."""
+    checked = Draft7Validator(SARIF, format_checker=Draft7Validator.FORMAT_CHECKER)
+    for changes in BAD.values():
+        report = judge(replace(changes[0](GOOD), allowances=("Anything [goes](javascript:alert(1)).",)))
+        sarif = json.loads(json.dumps(as_sarif(report, version=__version__)))
+
+        assert [error.message for error in checked.iter_errors(sarif)] == []
+        (run,) = sarif["runs"]
+        rules = run["tool"]["driver"]["rules"]
+        assert [rules[one["ruleIndex"]]["id"] for one in run["results"]] == [one["ruleId"] for one in run["results"]]
+        levels = {"block": "error", "hold": "warning", "warn": "note"}
+        assert all(one["level"] == levels[one["properties"]["severity"]] for one in run["results"])
+        assert "[goes](" not in json.dumps(run["invocations"]).replace("\\\\", "\\")
 
 
 @pytest.mark.parametrize(

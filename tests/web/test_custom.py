@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlencode
 
 import pytest
@@ -73,3 +74,24 @@ async def test_cus_07_an_install_link_can_do_nothing_but_fill_in_two_fields(worl
     assert "N" * 2049 not in huge.text
     assert forged.status_code == 403
     assert await world.services.connectors.list_for(ada) == []
+
+
+async def test_s_06_five_thousand_tools_can_still_be_reviewed_and_no_button_is_pressed_by_chance(world: World) -> None:
+    """(c): the button is the last thing on the page, has no focus of its own, and does nothing before the box."""
+    world.service.is_open = True
+    world.service.tools = tuple(
+        json.dumps({"name": f"tool_{number}", "description": "Notes. " * 40, "inputSchema": {}}).encode()
+        for number in range(5_000)
+    )
+    browser, ada = await world.signed_in("ada")
+    await browser.open("/connections/add")
+
+    page = await browser.submit("/connections/add", ADD)
+    refused = await browser.accept_review(acknowledged="")
+
+    assert len(page.text) < 600_000
+    assert "lists 5,000 tools, of which the first 300 were looked at here" in page.text
+    assert page.text.index("tool_100") < page.text.index('name="acknowledged"') < page.text.rindex("<button")
+    assert "autofocus" not in page.text
+    assert refused.status_code == 422
+    assert [one.state.value for one in await world.services.connections.list(ada.id)] == ["not_connected"]

@@ -76,6 +76,7 @@ class _Probe:
     is_guarded: bool
     challenge: Challenge = NO_CHALLENGE
     tools: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -110,9 +111,10 @@ class Discovery:
     async def _find(self, connector: Connector, url: Url, steps: Steps) -> Found:
         probe = await self._probe(connector, url, steps)  # 1. does it let strangers in?
         if connector.auth_kind == "none":
-            return await self._open(probe, url, (), steps)
+            return await self._open(probe, url, probe.warnings, steps)
         reach = connector.reach
         resource, warnings = await self._find_resource(url, probe, reach, steps)  # 2. who says how to sign in?
+        warnings += probe.warnings
         if resource is not None:  # 3. who does it?
             return await self._with_server(url, resource, replace(_BLANK, warnings=warnings), probe, reach, steps)
         if probe.is_guarded:
@@ -178,7 +180,7 @@ class Discovery:
         finally:
             await self._upstreams.close(pool)
         await steps.note("probe", line, status=200, reason=f"lists {len(listing.tools)} tools to anyone")
-        return _Probe(is_open=True, is_guarded=False, tools=_shown(listing))
+        return _Probe(is_open=True, is_guarded=False, tools=_shown(listing), warnings=_unshown(url.host, listing))
 
     async def _open(self, probe: _Probe, url: Url, warnings: tuple[str, ...], steps: Steps) -> Found:
         if probe.is_open:
@@ -301,6 +303,14 @@ class Discovery:
 
 
 _BLANK = Found()
+
+
+def _unshown(host: str, listing: Listing) -> tuple[str, ...]:
+    """S-06: nobody is to take the tools that they see for all there are."""
+    if len(listing.tools) <= _MOST_TOOLS:
+        return ()
+    many = f"{host} lists {len(listing.tools):,} tools, of which the first {_MOST_TOOLS} were looked at here."
+    return (f"{many} All of them are off until you switch them on.",)
 
 
 def _shown(listing: Listing) -> tuple[Mapping[str, Any], ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any, Final
 
 from valetkey.review.clauses import CLAUSES, IN_FORCE_FROM
@@ -17,6 +18,7 @@ from valetkey.review.texts import is_invisible
 QUOTED: Final = 240
 _LEVELS: Final = {Severity.BLOCK: "error", Severity.HOLD: "warning", Severity.WARN: "note"}
 _MARKUP: Final = re.compile(r"([\\\[\]()<>`*_|!#])")
+_ESCAPED: Final = r"\\\1"
 
 
 def shown(text: str, *, limit: int = QUOTED) -> str:
@@ -90,6 +92,7 @@ def as_sarif(report: Report, *, version: str) -> Mapping[str, Any]:
         {
             "id": outcome.rule,
             "shortDescription": {"text": outcome.asks},
+            "fullDescription": {"text": f"{outcome.asks} (clause {outcome.clause}, {CLAUSES[outcome.clause]})."},
             "properties": {"clause": outcome.clause, "policyVersion": report.policy},
         }
         for outcome in report.outcomes
@@ -115,11 +118,28 @@ def as_sarif(report: Report, *, version: str) -> Mapping[str, Any]:
     return {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
+        "runs": [{"tool": {"driver": driver}, "results": results, "invocations": [_invocation(report)]}],
+    }
+
+
+def _invocation(report: Report) -> Mapping[str, Any]:
+    """What was allowed and what was not run: an empty list of results alone would read like *all is well*."""
+    told: list[Mapping[str, Any]] = [
+        {"level": "note", "message": {"text": _MARKUP.sub(_ESCAPED, note)}} for note in report.notes
+    ]
+    for index, outcome in enumerate(report.outcomes):
+        if outcome.unrun:
+            text = f"Not run: {_MARKUP.sub(_ESCAPED, outcome.unrun)}"
+            rule = {"id": outcome.rule, "index": index}
+            told.append({"level": "note", "message": {"text": text}, "associatedRule": rule})
+    return {
+        "executionSuccessful": True,
+        "endTimeUtc": report.seen_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "toolExecutionNotifications": told,
     }
 
 
 def _message(finding: Finding) -> str:
     # Viewers render links and Markdown in messages: what a server says is escaped.
-    where, quote = _MARKUP.sub(r"\\\1", finding.where), _MARKUP.sub(r"\\\1", shown(finding.quote))
+    where, quote = (_MARKUP.sub(_ESCAPED, text) for text in (finding.where, shown(finding.quote)))
     return f"{where}: {finding.says} {quote} {finding.do}" if finding.quote else f"{where}: {finding.says} {finding.do}"
