@@ -215,6 +215,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "ceiling_id",
         "call_id",
         "family",
+        "grant_id",
         "hold",
         "hold_id",
         "invitation",

@@ -474,6 +474,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         render_problem=site.render_problem,
     )
     programs = ApiServices(
+        families=families,
         people=people,
         organizations=organizations,
         links=links,

@@ -107,6 +107,8 @@ class Elsewhere:
 
     clock: FakeClock
     asked: list[tuple[Any, ...]] = field(default_factory=list)
+    kept: list[str] = field(default_factory=lambda: ["rec_0000"])
+    """Ids of receipts, the newest first."""
     database: Database | None = None
     """Where a connection is to be seen as ended; nowhere, if a test is not about that."""
 
@@ -151,8 +153,10 @@ class Elsewhere:
     async def forget_receipts(self, person_id: str) -> None:
         self.asked.append(("forget_receipts", person_id))
 
-    async def receipts(self, person_id: str) -> Sequence[Receipt]:
-        return [self._receipt(person_id, "main")]
+    async def receipts(self, person_id: str, *, before: str = "", limit: int = 1) -> Sequence[Receipt]:
+        return [replace(self._receipt(person_id, "main"), id=one) for one in self.kept if not before or one < before][
+            :limit
+        ]
 
     async def set_header(
         self,
@@ -243,6 +247,7 @@ class Hub:
                 trail=trail,
                 public_url=PUBLIC_URL,
             ),
+            families=Families(database, clock=clock, notifications=notifications, trail=trail),
             tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
             connectors=connectors,
             access=Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail),

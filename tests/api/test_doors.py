@@ -116,6 +116,8 @@ TABLE: dict[tuple[str, str], Row] = {
     ("GET", "/tokens"): Row(Scope.TOKENS_READ, 200, 200, 200, 200, ada_in="items"),
     ("POST", "/tokens"): Row(Scope.TOKENS_WRITE, 201, 201, 201, 201, {"name": "t", "resource": "/mcp"}),
     ("DELETE", "/tokens/{token_id}"): Row(Scope.TOKENS_WRITE, 204, 204, 404, 404),
+    ("GET", "/assistants"): Row(Scope.TOKENS_READ, 200, 200, 200, 200),
+    ("DELETE", "/assistants/{grant_id}"): Row(Scope.TOKENS_WRITE, 404, 404, 404, 404),
     ("GET", "/connectors"): Row(Scope.CONNECTORS_READ, 200, 200, 200, 200),
     ("POST", "/connectors"): Row(
         Scope.CONNECTORS_WRITE, 201, 201, 403, 201, {"name": "n", "url": "https://new.example/mcp"}
@@ -184,6 +186,10 @@ TABLE: dict[tuple[str, str], Row] = {
         Scope.CONNECTIONS_WRITE, 403, 201, 201, 404, {"connector": "{slug}", "values": {"X-API-Key": "k"}}
     ),
     ("POST", "/connections/disconnect-all"): Row(Scope.CONNECTIONS_WRITE, 200, 200, 200, 200, {}),
+    ("GET", "/connections/receipts"): Row(Scope.CONNECTIONS_READ, 200, 200, 200, 200),
+    ("PATCH", "/connections/{connection_id}"): Row(
+        Scope.CONNECTIONS_WRITE, 403, 200, 404, 404, {"display_name": "Mine"}
+    ),
     ("GET", "/connections/{connection_id}"): Row(Scope.CONNECTIONS_READ, 200, 200, 404, 404),
     ("DELETE", "/connections/{connection_id}"): Row(Scope.CONNECTIONS_WRITE, 204, 204, 404, 404),
     ("POST", "/connections/{connection_id}/disconnect"): Row(Scope.CONNECTIONS_WRITE, 200, 200, 404, 404, {}),

@@ -380,12 +380,12 @@ async def test_calls_come_page_by_page_newest_first(hub: Hub) -> None:
     ada = await hub.with_scopes("ada")
 
     first = (await ada.get("/calls", params={"limit": 2})).json()
-    second = (await ada.get("/calls", params={"limit": 2, "before": first["next_before"]})).json()
-    third = (await ada.get("/calls", params={"limit": 2, "before": second["next_before"]})).json()
+    second = (await ada.get("/calls", params={"limit": 2, "cursor": first["next"]})).json()
+    third = (await ada.get("/calls", params={"limit": 2, "cursor": second["next"]})).json()
 
     ids = [[call["id"] for call in page["items"]] for page in (first, second, third)]
     assert ids == [["call_5", "call_4"], ["call_3", "call_2"], ["call_1"]]
-    assert third["next_before"] is None
+    assert third["next"] is None
 
 
 async def test_the_operator_sees_that_a_call_was_made_and_not_what_was_in_it(hub: Hub) -> None:

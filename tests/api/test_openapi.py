@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
 from tests.api.hub import Hub
 from tests.api.test_doors import ANYBODY, OPERATOR_ONLY, TABLE
 from valetkey.api.asking import Scope
@@ -18,6 +20,7 @@ async def describe(hub: Hub) -> dict[str, Any]:
 async def test_anybody_can_read_it_and_it_is_openapi_3_1(hub: Hub) -> None:
     document = await describe(hub)
 
+    OpenAPIV31SpecValidator(document).validate()
     assert document["openapi"].startswith("3.1.")
     assert document["servers"] == [{"url": "/api/v1"}]
     assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"

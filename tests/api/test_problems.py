@@ -165,7 +165,8 @@ async def test_a_body_without_end_is_cut_off(hub: Hub) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": "0"}, {"limit": "201"}, {"limit": "x"}, {"outcome": "good"}, {"before": "x" * 65}]
+    "query",
+    [{"limit": "0"}, {"limit": "201"}, {"limit": "x"}, {"outcome": "good"}, {"cursor": "x" * 2001}, {"cursor": "~"}],
 )
 async def test_a_query_that_cannot_be_used_names_the_parameter(hub: Hub, query: dict[str, str]) -> None:
     answer = await hub.operator.get("/calls", params=query)

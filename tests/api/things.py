@@ -52,6 +52,7 @@ class Things:
             run_id="rev_1",
             picture="0" * 64,
             kind="icon",
+            grant_id="grant_1",
             person="bob",
             organization=self.connection.organization_id,
             domain="example.com",

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
-from valetkey.api.paging import Limit, Listed
+from valetkey.api.paging import At, Page
 from valetkey.audit.alerts import Alert, AlertKind, Summed
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
@@ -69,19 +69,24 @@ class SummedShown(BaseModel):
 
 @router.get("", operation_id="list_alerts")
 async def list_alerts(
-    _who: Reader, whose: Whose, rooms: Rooms, connection: OfConnection = "", dismissed: DismissedToo = False,
-    limit: Limit = 50,
-) -> Listed[AlertShown]:  # fmt: skip
-    """The person's alerts, the newest first."""
-    found = await rooms.alerts.list(whose.id, connection_id=connection, dismissed=dismissed, limit=limit)
-    return Listed(items=[AlertShown.of(one, rooms.pages.connection(one.connection_id)) for one in found])
+    _who: Reader, whose: Whose, rooms: Rooms, at: At, connection: OfConnection = "", dismissed: DismissedToo = False
+) -> Page[AlertShown]:  # fmt: skip
+    """The person's alerts, what was first noticed last first."""
+    found = await rooms.alerts.page(
+        whose.id, connection_id=connection, dismissed=dismissed, before=at.text, limit=at.one_more
+    )
+    return at.page(
+        found, by=lambda one: (one.id,), newest_first=True,
+        show=lambda one: AlertShown.of(one, rooms.pages.connection(one.connection_id)),
+    )  # fmt: skip
 
 
 @router.get("/organization", operation_id="sum_alerts")
-async def sum_alerts(who: Reader, whose: Whose, rooms: Rooms) -> Listed[SummedShown]:
+async def sum_alerts(who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[SummedShown]:
     """What was noticed at the organization's connectors, for who answers for them."""
     demand_act(who, Act.SEE_USAGE)
-    return Listed(items=[SummedShown.of(one) for one in await rooms.alerts.summed(whose.organization_id)])
+    found = await rooms.alerts.summed(whose.organization_id)
+    return at.page(found, by=lambda one: (one.connector, one.kind.value), show=SummedShown.of)
 
 
 @router.get("/{alert_id}", operation_id="show_alert")

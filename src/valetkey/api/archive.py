@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of
 from valetkey.api.keys import demand_fresh
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page
 from valetkey.identity.model import Principal
 from valetkey.privacy.erase import Erased
 
@@ -70,6 +70,7 @@ async def erase_data(who: Eraser, rooms: Rooms) -> ErasedShown:
 
 
 @router.get("/erasures", operation_id="list_erasures")
-async def list_erasures(who: Reader, rooms: Rooms) -> Listed[ErasedShown]:
+async def list_erasures(who: Reader, rooms: Rooms, at: At) -> Page[ErasedShown]:
     """What one had erased, newest first."""
-    return Listed(items=[ErasedShown.of(one) for one in await rooms.erasing.receipts(who.person_id)])
+    found = await rooms.erasing.receipts(who.person_id, before=at.text, limit=at.one_more)
+    return at.page(found, by=lambda one: (one.id,), newest_first=True, show=ErasedShown.of)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, actor_of, whose
-from valetkey.api.paging import Before, Limit, Listed, Page
+from valetkey.api.paging import At, Page
 from valetkey.audit.model import CallRecord, Everyone, OfPerson, Outcome, Wanted
 from valetkey.audit.model import Scope as AuditScope
 from valetkey.identity.model import Principal
@@ -131,6 +131,7 @@ async def list_calls(
     who: Reader,
     scope: Readable,
     rooms: Rooms,
+    at: At,
     members: Annotated[bool, Query(description="Those of all members: for owners and auditors.")] = False,
     connector: Filter = "",
     tool: Filter = "",
@@ -139,8 +140,6 @@ async def list_calls(
     client: Filter = "",
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
-    before: Before = "",
-    limit: Limit = 50,
 ) -> Page[CallShown]:
     """The person's calls, newest first; the operator sees everybody's, or one person's; `members`: the organization's.
 
@@ -150,10 +149,10 @@ async def list_calls(
         connector=connector, tool=tool, outcome=outcome, tool_class=tool_class, client=client, since=since, until=until
     )
     if members and who.kind != "operator":
-        found = await rooms.privacy.reading.list(who, wanted=wanted, before=before, limit=limit)
+        found = await rooms.privacy.reading.list(who, wanted=wanted, before=at.text, limit=at.one_more)
     else:
-        found = await rooms.calls.list(scope, wanted=wanted, before=before, limit=limit)
-    return Page(items=[CallShown.of(call) for call in found], next_before=found[-1].id if len(found) == limit else None)
+        found = await rooms.calls.list(scope, wanted=wanted, before=at.text, limit=at.one_more)
+    return at.page(found, by=lambda one: (one.id,), newest_first=True, show=CallShown.of)
 
 
 @router.get("/{call_id}", operation_id="show_call")
@@ -173,9 +172,10 @@ async def read_call(call_id: str, new: NewReading, who: Own, rooms: Rooms) -> Ca
 
 
 @router.get("/{call_id}/readings", operation_id="list_call_readings")
-async def list_call_readings(call_id: str, who: Own, rooms: Rooms) -> Listed[ReadingShown]:
+async def list_call_readings(call_id: str, who: Own, rooms: Rooms, at: At) -> Page[ReadingShown]:
     """Who read what was in one's own call, and why."""
-    return Listed(items=[ReadingShown.of(one) for one in await rooms.privacy.reading.of(who.person_id, call_id)])
+    found = await rooms.privacy.reading.of(who.person_id, call_id, before=at.number, limit=at.one_more)
+    return at.page(found, by=lambda one: (one.seq,), newest_first=True, show=ReadingShown.of)
 
 
 @router.post("", operation_id="run_call")

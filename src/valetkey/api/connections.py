@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
-from valetkey.api.paging import Before, Limit, Listed, Page
+from valetkey.api.paging import At, Listed, Page, cursor_of
 from valetkey.api.services import Services
 from valetkey.audit.uses import Use
 from valetkey.connections.methods.header import ORGANIZATION
@@ -96,6 +96,12 @@ class Begin(BaseModel):
     connector: str = Field(max_length=40)
     label: str = Field(default="", max_length=12, description="Tells several accounts at one connector apart.")
     display_name: str = Field(default="", max_length=100)
+
+
+class Renaming(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    display_name: str = Field(max_length=100)
 
 
 class ConnectPage(BaseModel):
@@ -193,9 +199,10 @@ class UseShown(BaseModel):
 
 
 @router.get("", operation_id="list_connections")
-async def list_connections(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[ConnectionShown]:
-    """The person's accounts."""
-    return Listed(items=[await _shown(rooms, each) for each in await rooms.connections.list(whose.id)])
+async def list_connections(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[ConnectionShown]:
+    """The person's accounts, oldest first."""
+    cut = at.cut(await rooms.connections.list(whose.id), by=lambda one: (one.id,))
+    return Page(items=[await _shown(rooms, each) for each in cut.rows], next=cut.next)
 
 
 @router.post("", operation_id="begin_connection")
@@ -231,9 +238,24 @@ async def disconnect_everything(who: Ender, whose: Whose, rooms: Rooms) -> Liste
     return Listed(items=[ReceiptShown.of(receipt) for receipt in receipts])
 
 
+@router.get("/receipts", operation_id="list_receipts")
+async def list_receipts(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[ReceiptShown]:
+    """What the person disconnected, the newest first."""
+    found = await rooms.disconnecting.receipts(whose.id, before=at.text, limit=at.one_more)
+    return at.page(found, by=lambda one: (one.id,), newest_first=True, show=ReceiptShown.of)
+
+
 @router.get("/{connection_id}", operation_id="show_connection")
 async def show_connection(connection_id: str, _who: Reader, whose: Whose, rooms: Rooms) -> ConnectionShown:
     return await _shown(rooms, await rooms.connections.get(whose.id, connection_id))
+
+
+@router.patch("/{connection_id}", operation_id="rename_connection")
+async def rename_connection(
+    connection_id: str, given: Renaming, _who: Writer, whose: Whose, rooms: Rooms
+) -> ConnectionShown:
+    """What the person calls the account; its label stays."""
+    return await _shown(rooms, await rooms.connections.rename(whose.id, connection_id, given.display_name))
 
 
 @router.delete("/{connection_id}", operation_id="remove_connection", status_code=204)
@@ -285,13 +307,11 @@ async def trace_connection(connection_id: str, _who: Reader, whose: Whose, rooms
 
 
 @router.get("/{connection_id}/uses", operation_id="list_uses")
-async def list_uses(
-    connection_id: str, _who: Reader, whose: Whose, rooms: Rooms, before: Before = "", limit: Limit = 50
-) -> Page[UseShown]:
+async def list_uses(connection_id: str, _who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[UseShown]:
     """Every use of the account's credential, newest first: calls, renewals, and what began and ended it."""
     await rooms.connections.get(whose.id, connection_id)
-    found, following = await rooms.uses.list(connection_id, whose.id, before=before, limit=limit)
-    return Page(items=[UseShown.of(use) for use in found], next_before=following or None)
+    found, following = await rooms.uses.list(connection_id, whose.id, before=at.text, limit=at.limit)
+    return Page(items=[UseShown.of(use) for use in found], next=cursor_of((following,)) if following else None)
 
 
 async def _meant(rooms: Services, slug: str, person: Person) -> Connector:

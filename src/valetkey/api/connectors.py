@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page
 from valetkey.api.services import Services
 from valetkey.connections.model import OfConnector
 from valetkey.directory.catalog import Catalog
@@ -98,14 +98,14 @@ class NewConnector(BaseModel):
 
 
 @router.get("", operation_id="list_connectors")
-async def list_connectors(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[ConnectorShown]:
+async def list_connectors(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[ConnectorShown]:
     """The connectors of the person's organization; who may not add any sees those that are switched on (S-30)."""
     whole = await rooms.organizations.may_add_connectors(whose)
     there = await rooms.connectors.list_for(whose)
     if not whole:
         groups = await rooms.groups.of(whose.id)
         there = [one for one in there if one.state == "enabled" and one.audience.has(groups)]
-    return Listed(items=[ConnectorShown.of(one) for one in there])
+    return at.page(there, by=lambda one: (one.name.lower(), one.slug), show=ConnectorShown.of)
 
 
 @router.get("/{slug}", operation_id="show_connector")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, Whose, actor_of, demand_act, principal_of
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Listed, Page
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
 from valetkey.privacy.consent import TEXT_HASH
@@ -191,8 +191,7 @@ async def export_training(asked: ExportAsked, _told: Told, who: Operator, rooms:
 
 
 @router.get("/training-export/withdrawn", operation_id="list_withdrawn_training")
-async def list_withdrawn_training(
-    _told: Told, _who: Operator, rooms: Rooms, after: Annotated[str, Query(max_length=64)] = ""
-) -> Listed[str]:
+async def list_withdrawn_training(_told: Told, _who: Operator, rooms: Rooms, at: At) -> Page[str]:
     """Items that were handed out and whose person took their yes back: to be deleted by whoever has them."""
-    return Listed(items=list(await rooms.privacy.training.withdrawn(after)))
+    found = await rooms.privacy.training.withdrawn(at.text, limit=at.one_more)
+    return at.page(found, by=lambda one: (one,), show=str)

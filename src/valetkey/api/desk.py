@@ -10,14 +10,14 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, find_person
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page, by_age, instant
 from valetkey.api.submission_shapes import RunShown, SubmissionInFull, SubmissionShown
 from valetkey.api.submissions import Words
 from valetkey.directory.listings import Class
 from valetkey.identity.model import Person, Principal
 from valetkey.submissions.grades import Grade
 from valetkey.submissions.ground import TARGET
-from valetkey.submissions.model import Act, Submission
+from valetkey.submissions.model import Act, Look, Submission
 from valetkey.submissions.upkeep import Progress
 
 router = APIRouter(prefix="/desk", tags=["submissions"])
@@ -96,6 +96,10 @@ class LookShown(BaseModel):
     held: str
     tools: int
 
+    @classmethod
+    def of(cls, one: Look) -> LookShown:
+        return cls(slug=one.slug, looked_at=one.looked_at, says=one.says, held=one.why_held, tools=len(one.tools))
+
 
 class ReviewerShown(BaseModel):
     id: str
@@ -113,25 +117,29 @@ class NewReviewer(BaseModel):
 
 
 @router.get("", operation_id="show_queue")
-async def show_queue(who: Reader, rooms: Rooms) -> Listed[Waiting]:
+async def show_queue(who: Reader, rooms: Rooms, at: At) -> Page[Waiting]:
     """Who waits, the longest first, for reviewers. What is to be decided on within seven days and is not is late."""
     there = await rooms.submissions.desk.queue(await _person(who, rooms))
     now = rooms.clock.now()
-    return Listed(items=[Waiting.in_queue(one, place, now - one.state_since) for place, one in enumerate(there, 1)])
+    return at.page(
+        enumerate(there, 1),
+        by=lambda one: (instant(one[1].state_since), one[1].id),
+        show=lambda one: Waiting.in_queue(one[1], one[0], now - one[1].state_since),
+    )
 
 
 @router.get("/all", operation_id="list_desk")
-async def list_desk(who: Reader, rooms: Rooms) -> Listed[SubmissionShown]:
+async def list_desk(who: Reader, rooms: Rooms, at: At) -> Page[SubmissionShown]:
     """Everything that was ever submitted and was not removed."""
     there = await rooms.submissions.desk.all(await _person(who, rooms))
-    return Listed(items=[SubmissionShown.of(one) for one in there])
+    return at.page(there, by=by_age, newest_first=True, show=SubmissionShown.of)
 
 
 @router.get("/reviewers", operation_id="list_reviewers")
-async def list_reviewers(_who: Operator, rooms: Rooms) -> Listed[ReviewerShown]:
+async def list_reviewers(_who: Operator, rooms: Rooms, at: At) -> Page[ReviewerShown]:
     """Who reviews besides the operator."""
     named = [await rooms.people.get(one) for one in await rooms.submissions.desk.reviewers()]
-    return Listed(items=[ReviewerShown.of(person) for person in named])
+    return at.page(named, by=lambda one: (one.login, one.id), show=ReviewerShown.of)
 
 
 @router.post("/reviewers", operation_id="name_reviewer", status_code=201)
@@ -148,15 +156,10 @@ async def dismiss_reviewer(person: str, _who: Operator, rooms: Rooms) -> None:
 
 
 @router.get("/looks", operation_id="list_looks")
-async def list_looks(_who: Operator, rooms: Rooms) -> Listed[LookShown]:
+async def list_looks(_who: Operator, rooms: Rooms, at: At) -> Page[LookShown]:
     """What the hub's own last look at each listing found, and what is held for it; those that come with it besides."""
     looks = await rooms.submissions.upkeep.looks()
-    return Listed(
-        items=[
-            LookShown(slug=one.slug, looked_at=one.looked_at, says=one.says, held=one.why_held, tools=len(one.tools))
-            for one in looks
-        ]
-    )
+    return at.page(looks, by=lambda one: (one.slug,), show=LookShown.of)
 
 
 @router.get("/rescan", operation_id="show_rescan")

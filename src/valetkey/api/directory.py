@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, Whose, actor_of
 from valetkey.api.connectors import ConnectorShown, Writer, demand_may_add, tell
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page
 from valetkey.directory.catalog import Catalog, Entry
 from valetkey.directory.listings import Source
 from valetkey.directory.model import AuthKind, ReviewState
@@ -107,12 +107,12 @@ class ListingToAdd(BaseModel):
 
 @router.get("", operation_id="search_directory")
 async def search_directory(
-    _who: Reader, whose: Whose, rooms: Rooms, q: Words = "", category: Category = ""
-) -> Listed[EntryShown]:
-    """What the person can connect. Members of an organization see what was switched on for them."""
+    _who: Reader, whose: Whose, rooms: Rooms, at: At, q: Words = "", category: Category = ""
+) -> Page[EntryShown]:
+    """What the person can connect, by name. Members of an organization see what was switched on for them."""
     whole = await rooms.organizations.may_add_connectors(whose)
     entries = await Catalog(rooms.connectors, rooms.groups).list(whose, whole=whole, query=q, category=category)
-    return Listed(items=[EntryShown.of(entry) for entry in entries])
+    return at.page(entries, by=lambda one: (one.name.lower(), one.slug), show=EntryShown.of)
 
 
 @router.get("/{slug}", operation_id="show_entry")

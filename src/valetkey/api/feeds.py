@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page, by_age
 from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.api.sign_in import OrganizationId, demand_owner
 from valetkey.audit.feed.model import Feed
@@ -56,10 +56,11 @@ class FeedMade(FeedShown):
 
 
 @router.get("", operation_id="list_feeds")
-async def list_feeds(organization: OrganizationId, who: Reader, rooms: Rooms) -> Listed[FeedShown]:
+async def list_feeds(organization: OrganizationId, who: Reader, rooms: Rooms, at: At) -> Page[FeedShown]:
     """Oldest first, with how it goes."""
     await demand_owner(who, organization, rooms, fresh=False)
-    return Listed(items=[FeedShown.of(feed) for feed in await rooms.feeds.list(organization)])
+    found = await rooms.feeds.list(organization)
+    return at.page(found, by=by_age, show=FeedShown.of)
 
 
 @router.post("", operation_id="add_feed", status_code=201, openapi_extra=SHOWN_ONCE)

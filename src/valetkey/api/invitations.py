@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
 from valetkey.api.keys import demand_fresh
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page, by_age
 from valetkey.api.people import LeftShown, MovedShown, PersonShown
 from valetkey.api.sign_in import OrganizationId, demand_own
 from valetkey.identity.model import Invitation, Principal, Role
@@ -56,12 +56,13 @@ class NewInvitation(BaseModel):
 
 
 @router.get("/organizations/{organization}/invitations", operation_id="list_invitations")
-async def list_invitations(organization: OrganizationId, who: Reader, rooms: Rooms) -> Listed[InvitationShown]:
+async def list_invitations(organization: OrganizationId, who: Reader, rooms: Rooms, at: At) -> Page[InvitationShown]:
     """Those that are open, oldest first."""
     demand_own(who, organization)
     demand_act(who, Act.SEE_PEOPLE)
     await rooms.organizations.get(organization)
-    return Listed(items=[InvitationShown.of(one) for one in await rooms.invitations.of_organization(organization)])
+    found = await rooms.invitations.of_organization(organization)
+    return at.page(found, by=by_age, show=InvitationShown.of)
 
 
 @router.post("/organizations/{organization}/invitations", operation_id="invite_member", status_code=201)
@@ -85,10 +86,11 @@ async def withdraw_invitation(
 
 
 @router.get("/invitations", operation_id="list_my_invitations")
-async def list_my_invitations(_who: OwnReader, whose: Whose, rooms: Rooms) -> Listed[InvitationToMe]:
+async def list_my_invitations(_who: OwnReader, whose: Whose, rooms: Rooms, at: At) -> Page[InvitationToMe]:
     """Those to the asker, with what joining would end."""
     ahead = await rooms.joining.ahead(whose.id)
-    return Listed(
+    cut = at.cut(await rooms.invitations.to(whose.id), by=by_age)
+    return Page(
         items=[
             InvitationToMe(
                 **InvitationShown.of(one).model_dump(),
@@ -96,8 +98,9 @@ async def list_my_invitations(_who: OwnReader, whose: Whose, rooms: Rooms) -> Li
                 connections=ahead.connections,
                 allows_training=ahead.allows_training,
             )
-            for one in await rooms.invitations.to(whose.id)
-        ]
+            for one in cut.rows
+        ],
+        next=cut.next,
     )
 
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page, by_age
 from valetkey.identity.model import Organization, Principal
 
 router = APIRouter(prefix="/organizations", tags=["organizations"])
@@ -38,14 +38,14 @@ class NewOrganization(BaseModel):
 
 
 @router.get("", operation_id="list_organizations")
-async def list_organizations(who: Reader, rooms: Rooms) -> Listed[OrganizationShown]:
+async def list_organizations(who: Reader, rooms: Rooms, at: At) -> Page[OrganizationShown]:
     """The asker's own; the operator sees all."""
     found = (
         await rooms.organizations.list()
         if who.kind == "operator"
         else [await rooms.organizations.get(who.organization_id)]
     )
-    return Listed(items=[OrganizationShown.of(organization) for organization in found])
+    return at.page(found, by=by_age, show=OrganizationShown.of)
 
 
 @router.post("", operation_id="create_organization", status_code=201)

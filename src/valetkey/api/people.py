@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of, demand_act, find_person
 from valetkey.api.keys import demand_fresh
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page
 from valetkey.api.services import Services
 from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.identity.model import Person, Principal, Role
@@ -91,8 +91,8 @@ class Link(BaseModel):
 
 @router.get("", operation_id="list_people")
 async def list_people(
-    who: Reader, rooms: Rooms, organization: Annotated[str, Query(max_length=40)] = ""
-) -> Listed[PersonShown]:
+    who: Reader, rooms: Rooms, at: At, organization: Annotated[str, Query(max_length=40)] = ""
+) -> Page[PersonShown]:
     """Members of the asker's organization; the operator sees those of all, or of one."""
     demand_act(who, Act.SEE_PEOPLE)
     if who.kind == "operator":
@@ -101,7 +101,7 @@ async def list_people(
     else:
         _demand_own(who, organization)
         found = await rooms.people.list(who.organization_id)
-    return Listed(items=[PersonShown.of(person) for person in found])
+    return at.page(found, by=lambda one: (one.organization_id, one.login, one.id), show=PersonShown.of)
 
 
 @router.post("", operation_id="add_person", status_code=201)

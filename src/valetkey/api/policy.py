@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
 from valetkey.policy.approval_model import Approval
@@ -123,9 +123,10 @@ class ApprovalShown(BaseModel):
 
 
 @router.get("/policy/ceilings", operation_id="list_ceilings")
-async def list_ceilings(who: Reader, rooms: Rooms) -> Listed[CeilingShown]:
+async def list_ceilings(who: Reader, rooms: Rooms, at: At) -> Page[CeilingShown]:
     """What the asker's organization permits at most."""
-    return Listed(items=[CeilingShown.of(one) for one in await rooms.policy.ceilings.list(who.organization_id)])
+    found = await rooms.policy.ceilings.list(who.organization_id)
+    return at.page(found, by=lambda one: (one.id,), show=CeilingShown.of)
 
 
 @router.post("/policy/ceilings", operation_id="set_ceiling", status_code=201)
@@ -172,7 +173,8 @@ async def explain(
 
 
 @router.get("/approvals", operation_id="list_approvals")
-async def list_approvals(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[ApprovalShown]:
+async def list_approvals(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[ApprovalShown]:
     """What waits for the person's yes, and what became of what did. It is given on the page, and nowhere else."""
     now = rooms.clock.now()
-    return Listed(items=[ApprovalShown.of(one, now) for one in await rooms.policy.approvals.list(whose.id)])
+    found = await rooms.policy.approvals.page(whose.id, before=at.text, limit=at.one_more)
+    return at.page(found, by=lambda one: (one.id,), newest_first=True, show=lambda one: ApprovalShown.of(one, now))

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import OnlyOperator, Rooms, actor_of, principal_of
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page
 from valetkey.identity.model import Principal
 from valetkey.privacy.policy import LONGEST, PrivacyPolicy
 
@@ -54,9 +54,10 @@ async def show_privacy_policy(_who: Asker, rooms: Rooms) -> PolicyShown:
 
 
 @router.get("/versions", operation_id="list_privacy_policies")
-async def list_privacy_policies(_who: Asker, rooms: Rooms) -> Listed[PolicyListed]:
+async def list_privacy_policies(_who: Asker, rooms: Rooms, at: At) -> Page[PolicyListed]:
     """Every version, the newest first."""
-    return Listed(items=[PolicyListed.of(one) for one in await rooms.privacy.policies.list()])
+    found = await rooms.privacy.policies.list()
+    return at.page(found, by=lambda one: (one.number,), newest_first=True, show=PolicyListed.of)
 
 
 @router.get("/versions/{number}", operation_id="show_privacy_version")

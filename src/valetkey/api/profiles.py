@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page
 from valetkey.api.services import Services
 from valetkey.directory.model import Choice, Profile, ToolAccess
 from valetkey.identity.model import Person, Principal
@@ -61,9 +61,10 @@ class NewProfile(ProfileGiven):
 
 
 @router.get("", operation_id="list_profiles")
-async def list_profiles(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[ProfileShown]:
+async def list_profiles(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[ProfileShown]:
     """The person's profiles, by name."""
-    return Listed(items=[await _shown(rooms, whose, each) for each in await rooms.profiles.list(whose.id)])
+    cut = at.cut(await rooms.profiles.list(whose.id), by=lambda one: (one.name,))
+    return Page(items=[await _shown(rooms, whose, each) for each in cut.rows], next=cut.next)
 
 
 @router.post("", operation_id="add_profile", status_code=201)

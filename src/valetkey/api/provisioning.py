@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page, by_age
 from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.api.sign_in import OrganizationId, demand_owner
 from valetkey.identity.model import Principal, Role
@@ -76,12 +76,12 @@ class GroupRole(BaseModel):
 
 @router.get("/provisioning-tokens", operation_id="list_provisioning_tokens")
 async def list_provisioning_tokens(
-    organization: OrganizationId, who: Reader, rooms: Rooms
-) -> Listed[ProvisioningTokenShown]:
+    organization: OrganizationId, who: Reader, rooms: Rooms, at: At
+) -> Page[ProvisioningTokenShown]:
     """Oldest first; never the tokens themselves."""
     await demand_owner(who, organization, rooms, fresh=False)
     found = await rooms.provisioning.tokens.list(organization)
-    return Listed(items=[ProvisioningTokenShown.of(one) for one in found])
+    return at.page(found, by=by_age, show=ProvisioningTokenShown.of)
 
 
 @router.post(
@@ -107,10 +107,11 @@ async def revoke_provisioning_token(organization: OrganizationId, token_id: Toke
 
 
 @router.get("/groups", operation_id="list_groups")
-async def list_groups(organization: OrganizationId, who: Reader, rooms: Rooms) -> Listed[GroupShown]:
+async def list_groups(organization: OrganizationId, who: Reader, rooms: Rooms, at: At) -> Page[GroupShown]:
     """The groups that the organization's directory has told of."""
     await demand_owner(who, organization, rooms, fresh=False)
-    return Listed(items=[GroupShown.of(one) for one in await rooms.provisioning.directory.groups(organization)])
+    found = await rooms.provisioning.directory.groups(organization)
+    return at.page(found, by=lambda one: (one.id,), show=GroupShown.of)
 
 
 @router.put("/groups/{group_id}/role", operation_id="set_group_role")

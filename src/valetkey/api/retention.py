@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, Whose, actor_of, demand_act, find_person
 from valetkey.api.keys import demand_fresh
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page, instant
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import NotFound
@@ -124,18 +124,19 @@ async def set_retention(new: NewRetention, who: Owner, rooms: Rooms) -> Retentio
 
 
 @router.get("/retention/runs", operation_id="list_retention_runs")
-async def list_retention_runs(_who: Operator, rooms: Rooms) -> Listed[RunShown]:
-    """The last runs, the newest first; each organization's own counts are in its trail (`retention.purged`)."""
-    return Listed(items=[RunShown.of(one) for one in await rooms.privacy.keeping.runs()])
+async def list_retention_runs(_who: Operator, rooms: Rooms, at: At) -> Page[RunShown]:
+    """Runs that let go of something, the newest first; an organization's own counts are in its trail."""
+    found = await rooms.privacy.keeping.runs(before=at.text, limit=at.one_more)
+    return at.page(found, by=lambda one: (one.id,), newest_first=True, show=RunShown.of)
 
 
 @router.get("/holds", operation_id="list_holds")
-async def list_holds(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[HoldShown]:
+async def list_holds(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[HoldShown]:
     """What is held of the person's; for who manages the organization, every hold."""
     holds = rooms.privacy.holds
     sees_all = may(whose.role, Act.SEE_PEOPLE)
     found = await (holds.list(whose.organization_id) if sees_all else holds.on(whose))
-    return Listed(items=[HoldShown.of(one) for one in found])
+    return at.page(found, by=lambda one: (instant(one.placed_at), one.id), show=HoldShown.of)
 
 
 @router.post("/holds", operation_id="place_hold", status_code=201)

@@ -32,6 +32,7 @@ from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
 from valetkey.directory.snapshots import Snapshots
+from valetkey.identity.families import Families
 from valetkey.identity.invitations import Invitations
 from valetkey.identity.model import Person, Principal
 from valetkey.identity.organizations import Organizations
@@ -78,6 +79,7 @@ class SignsLabels(Protocol):
 class Disconnecting(Protocol):
     async def disconnect(self, person_id: str, connection_id: str, *, by: str) -> Receipt: ...
     async def disconnect_all(self, person_id: str, *, by: str) -> Sequence[Receipt]: ...
+    async def receipts(self, person_id: str, *, before: str = "", limit: int) -> Sequence[Receipt]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ class Services:
     openid: OpenId
     provisioning: Provisioning
     tokens: Tokens
+    families: Families
     connectors: Connectors
     access: Access
     groups: Memberships

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, demand_act, find_person
 from valetkey.api.keys import demand_fresh
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page
 from valetkey.api.services import Services
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
@@ -126,11 +126,12 @@ async def remove_sign_in(organization: OrganizationId, who: Writer, rooms: Rooms
 
 
 @router.get("/organizations/{organization}/domains", operation_id="list_domains")
-async def list_domains(organization: OrganizationId, who: Reader, rooms: Rooms) -> Listed[DomainShown]:
+async def list_domains(organization: OrganizationId, who: Reader, rooms: Rooms, at: At) -> Page[DomainShown]:
     """The domains that the organization says are its own, verified or not."""
     demand_own(who, organization)
     await rooms.organizations.get(organization)
-    return Listed(items=[DomainShown.of(one) for one in await rooms.openid.providers.domains(organization)])
+    found = await rooms.openid.providers.domains(organization)
+    return at.page(found, by=lambda one: (one.name,), show=DomainShown.of)
 
 
 @router.post("/organizations/{organization}/domains", operation_id="add_domain", status_code=201)

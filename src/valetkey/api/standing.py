@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page
 from valetkey.identity.model import Principal
 from valetkey.policy.standing_model import StandingApproval
 
@@ -52,10 +52,11 @@ class StandingShown(BaseModel):
 
 
 @router.get("", operation_id="list_standing_approvals")
-async def list_standing(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[StandingShown]:
+async def list_standing(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[StandingShown]:
     """What assistants may do without asking each time, and what became of what they could."""
     now = rooms.clock.now()
-    return Listed(items=[StandingShown.of(one, now) for one in await rooms.policy.standing.list(whose.id)])
+    found = await rooms.policy.standing.page(whose.id, before=at.text, limit=at.one_more)
+    return at.page(found, by=lambda one: (one.id,), newest_first=True, show=lambda one: StandingShown.of(one, now))
 
 
 @router.delete("/{standing_id}", operation_id="revoke_standing_approval", status_code=204)

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Listed, Page, by_age
 from valetkey.api.submission_shapes import HealthShown, RunShown, SubmissionInFull, SubmissionShown, TextShown
 from valetkey.identity.model import Person, Principal
 from valetkey.kernel.errors import BadInput, NotFound
@@ -85,9 +85,10 @@ class UrlToReview(BaseModel):
 
 
 @router.get("", operation_id="list_submissions")
-async def list_submissions(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[SubmissionShown]:
+async def list_submissions(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[SubmissionShown]:
     """The organization's, for who may add connectors there."""
-    return Listed(items=[SubmissionShown.of(one) for one in await rooms.submissions.drafts.list(whose)])
+    found = await rooms.submissions.drafts.list(whose)
+    return at.page(found, by=by_age, newest_first=True, show=SubmissionShown.of)
 
 
 @router.get("/terms", operation_id="show_terms")

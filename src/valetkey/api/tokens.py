@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import AUDIENCE, OWN_CONTENT, Needs, Rooms, Scope, Whose, actor_of
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page, by_age
 from valetkey.api.problems import ScopeMissing
 from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.identity.model import Principal, TokenInfo
@@ -66,9 +66,10 @@ class NewToken(BaseModel):
 
 
 @router.get("", operation_id="list_tokens")
-async def list_tokens(_who: Reader, whose: Whose, rooms: Rooms) -> Listed[TokenShown]:
+async def list_tokens(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[TokenShown]:
     """The person's personal tokens, never the tokens themselves."""
-    return Listed(items=[TokenShown.of(info) for info in await rooms.tokens.list(whose.id)])
+    found = await rooms.tokens.list(whose.id)
+    return at.page(found, by=by_age, newest_first=True, show=TokenShown.of)
 
 
 @router.post("", operation_id="create_token", status_code=201, openapi_extra=SHOWN_ONCE)

@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel
 
 from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, whose
-from valetkey.api.paging import Limit
-from valetkey.audit.model import Everyone, OfOrganization, OfPerson, TrailEvent
+from valetkey.api.paging import LARGEST, Cursor, Page, Place, read_cursor
+from valetkey.audit.model import Everyone, OfOrganization, OfPerson, TrailEvent, WantedEvents
 from valetkey.audit.model import Scope as AuditScope
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act, may
 
 router = APIRouter(prefix="/trail", tags=["trail"])
+
+_MOST_EVENTS = 5000
 
 Reader = Annotated[Principal, Depends(Needs(Scope.TRAIL_READ, operator=True))]
 
@@ -44,11 +46,6 @@ class EventShown(BaseModel):
         )
 
 
-class Events(BaseModel):
-    items: list[EventShown]
-    next_before: int | None = Field(description="Give it as `before` for the next page; null at the end.")
-
-
 async def _readable_by(who: Reader, request: Request, person: PersonQuery = "") -> AuditScope:
     """Everything for the operator, the organization's for an owner, admin or auditor, else one's own."""
     if who.kind == "operator":
@@ -61,15 +58,31 @@ async def _readable_by(who: Reader, request: Request, person: PersonQuery = "") 
 Readable = Annotated[AuditScope, Depends(_readable_by)]
 
 
+def _place(cursor: Cursor = "", limit: Annotated[int, Query(ge=1, le=_MOST_EVENTS)] = 100) -> Place:
+    return Place(read_cursor(cursor), limit)
+
+
+Number = Annotated[int, Query(ge=0, le=LARGEST)]
+Filter = Annotated[str, Query(max_length=80)]
+
+
 @router.get("", operation_id="list_trail")
 async def list_trail(
     scope: Readable,
     rooms: Rooms,
-    before: Annotated[int, Query(ge=0, description="`next_before` of the page before; 0 for the first.")] = 0,
-    limit: Limit = 50,
-) -> Events:
-    """Events, newest first."""
-    found = await rooms.trail.list(scope, before=before, limit=limit)
-    return Events(
-        items=[EventShown.of(event) for event in found], next_before=found[-1].seq if len(found) == limit else None
-    )
+    at: Annotated[Place, Depends(_place)],
+    after_id: Number = 0,
+    before_id: Number = 0,
+    event: Filter = "",
+    actor: Filter = "",
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+) -> Page[EventShown]:
+    """Events, newest first (ORG-13): those after and before the number of one that is known, if it is given.
+
+    `event` is a whole name (`connection.added`) or its noun (`connection`); `until` itself is left out.
+    """
+    wanted = WantedEvents(after=after_id, event=event, actor=actor, since=since, until=until)
+    before = min(filter(None, (at.number, before_id)), default=0)
+    found = await rooms.trail.list(scope, before=before, limit=at.one_more, wanted=wanted)
+    return at.page(found, by=lambda one: (one.seq,), newest_first=True, show=EventShown.of)

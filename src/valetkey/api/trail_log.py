@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, demand_act
+from valetkey.api.paging import At, Page
 from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.api.trail import Readable
 from valetkey.audit.checkpoint_repository import KeptCheckpoint, SinkState
@@ -81,11 +82,6 @@ class TrailStatus(BaseModel):
     last: CheckpointShown | None
     broken: str = Field(description="Why nothing is signed any more; empty while all is well.")
     sinks: list[SinkShown]
-
-
-class Checkpoints(BaseModel):
-    items: list[CheckpointShown]
-    next_before: int | None = Field(description="Give it as `before` for the next page; null at the end.")
 
 
 class Against(BaseModel):
@@ -188,15 +184,11 @@ async def trail_status(_who: Auditor, rooms: Rooms) -> TrailStatus:
 async def list_checkpoints(
     _who: Reader,
     rooms: Rooms,
-    before: Annotated[int, Query(ge=0, description="`next_before` of the page before; 0 for the first.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> Checkpoints:
+    at: At,
+) -> Page[CheckpointShown]:
     """Checkpoints, newest first. They tell nothing of what records hold: for everybody who may read a trail."""
-    found = await rooms.trail_log.checkpoints.list(before=before, limit=limit)
-    return Checkpoints(
-        items=[CheckpointShown.of(one) for one in found],
-        next_before=found[-1].number if len(found) == limit else None,
-    )
+    found = await rooms.trail_log.checkpoints.list(before=at.number, limit=at.one_more)
+    return at.page(found, by=lambda one: (one.number,), newest_first=True, show=CheckpointShown.of)
 
 
 @router.post("/checkpoints", operation_id="make_checkpoint")

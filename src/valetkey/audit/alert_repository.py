@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import Select, case, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -60,12 +60,28 @@ async def find_alert(tx: AsyncConnection, person_id: str, alert_id: str) -> Sequ
 async def list_alerts(
     tx: AsyncConnection, person_id: str, *, connection_id: str, dismissed: bool, limit: int
 ) -> Sequence[Sequence[Any]]:
+    query = _of_person(person_id, connection_id, dismissed)
+    newest = query.order_by(alert.c.last_at.desc(), alert.c.id.desc()).limit(limit)
+    rows: Sequence[Sequence[Any]] = (await tx.execute(newest)).all()
+    return rows
+
+
+async def page_of_alerts(
+    tx: AsyncConnection, person_id: str, *, connection_id: str, dismissed: bool, before: str, limit: int
+) -> Sequence[Sequence[Any]]:
+    """By id, which stays as it is when the same is noticed again."""
+    query = _of_person(person_id, connection_id, dismissed)
+    if before:
+        query = query.where(alert.c.id < before)
+    rows: Sequence[Sequence[Any]] = (await tx.execute(query.order_by(alert.c.id.desc()).limit(limit))).all()
+    return rows
+
+
+def _of_person(person_id: str, connection_id: str, dismissed: bool) -> Select[Any]:
     query = select(*_COLUMNS).where(alert.c.person_id == person_id)
     if connection_id:
         query = query.where(alert.c.connection_id == connection_id)
-    if not dismissed:
-        query = query.where(alert.c.dismissed_at.is_(None))
-    return (await tx.execute(query.order_by(alert.c.last_at.desc(), alert.c.id.desc()).limit(limit))).all()
+    return query if dismissed else query.where(alert.c.dismissed_at.is_(None))
 
 
 async def sum_alerts(tx: AsyncConnection, organization_id: str) -> Sequence[Sequence[Any]]:

@@ -171,6 +171,17 @@ class Alerts:
             )
         return [_alert(row) for row in rows]
 
+    async def page(
+        self, person_id: str, *, connection_id: str = "", dismissed: bool = False, before: str = "", limit: int
+    ) -> Sequence[Alert]:
+        """The same by when each was first noticed, the newest first; `before` is the id of the last one seen."""
+        await self.settle()
+        async with self._database.read() as tx:
+            rows = await repository.page_of_alerts(
+                tx, person_id, connection_id=connection_id, dismissed=dismissed, before=before, limit=limit
+            )
+        return [_alert(row) for row in rows]
+
     async def get(self, person_id: str, alert_id: str) -> Alert:
         """Raises `NotFound`, for another person's too."""
         async with self._database.read() as tx:

@@ -120,6 +120,23 @@ class Wanted:
 ALL_CALLS = Wanted()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedEvents:
+    """Which events of a listing (ORG-13): those that fit everything said here. What is empty filters nothing.
+
+    `after` is a number; `event` is a whole name, or all before a dot of it; `until` is left out.
+    """
+
+    after: int = 0
+    event: str = ""
+    actor: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+ALL_EVENTS = WantedEvents()
+
+
 @dataclass(frozen=True, slots=True)
 class OfPerson:
     """Reading what concerns one person: the only scope that includes payloads."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, insert, null, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, delete, func, insert, null, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.audit import log_repository
@@ -20,6 +20,7 @@ from valetkey.audit.leaves import CALL, DELETION, EVENT, CallLeaf, Leaf, event_r
 from valetkey.audit.merkle import Frontier
 from valetkey.audit.model import (
     ALL_CALLS,
+    ALL_EVENTS,
     CallEnding,
     CallIntent,
     CallRecord,
@@ -29,6 +30,7 @@ from valetkey.audit.model import (
     Scope,
     TrailEvent,
     Wanted,
+    WantedEvents,
 )
 from valetkey.kernel.errors import NotFound
 from valetkey.kernel.ids import new_id
@@ -254,16 +256,17 @@ async def find_calls_with_credential(
 
 
 async def find_events_about(
-    tx: AsyncConnection, thing: str, scope: OfPerson, *, before: int, limit: int
+    tx: AsyncConnection, thing: str, scope: OfPerson, *, before: int, limit: int, only: str = "%"
 ) -> list[TrailEvent]:
     """What happened to a thing of the person's, the newest first; `before` as in `find_events`.
 
-    What was noticed about it (`audit.alerts`) happened to nothing.
+    What was noticed about it (`audit.alerts`) happened to nothing. `only` is a pattern for what happened.
     """
     query = select(trail_event).where(
         trail_event.c.person_id == scope.person_id,
         trail_event.c.object == thing,
         trail_event.c.event.not_like("alert.%"),
+        trail_event.c.event.like(only),
     )
     if before:
         query = query.where(trail_event.c.seq < before)
@@ -271,7 +274,9 @@ async def find_events_about(
     return [TrailEvent(**row) for row in rows.mappings()]
 
 
-async def find_events(tx: AsyncConnection, scope: Scope, *, before: int, limit: int) -> list[TrailEvent]:
+async def find_events(
+    tx: AsyncConnection, scope: Scope, *, before: int, limit: int, wanted: WantedEvents = ALL_EVENTS
+) -> list[TrailEvent]:
     """The newest first; `before` is the number of the last one seen, 0 for the beginning."""
     query: Select[Any] = select(trail_event)
     if isinstance(scope, OfPerson):
@@ -280,5 +285,22 @@ async def find_events(tx: AsyncConnection, scope: Scope, *, before: int, limit: 
         query = query.where(trail_event.c.organization_id == scope.organization_id)
     if before:
         query = query.where(trail_event.c.seq < before)
+    query = query.where(*_events_fitting(wanted))
     rows = await tx.execute(query.order_by(trail_event.c.seq.desc()).limit(limit))
     return [TrailEvent(**row) for row in rows.mappings()]
+
+
+def _events_fitting(wanted: WantedEvents) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.after:
+        found.append(trail_event.c.seq > wanted.after)
+    if wanted.event:
+        name = trail_event.c.event
+        found.append(or_(name == wanted.event, name.startswith(f"{wanted.event}.", autoescape=True)))
+    if wanted.actor:
+        found.append(trail_event.c.actor == wanted.actor)
+    if wanted.since is not None:
+        found.append(trail_event.c.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(trail_event.c.at < wanted.until)
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from valetkey.audit import repository
-from valetkey.audit.model import Scope, TrailEvent
+from valetkey.audit.model import ALL_EVENTS, Scope, TrailEvent, WantedEvents
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, printable
 from valetkey.store.database import Database
@@ -53,7 +53,9 @@ class Trail:
                 detail=dict(detail),
             )
 
-    async def list(self, scope: Scope, *, before: int = 0, limit: int = 100) -> Sequence[TrailEvent]:
+    async def list(
+        self, scope: Scope, *, before: int = 0, limit: int = 100, wanted: WantedEvents = ALL_EVENTS
+    ) -> Sequence[TrailEvent]:
         """The newest first; `before` is the `seq` of the last one seen, 0 for the beginning."""
         async with self._database.read() as tx:
-            return await repository.find_events(tx, scope, before=before, limit=limit)
+            return await repository.find_events(tx, scope, before=before, limit=limit, wanted=wanted)

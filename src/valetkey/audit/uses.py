@@ -45,7 +45,7 @@ class Uses:
         """
         found = _CURSOR.fullmatch(before or ".0")
         if found is None:
-            raise BadInput("The place in the list is not one that was given out.", field="before")
+            raise BadInput("The place in the list is not one that was given out.", field="cursor")
         call_id, seq = found[1], int(found[2])
         scope = OfPerson(person_id)
         async with self._database.read() as tx:

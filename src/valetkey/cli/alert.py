@@ -29,9 +29,9 @@ def alert() -> None:
 def list_alerts(hub: Hub, connection: str, dismissed: bool, organization: bool, as_json: bool) -> None:
     """List what was noticed at your connections, the newest first."""
     if organization:
-        found, shown = hub.get("/alerts/organization"), _SUMMED
+        found, shown = hub.all("/alerts/organization"), _SUMMED
     else:
-        found, shown = hub.get("/alerts", connection=connection, dismissed="true" if dismissed else ""), _SHOWN
+        found, shown = hub.all("/alerts", connection=connection, dismissed="true" if dismissed else ""), _SHOWN
     if as_json:
         print_json(found)
     else:

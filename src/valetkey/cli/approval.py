@@ -24,7 +24,7 @@ def approval() -> None:
 @hub_options
 def list_approvals(hub: Hub, as_json: bool) -> None:
     """List what waits for your yes, and what became of what did."""
-    found = hub.get("/approvals")
+    found = hub.all("/approvals")
     if as_json:
         print_json(found)
     else:
@@ -36,7 +36,7 @@ def list_approvals(hub: Hub, as_json: bool) -> None:
 @hub_options
 def list_standing(hub: Hub, as_json: bool) -> None:
     """List the approvals that stand for a number of calls, and what became of others."""
-    found = hub.get("/approvals/standing")
+    found = hub.all("/approvals/standing")
     if as_json:
         print_json(found)
     else:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from valetkey.cli.hub_client import Hub, hub_options, part
-from valetkey.cli.printing import as_json, print_facts, print_json, print_table
+from valetkey.cli.printing import as_json, print_facts, print_json, print_table, tell_of_more
 from valetkey.cli.token import for_user
 from valetkey.kernel.errors import printable
 
@@ -60,16 +60,17 @@ def _filters(command: Any) -> Any:
 @call.command("list")
 @_filters
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="At most this many.")
-@click.option("--before", default="", metavar="ID", help="Only calls before this one.")
+@click.option("--cursor", default="", metavar="PLACE", help="Go on there: `next` of the page before.")
 @as_json
 @hub_options
-def list_calls(hub: Hub, limit: int, before: str, as_json: bool, **filters: Any) -> None:
+def list_calls(hub: Hub, limit: int, cursor: str, as_json: bool, **filters: Any) -> None:
     """List calls, newest first."""
-    found = hub.get("/calls", limit=limit, before=before, **_query(filters))
+    found = hub.get("/calls", limit=limit, cursor=cursor, **_query(filters))
     if as_json:
         print_json(found)
         return
     print_table([_with_time(each) for each in found["items"]], _SHOWN, empty="There are no calls.")
+    tell_of_more(found)
 
 
 @call.command("show")
@@ -111,7 +112,7 @@ def read_call(hub: Hub, call_id: str, reason: str, as_json: bool) -> None:
 @hub_options
 def list_readings(hub: Hub, call_id: str, as_json: bool) -> None:
     """List who read what was in a call of yours, and why."""
-    found = hub.get(f"/calls/{part(call_id)}/readings")
+    found = hub.all(f"/calls/{part(call_id)}/readings")
     if as_json:
         print_json(found)
         return

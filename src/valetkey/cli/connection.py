@@ -10,7 +10,7 @@ import click
 from valetkey.cli.connection_changes import accept, changes
 from valetkey.cli.connection_tools import account_named, level, permit, tools
 from valetkey.cli.hub_client import Hub, hub_options, part
-from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
+from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table, tell_of_more
 from valetkey.cli.token import for_user
 
 _SHOWN = {
@@ -49,7 +49,7 @@ for _command in (tools, permit, level, changes, accept):
 @hub_options
 def list_connections(hub: Hub, user: str, as_json: bool) -> None:
     """List a person's accounts."""
-    found = hub.get("/connections", person=user)
+    found = hub.all("/connections", person=user)
     if as_json:
         print_json(found)
     else:
@@ -185,20 +185,19 @@ def trace(hub: Hub, account: str, user: str, as_json: bool) -> None:
 @click.argument("account", metavar="CONNECTOR[/LABEL]|ID")
 @for_user
 @click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="At most this many.")
-@click.option("--before", default="", metavar="PLACE", help="Go on there: `next_before` of the page before.")
+@click.option("--cursor", default="", metavar="PLACE", help="Go on there: `next` of the page before.")
 @as_json
 @hub_options
-def uses(hub: Hub, account: str, user: str, limit: int, before: str, as_json: bool) -> None:
+def uses(hub: Hub, account: str, user: str, limit: int, cursor: str, as_json: bool) -> None:
     """Show every use of an account's credential, newest first: when, which call, by whom, and where it went."""
     found = hub.get(
-        f"/connections/{part(account_named(hub, account, user))}/uses", person=user, limit=limit, before=before
+        f"/connections/{part(account_named(hub, account, user))}/uses", person=user, limit=limit, cursor=cursor
     )
     if as_json:
         print_json(found)
         return
     print_table(found["items"], _USE, empty="It has not been used yet.")
-    if found["next_before"]:
-        note(f"There is more: --before {found['next_before']}")
+    tell_of_more(found)
 
 
 def _acknowledged(hub: Hub, connector: str) -> str:

@@ -78,7 +78,7 @@ def _print(found: Any, as_json: bool) -> None:
 def account_named(hub: Hub, account: str, user: str) -> str:
     """The id of the connection that a connector, `connector/label` or an id means."""
     slug, _, label = account.partition("/")
-    for found in hub.get("/connections", person=user)["items"]:
+    for found in hub.all("/connections", person=user)["items"]:
         is_meant = found["label"] == label if label else found["is_default"]
         if found["id"] == account or (found["connector"] == slug and is_meant):
             return str(found["id"])

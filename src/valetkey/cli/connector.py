@@ -67,7 +67,7 @@ connector.add_command(print_schema)
 @hub_options
 def list_connectors(hub: Hub, words: tuple[str, ...], category: str, added: bool, user: str, as_json: bool) -> None:
     """List what a person can connect: what was added here, and the directory."""
-    found = hub.get("/directory", person=user, q=" ".join(words), category=category)
+    found = hub.all("/directory", person=user, q=" ".join(words), category=category)
     if added:
         found["items"] = [one for one in found["items"] if one["state"] != "listed"]
     if as_json:
@@ -315,7 +315,7 @@ def _told(listed: dict[str, Any]) -> dict[str, Any]:
 def _tools(hub: Hub, slug: str) -> dict[str, list[dict[str, Any]]]:
     """The tools of each of one's own accounts at a connector, by label. The operator is shown none."""
     try:
-        accounts = [each for each in hub.get("/connections")["items"] if each["connector"] == slug]
+        accounts = [each for each in hub.all("/connections")["items"] if each["connector"] == slug]
         return {each["label"]: hub.get(f"/connections/{part(each['id'])}/tools")["items"] for each in accounts}
     except HubRefused:  # the operator, or a token without the scope; or nothing has been listed yet
         return {}

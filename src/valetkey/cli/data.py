@@ -172,7 +172,7 @@ def erase(hub: Hub, yes: bool, as_json: bool) -> None:
 @hub_options
 def erasures(hub: Hub, as_json: bool) -> None:
     """List the receipts of what you had erased, newest first."""
-    found = hub.get("/data/erasures")
+    found = hub.all("/data/erasures")
     if as_json:
         print_json(found)
         return
@@ -188,16 +188,16 @@ def erasures(hub: Hub, as_json: bool) -> None:
 @hub_options
 def training_export(hub: Hub, withdrawn: bool) -> None:
     """Print as JSON lines what people allowed to learn from; nothing of organizations."""
+    if withdrawn:
+        for item in hub.all("/data/training-export/withdrawn")["items"]:
+            print(json.dumps({"id": item}))
+        return
     after = ""
     while True:
-        if withdrawn:
-            items = hub.get("/data/training-export/withdrawn", after=after)["items"]
-            after = items[-1] if items else ""
-        else:
-            part = hub.post("/data/training-export", {"after": after})
-            items, after = part["items"], part["next_after"]
-        for item in items:
-            print(json.dumps({"id": item} if withdrawn else item))
+        part = hub.post("/data/training-export", {"after": after})
+        after = part["next_after"]
+        for item in part["items"]:
+            print(json.dumps(item))
         if not after:
             return
 

@@ -47,7 +47,7 @@ def set_retention(hub: Hub, contents: str, calls: int | None, yes: bool, as_json
 @hub_options
 def list_runs(hub: Hub, as_json: bool) -> None:
     """List on the host what the last runs let go of, and how far they are."""
-    found = hub.get("/data/retention/runs")
+    found = hub.all("/data/retention/runs")
     if as_json:
         print_json(found)
         return
@@ -60,7 +60,7 @@ def list_runs(hub: Hub, as_json: bool) -> None:
 @hub_options
 def list_holds(hub: Hub, user: str, as_json: bool) -> None:
     """List what an organization holds of you; as an owner or admin, all of it."""
-    found = hub.get("/data/holds", person=user)
+    found = hub.all("/data/holds", person=user)
     if as_json:
         print_json(found)
         return

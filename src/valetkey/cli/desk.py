@@ -25,7 +25,7 @@ def desk() -> None:
 @hub_options
 def list_waiting(hub: Hub, everything: bool, as_json: bool) -> None:
     """List who waits, the longest first; what waits more than seven days is late."""
-    found = hub.get("/desk/all" if everything else "/desk")
+    found = hub.all("/desk/all" if everything else "/desk")
     if as_json:
         print_json(found)
     else:
@@ -160,7 +160,7 @@ def rescan(hub: Hub, listing: str, everything: bool, only_status: bool, as_json:
 @hub_options
 def list_looks(hub: Hub, as_json: bool) -> None:
     """List what the hub's own looks at its listings found, and what is held, on the hub's host."""
-    found = hub.get("/desk/looks")
+    found = hub.all("/desk/looks")
     if as_json:
         print_json(found)
     else:
@@ -173,7 +173,7 @@ def list_looks(hub: Hub, as_json: bool) -> None:
 @hub_options
 def list_reviewers(hub: Hub, as_json: bool) -> None:
     """List who reviews besides the operator, on the hub's host."""
-    found = hub.get("/desk/reviewers")
+    found = hub.all("/desk/reviewers")
     if as_json:
         print_json(found)
     else:

@@ -30,6 +30,7 @@ TOKEN_VARIABLE = "VALETKEY_TOKEN"  # noqa: S105 – the name of a variable
 _BASE = "/api/v1"
 _SECONDS = 300.0  # a tool call may take 240
 _SOCKET = "control.sock"
+_MOST = 200  # of a list at once
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -66,6 +67,17 @@ class Hub:
 
     def get(self, path: str, **query: object) -> Any:
         return self._ask("GET", path, query, None)
+
+    def all(self, path: str, **query: object) -> dict[str, list[Any]]:
+        """A list from its first page to its last, as one."""
+        items: list[Any] = []
+        cursor = ""
+        while True:
+            found = self.get(path, **query, limit=_MOST, cursor=cursor)
+            items += found["items"]
+            cursor = found["next"]
+            if not cursor:
+                return {"items": items}
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, **query: object) -> Any:
         return self._ask("POST", path, query, {} if body is None else body)

@@ -32,7 +32,7 @@ org.add_command(feed)
 @hub_options
 def list_organizations(hub: Hub, as_json: bool) -> None:
     """List the organizations you may see."""
-    found = hub.get("/organizations")
+    found = hub.all("/organizations")
     if as_json:
         print_json(found)
     else:

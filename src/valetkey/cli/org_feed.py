@@ -19,7 +19,7 @@ def feed() -> None:
 @hub_options
 def list_feeds(hub: Hub, organization: str, as_json: bool) -> None:
     """List an organization's feeds, and how they go."""
-    found = hub.get(f"/organizations/{part(organization)}/feeds")
+    found = hub.all(f"/organizations/{part(organization)}/feeds")
     if as_json:
         print_json(found)
         return

@@ -33,7 +33,7 @@ def invite_member(hub: Hub, organization: str, login: str, role: str, as_json: b
 @hub_options
 def list_invitations(hub: Hub, organization: str | None, as_json: bool) -> None:
     """List an organization's open invitations; with none named, those to you, and what joining would end."""
-    found = hub.get(f"/organizations/{part(organization)}/invitations" if organization else "/invitations")
+    found = hub.all(f"/organizations/{part(organization)}/invitations" if organization else "/invitations")
     if as_json:
         print_json(found)
         return

@@ -19,7 +19,7 @@ def provisioning() -> None:
 @hub_options
 def list_tokens(hub: Hub, organization: str, as_json: bool) -> None:
     """List the tokens that the organization's directory may show."""
-    found = hub.get(f"/organizations/{part(organization)}/provisioning-tokens")
+    found = hub.all(f"/organizations/{part(organization)}/provisioning-tokens")
     if as_json:
         print_json(found)
         return
@@ -59,7 +59,7 @@ def revoke_token(hub: Hub, organization: str, token_id: str) -> None:
 @hub_options
 def list_groups(hub: Hub, organization: str, as_json: bool) -> None:
     """List the groups that the directory has told of, and the role that each gives."""
-    found = hub.get(f"/organizations/{part(organization)}/groups")
+    found = hub.all(f"/organizations/{part(organization)}/groups")
     if as_json:
         print_json(found)
         return

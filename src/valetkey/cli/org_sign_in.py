@@ -87,7 +87,7 @@ def domain() -> None:
 @hub_options
 def list_domains(hub: Hub, organization: str, as_json: bool) -> None:
     """List an organization's domains."""
-    found = hub.get(f"/organizations/{part(organization)}/domains")
+    found = hub.all(f"/organizations/{part(organization)}/domains")
     if as_json:
         print_json(found)
     else:

@@ -23,7 +23,7 @@ def policy() -> None:
 @hub_options
 def show(hub: Hub, as_json: bool) -> None:
     """Show what your organization permits at most."""
-    found = hub.get("/policy/ceilings")
+    found = hub.all("/policy/ceilings")
     if as_json:
         print_json(found)
     else:

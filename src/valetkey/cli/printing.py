@@ -44,6 +44,12 @@ def print_facts(facts: Mapping[str, Any]) -> None:
         print(f"{name + ':':<{width}} {_word(value)}".rstrip())
 
 
+def tell_of_more(found: Mapping[str, Any]) -> None:
+    """After a page of a list that goes on."""
+    if found["next"]:
+        note(f"There is more: --cursor {found['next']}")
+
+
 def note(text: str) -> None:
     """Something for the person at the keyboard that is not the command's result."""
     print(text, file=sys.stderr)

@@ -36,7 +36,7 @@ def show(hub: Hub, number: int | None, as_json: bool) -> None:
 @hub_options
 def list_versions(hub: Hub, as_json: bool) -> None:
     """List every version there was, newest first."""
-    found = hub.get("/privacy/versions")
+    found = hub.all("/privacy/versions")
     if as_json:
         print_json(found)
         return

@@ -37,7 +37,7 @@ def profile() -> None:
 @hub_options
 def list_profiles(hub: Hub, user: str, as_json: bool) -> None:
     """List a person's profiles."""
-    found = hub.get("/profiles", person=user)
+    found = hub.all("/profiles", person=user)
     if as_json:
         print_json(found)
     else:
@@ -102,7 +102,7 @@ def remove_profile(hub: Hub, name: str) -> None:
 
 
 def _choices(hub: Hub, taken: tuple[str, ...]) -> list[dict[str, Any]]:
-    connections = hub.get("/connections")["items"] if taken else []
+    connections = hub.all("/connections")["items"] if taken else []
     choices = []
     for text in taken:
         account, colon, tools = text.partition(":")

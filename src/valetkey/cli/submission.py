@@ -32,7 +32,7 @@ def submission() -> None:
 @hub_options
 def list_submissions(hub: Hub, user: str, as_json: bool) -> None:
     """List the organization's submissions."""
-    found = hub.get("/submissions", person=user)
+    found = hub.all("/submissions", person=user)
     if as_json:
         print_json(found)
     else:

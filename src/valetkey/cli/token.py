@@ -47,7 +47,7 @@ def token() -> None:
 @hub_options
 def list_tokens(hub: Hub, user: str, as_json: bool) -> None:
     """List a person's tokens, never the tokens themselves."""
-    found = hub.get("/tokens", person=user)
+    found = hub.all("/tokens", person=user)
     if as_json:
         print_json(found)
     else:

@@ -30,13 +30,18 @@ def trail() -> None:
 
 @trail.command("list")
 @for_user
-@click.option("--limit", type=click.IntRange(1, 200), default=50, show_default=True, help="At most this many.")
+@click.option("--limit", type=click.IntRange(1, 5000), default=50, show_default=True, help="At most this many.")
 @click.option("--before", type=click.IntRange(min=0), default=0, metavar="N", help="Only events before this one.")
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="N", help="Only events after this one.")
+@click.option("--event", default="", metavar="NAME", help="Only these: connection.added, or all of connection.")
+@click.option("--actor", default="", metavar="WHO", help="Only what this one did: operator, person:ID, …")
+@click.option("--since", default="", metavar="TIME", help="Only events from this time on, e.g. 2026-11-22T08:00Z.")
+@click.option("--until", default="", metavar="TIME", help="Only events before this time (with a zone).")
 @as_json
 @hub_options
-def list_events(hub: Hub, user: str, limit: int, before: int, as_json: bool) -> None:
+def list_events(hub: Hub, user: str, before: int, after: int, as_json: bool, **filters: Any) -> None:
     """List events, newest first."""
-    found = hub.get("/trail", person=user, limit=limit, before=before or "")
+    found = hub.get("/trail", person=user, before_id=before or "", after_id=after or "", **filters)
     if as_json:
         print_json(found)
         return

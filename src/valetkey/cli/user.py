@@ -21,7 +21,7 @@ def user() -> None:
 @hub_options
 def list_users(hub: Hub, org: str, as_json: bool) -> None:
     """List the people you may see."""
-    found = hub.get("/people", organization=org)
+    found = hub.all("/people", organization=org)
     if as_json:
         print_json(found)
     else:

@@ -125,10 +125,10 @@ class Disconnecting:
             raise NotFound("There is no such receipt.")
         return found
 
-    async def receipts(self, person_id: str) -> list[Receipt]:
-        """The person's receipts, the newest first."""
+    async def receipts(self, person_id: str, *, before: str = "", limit: int = _RECEIPTS) -> list[Receipt]:
+        """The person's receipts, the newest first; `before` is the id of the last one seen."""
         async with self._database.read() as tx:
-            return await repository.list_receipts(tx, person_id, limit=_RECEIPTS)
+            return await repository.list_receipts(tx, person_id, before=before, limit=limit)
 
     async def forget_receipts(self, person_id: str) -> None:
         """The person has erased what is kept of them."""

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, insert, or_, select, update
+from sqlalchemy import Row, delete, exists, insert, or_, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -344,6 +344,6 @@ async def delete_receipts(tx: AsyncConnection, person_id: str) -> None:
     await tx.execute(delete(receipt).where(receipt.c.person_id == person_id))
 
 
-async def list_receipts(tx: AsyncConnection, person_id: str, *, limit: int) -> list[Receipt]:
-    query = select(receipt).where(receipt.c.person_id == person_id).order_by(receipt.c.id.desc()).limit(limit)
-    return [_receipt(row) for row in await tx.execute(query)]
+async def list_receipts(tx: AsyncConnection, person_id: str, *, before: str, limit: int) -> list[Receipt]:
+    query = select(receipt).where(receipt.c.person_id == person_id, receipt.c.id < before if before else true())
+    return [_receipt(row) for row in await tx.execute(query.order_by(receipt.c.id.desc()).limit(limit))]

@@ -105,6 +105,11 @@ class Standings:
         async with self._database.read() as tx:
             return await repository.list_of(tx, person_id, limit=limit)
 
+    async def page(self, person_id: str, *, before: str = "", limit: int) -> Sequence[StandingApproval]:
+        """The newest first, from before the one with the id `before` on."""
+        async with self._database.read() as tx:
+            return await repository.page_of(tx, person_id, before=before, limit=limit)
+
     async def scope_of(self, standing: StandingApproval) -> Scope:
         """Which arguments it is for. Raises `VaultFailed` when that was erased: then it is for none."""
         key = await self._keys.existing(standing.person_id, standing.organization_id, standing.day)

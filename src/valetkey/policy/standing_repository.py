@@ -74,6 +74,14 @@ async def list_of(tx: AsyncConnection, person_id: str, *, limit: int) -> list[St
     return [_read(row) for row in rows]
 
 
+async def page_of(tx: AsyncConnection, person_id: str, *, before: str, limit: int) -> list[StandingApproval]:
+    """By id, which sorts by time."""
+    query = select(_table).where(_table.c.person_id == person_id)
+    if before:
+        query = query.where(_table.c.id < before)
+    return [_read(row) for row in await tx.execute(query.order_by(_table.c.id.desc()).limit(limit))]
+
+
 async def end_one(tx: AsyncConnection, person_id: str, standing_id: str, now: datetime) -> StandingApproval | None:
     """`None` when the person has no such one that had not ended."""
     ended = await tx.execute(

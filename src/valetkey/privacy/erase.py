@@ -30,6 +30,7 @@ from valetkey.store.database import Database
 from valetkey.vault.day_keys import FindsDayKeys
 
 _CONFIRMED = ("confirmed", "not_needed")
+_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,10 @@ class Erasing:
             return await self._begin(person, by)
         return await self._go_on(person, Erased(*found), by)
 
-    async def receipts(self, person_id: str) -> Sequence[Erased]:
-        """What the person had erased, newest first."""
+    async def receipts(self, person_id: str, *, before: str = "", limit: int = _SHOWN) -> Sequence[Erased]:
+        """What the person had erased, newest first; `before` is the id of the last one seen."""
         async with self._database.read() as tx:
-            return [Erased(*row) for row in await repository.list_of(tx, person_id)]
+            return [Erased(*row) for row in await repository.list_of(tx, person_id, before=before, limit=limit)]
 
     async def _begin(self, person: Person, by: str) -> Erased:
         await self._tell("data.erasure_began", person, by, {})  # 1.

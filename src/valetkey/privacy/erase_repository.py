@@ -18,7 +18,6 @@ _COLUMNS = (
     erasure.c.id, erasure.c.person_id, erasure.c.began_at, erasure.c.finished_at, erasure.c.connections,
     erasure.c.unconfirmed, erasure.c.days, erasure.c.calls, erasure.c.events, erasure.c.next_from, erasure.c.end,
 )  # fmt: skip
-_SHOWN = 50
 
 
 async def add(tx: AsyncConnection, new: Erased) -> None:
@@ -36,9 +35,12 @@ async def find_unfinished(tx: AsyncConnection, person_id: str) -> Row | None:
     return None if row is None else _row(row)
 
 
-async def list_of(tx: AsyncConnection, person_id: str) -> list[Row]:
-    query = select(*_COLUMNS).where(erasure.c.person_id == person_id).order_by(erasure.c.id.desc()).limit(_SHOWN)
-    return [_row(row) for row in await tx.execute(query)]
+async def list_of(tx: AsyncConnection, person_id: str, *, before: str, limit: int) -> list[Row]:
+    """The newest first; `before` is the id of the last one seen."""
+    query = select(*_COLUMNS).where(erasure.c.person_id == person_id)
+    if before:
+        query = query.where(erasure.c.id < before)
+    return [_row(row) for row in await tx.execute(query.order_by(erasure.c.id.desc()).limit(limit))]
 
 
 def _row(row: object) -> Row:

@@ -125,10 +125,10 @@ class Keeping:
         await self._say(new, own[-1] if own else None)
         return await self.kept(organization_id)
 
-    async def runs(self) -> Sequence[Run]:
-        """The last runs that let go of something, the newest first, and how far it is."""
+    async def runs(self, *, before: str = "", limit: int = _RUNS) -> Sequence[Run]:
+        """Runs that let go of something, the newest first, and how far it is; from before the id `before` on."""
         async with self._database.read() as tx:
-            return await repository.list_runs(tx, limit=_RUNS)
+            return await repository.list_runs(tx, before=before, limit=limit)
 
     async def dues(self) -> tuple[Due, Mapping[str, Due]]:
         """What is due now: by the operator's times, and of each organization that has said something."""

@@ -55,6 +55,7 @@ class Opened:
 class ReadOnce:
     """That somebody read one's call: who, when, and why they said they did."""
 
+    seq: int
     at: datetime
     actor: str
     reason: str
@@ -112,12 +113,12 @@ class Reading:
         )  # fmt: skip
         return await open_call(self._day_keys, await self._calls.find(call_id, OfPerson(found.person_id)))
 
-    async def of(self, person_id: str, call_id: str) -> Sequence[ReadOnce]:
-        """Who read this call of the person's, newest first. Raises `NotFound`."""
+    async def of(self, person_id: str, call_id: str, *, before: int = 0, limit: int = _MOST) -> Sequence[ReadOnce]:
+        """Who read this call of the person's, newest first, from before number `before` on. Raises `NotFound`."""
         await self._calls.find(call_id, OfPerson(person_id))
         async with self._database.read() as tx:
-            events = await find_events_about(tx, call_id, OfPerson(person_id), before=0, limit=_MOST)
-        return [ReadOnce(one.at, one.actor, str(one.detail.get("reason", ""))) for one in events if one.event == _READ]
+            events = await find_events_about(tx, call_id, OfPerson(person_id), before=before, limit=limit, only=_READ)
+        return [ReadOnce(one.seq, one.at, one.actor, str(one.detail.get("reason", ""))) for one in events]
 
 
 def _demand(reader: Reader, act: Act) -> None:

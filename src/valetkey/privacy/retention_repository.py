@@ -91,9 +91,11 @@ async def set_run(tx: AsyncConnection, run: Run) -> None:
     await tx.execute(update(retention_run).where(retention_run.c.id == run.id).values(**asdict(run)))
 
 
-async def list_runs(tx: AsyncConnection, *, limit: int) -> list[Run]:
-    """The newest first."""
-    query = select(retention_run).order_by(retention_run.c.began_at.desc(), retention_run.c.id.desc()).limit(limit)
+async def list_runs(tx: AsyncConnection, *, before: str, limit: int) -> list[Run]:
+    """The newest first by id, which sorts by time; `before` is that of the last one seen."""
+    query = select(retention_run).order_by(retention_run.c.id.desc()).limit(limit)
+    if before:
+        query = query.where(retention_run.c.id < before)
     return [
         Run(row.id, row.began_at, row.finished_at, row.days, row.calls, row.looked_at, row.of)
         for row in await tx.execute(query)

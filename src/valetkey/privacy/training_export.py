@@ -91,10 +91,10 @@ class TrainingExport:
         await self._trail.write("training.exported", actor=actor, detail=detail)
         return Exported(items, following)
 
-    async def withdrawn(self, after: str = "") -> Sequence[str]:
+    async def withdrawn(self, after: str = "", *, limit: int = _AT_ONCE) -> Sequence[str]:
         """Items whose person took their yes back: whoever has them is to delete them."""
         async with self._database.read() as tx:
-            return await repository.withdrawn_items(tx, after=after, limit=_AT_ONCE)
+            return await repository.withdrawn_items(tx, after=after, limit=limit)
 
     async def _items(self, consent_id: str, person_id: str, before: str) -> tuple[list[Item], str]:
         """Of one person; and the id to go on from. Asked anew for each part: a yes can be taken back in between."""
