@@ -136,6 +136,7 @@ LOCAL: Mapping[str, Not] = {
     "demo": Not("it starts a hub of its own, and plays with it as a stranger would"),
     "doctor": Not("it looks at a host on which no hub may be running"),
     "key recover": Not("there is no hub that could open its keys"),
+    "connector schema": Not("it prints a schema that comes with the program"),
     "review": Not("it visits one address, and has no use for a hub (a hub does the same: review_url)"),
 }
 
