@@ -44,6 +44,8 @@ PAGES: Mapping[str, str | Not] = {
     "/directory/submissions/{submission}/tools": "review_submission",
     "/directory/submissions/{submission}/domain": "prove_domain",
     "/directory/submissions/{submission}/acknowledgments": "agree",
+    "/directory/submissions/{submission}/pictures": "hand_in_picture",
+    "/directory/submissions/{submission}/contact": "confirm_contact",
     "/directory/submissions/{submission}/{step}": "edit_submission",
     "/directory/desk/{submission}/review": "review_at_desk",
     "/directory/desk/{submission}/question": "ask_publisher",
