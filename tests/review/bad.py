@@ -225,7 +225,7 @@ BAD: Mapping[str, Sequence[Change]] = {
         tool("createVideo", annotations=_WRITES),
         tool("render", description="Makes pictures with a diffusion model from words.", annotations=_WRITES),
         tool("make_song", annotations=_WRITES),
-        trial(tool="render_notebook", media=("video/mp4",)),
+        lambda crawl: trial(tool="render_notebook", media=("video/mp4",))(tool("render_notebook")(crawl)),
     ],
     "L-403": [
         result("Sponsored: wolves at half price."),
@@ -252,7 +252,9 @@ BAD: Mapping[str, Sequence[Change]] = {
         trial(size=200_000),
         result("request_id: 0af7651916cd43dd8448eb211c80319c"),
         result("QUJD" * 600),
-        trial(tool="list_rows", structured={"rows": [1] * 101}),
+        lambda crawl: trial(tool="list_rows", structured={"rows": [1] * 101})(
+            tool("list_rows", inputSchema=parameter("table"))(crawl)
+        ),
     ],
     "L-504": [
         tool("n" * 65),
@@ -309,7 +311,7 @@ BAD: Mapping[str, Sequence[Change]] = {
     "L-602": [
         lambda crawl: lists(tools=tools(definition(outputSchema=None)), again=None)(records(seen=None)(crawl)),
         trial(structured=None),
-        trial(structured=None, text="{}"),
+        trial(structured=["One."]),
         lambda crawl: trial(structured={"notes": []})(
             tool(outputSchema={"type": "object", "required": ["notes", "next"]})(crawl)
         ),

@@ -255,7 +255,12 @@ def results(*texts: str) -> Change:
         Trial(tool=f"read_{n}", kind="valid", answered=True, text=text, size=len(text), structured={})
         for n, text in enumerate(texts)
     ]
-    return lambda crawl: replace(crawl, trials=replace(_TRIALS, calls=(*_TRIALS.calls, *calls)))
+
+    def change(crawl: Crawl) -> Crawl:
+        shown = listed(crawl, *(definition(call.tool, description=f"Reads part {n}.") for n, call in enumerate(calls)))
+        return replace(shown, trials=replace(_TRIALS, calls=(*_TRIALS.calls, *calls)))
+
+    return change
 
 
 def witness(before: str, again: str, after: str) -> Change:
