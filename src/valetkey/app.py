@@ -41,6 +41,7 @@ from valetkey.audit.unfinished import count_unfinished
 from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Against, verify
 from valetkey.authserver.server import AuthServer
+from valetkey.connections.checking import Checking
 from valetkey.connections.model import Connection
 from valetkey.connections.quarantine import TOPIC as QUARANTINE
 from valetkey.connections.reporting import Reporting
@@ -405,6 +406,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     closing.push_async_callback(room.stop)
     closing.push_async_callback(gateway.stop)
     reporting = Reporting(snapshots=snapshots, alerts=alerts, trail=trail)
+    checking = Checking(connections=room.connections, trace=room.trace, probe=gateway.probe)
     site = Site(
         services=WebServices(
             people=people,
@@ -433,6 +435,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             held=room.held,
             submissions=submissions,
             reporting=reporting,
+            checking=checking,
             trace=room.trace,
             calls=calls,
             uses=Uses(database),
@@ -507,6 +510,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         privacy=privacy,
         submissions=submissions,
         reporting=reporting,
+        checking=checking,
         trace=room.trace,
         calls=calls,
         uses=Uses(database),

@@ -34,6 +34,7 @@ from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Against, verify
 from valetkey.connections.accounts import Connections
+from valetkey.connections.checking import Checking
 from valetkey.connections.labels import Label
 from valetkey.connections.model import Connection, Receipt, State
 from valetkey.connections.quarantine import Quarantine
@@ -118,6 +119,9 @@ class Elsewhere:
             async with self.database.write() as tx:
                 await tx.execute(connection_table.update().values(state="not_connected", connected_at=None))
         return self._receipt(connection.person_id, connection.label)
+
+    async def probe(self, connection: Connection) -> None:
+        self.asked.append(("probe", connection.id))
 
     async def cancel(self, subject: str) -> None:
         self.asked.append(("cancel", subject))
@@ -300,6 +304,7 @@ class Hub:
                 alerts=alerts,
                 trail=trail,
             ),
+            checking=Checking(connections=connections, trace=Trace(database, clock=clock), probe=self.elsewhere.probe),
             trace=Trace(database, clock=clock),
             calls=CallRecords(database),
             privacy=open_privacy(

@@ -195,6 +195,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/connections/{connection_id}/disconnect"): Row(Scope.CONNECTIONS_WRITE, 200, 200, 404, 404, {}),
     ("POST", "/connections/{connection_id}/quarantine"): Row(Scope.CONNECTIONS_WRITE, 200, 200, 404, 404),
     ("DELETE", "/connections/{connection_id}/quarantine"): Row(Scope.CONNECTIONS_WRITE, 403, 200, 404, 404),
+    ("POST", "/connections/{connection_id}/check"): Row(Scope.CONNECTIONS_WRITE, 403, 200, 404, 404),
     ("POST", "/connections/{connection_id}/report"): Row(
         Scope.CONNECTIONS_WRITE, 403, 204, 404, 404, {"reason": "acts"}
     ),

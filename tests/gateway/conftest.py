@@ -245,14 +245,23 @@ def anyio_backend(front: Front) -> tuple[str, dict[str, bool]]:
 
 @pytest.fixture
 async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front: Front) -> AsyncIterator[Hub]:
-    database = sqlite_database
-    notifications = Notifications(database)
     keyring = await migrated_sqlite(tmp_path / "keyring.db", "keyring")
-    root = open_or_create(tmp_path / "keys" / "root.key", forbidden_below=[], may_create=True)
+    async with opened(sqlite_database, keyring, clock, tmp_path, front) as hub:
+        yield hub
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    database: Database, keyring: Database, clock: FakeClock, tmp_path: Path, front: Front, *, organization_id: str = ""
+) -> AsyncIterator[Hub]:
+    """The rooms on these stores and the files at `tmp_path`; a second time, with their organization, is a restart."""
+    notifications = Notifications(database)
+    root = open_or_create(tmp_path / "keys" / "root.key", forbidden_below=[], may_create=not organization_id)
     vault = Vault(database, keyring, root, clock, notifications)
     await vault.start("dep_test")
     trail = Trail(database, clock)
-    organization = await Organizations(database, clock=clock).create("Test", "organization")
+    if not organization_id:
+        organization_id = (await Organizations(database, clock=clock).create("Test", "organization")).id
     read_url = functools.partial(parse_url, private_names=True)
     connectors = Connectors(database, notifications, clock=clock, parse_url=read_url)
     outbound = open_outbound(AddressPolicy([ipaddress.ip_network("127.0.0.1/32")]), clock)
@@ -306,7 +315,7 @@ async def hub(sqlite_database: Database, clock: FakeClock, tmp_path: Path, front
     yield Hub(
         database=database, clock=clock, notifications=notifications,
         people=People(database, clock=clock, notifications=notifications, trail=trail),
-        organization_id=organization.id, tokens=tokens, connections=room.connections, connectors=connectors,
+        organization_id=organization_id, tokens=tokens, connections=room.connections, connectors=connectors,
         snapshots=snapshots, profiles=profiles, policy=policy, vault=vault, credentials=credentials,
         room=room, day_keys=day_keys, call_log=call_log, alerts=alerts, levels=levels, upstreams=upstreams,
         gateway=gateway, trail=trail, whose=whose, port=port,

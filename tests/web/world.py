@@ -31,6 +31,7 @@ from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
+from valetkey.connections.checking import Checking
 from valetkey.connections.desk import DirectDesk
 from valetkey.connections.model import Connection, State
 from valetkey.connections.reporting import Reporting
@@ -406,6 +407,7 @@ async def build_world(
             clock=clock,
         ),
         reporting=Reporting(snapshots=Snapshots(database, notifications, clock=clock), alerts=alerts, trail=trail),
+        checking=Checking(connections=room.connections, trace=room.trace, probe=_nothing_wrong),
         trace=room.trace,
         calls=CallRecords(database),
         uses=Uses(database),
@@ -463,3 +465,7 @@ async def _may_connect(policies: Policies, groups: Memberships, person: Person, 
 
 async def _nobody_let_in(_profile: object) -> None:
     """Nobody was let in at the address of a profile that is gone."""
+
+
+async def _nothing_wrong(_connection: object) -> None:
+    """What the gateway finds at a service that works."""

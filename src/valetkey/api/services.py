@@ -18,6 +18,7 @@ from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
 from valetkey.connections.accounts import Connections
+from valetkey.connections.checking import Checking
 from valetkey.connections.held import Held
 from valetkey.connections.labels import Label
 from valetkey.connections.model import Connection, Receipt
@@ -177,6 +178,7 @@ class Services:
     privacy: Privacy
     submissions: Submissions
     reporting: Reporting
+    checking: Checking
     trace: Trace
     calls: CallRecords
     uses: Uses

@@ -24,8 +24,10 @@ import structlog
 from valetkey.audit import repository
 from valetkey.audit.journal import Journal, Segment, is_damaged, left_behind, read_frames, sync_directory
 from valetkey.audit.model import CallEnding, CallIntent, Outcome
+from valetkey.audit.points import Point
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import Conflict, NotRecorded
+from valetkey.kernel.failpoints import reached
 from valetkey.store.database import Database
 
 _GATHER = 0.04  # seconds from the first finished call of a batch to its transaction: it waits for company
@@ -188,6 +190,7 @@ class CallLog:
             intent = _well_formed(intent)
             frame = _encode(intent)
         segment = self._journal.append(frame)
+        reached(Point.CALL_BEGUN)
         self._open += 1
         self.held[intent.id] = intent
         return OpenCall(self, intent, segment, self.clock.monotonic())
@@ -209,6 +212,7 @@ class CallLog:
         except NotRecorded as error:
             # Not raised: see `finish`. If we die before the writer has run, the record will say `interrupted`.
             structlog.get_logger(__name__).error("a call's ending is not in the journal", reason=error.message)
+        reached(Point.CALL_ENDED)
         self._open -= 1
         size = len(call.intent.request or b"") + len(ending.response or b"")
         self._bytes += size
@@ -264,6 +268,7 @@ class CallLog:
             self._may_be_there = True  # the commit may have been what failed, and may have worked all the same
             structlog.get_logger(__name__).error("call records wait in the journal", reason=type(error).__name__)
             return False
+        reached(Point.CALL_WRITTEN)
         self._may_be_there = False
         async with self._progress:
             self._written += len(batch)

@@ -26,11 +26,13 @@ from valetkey.audit import log_repository
 from valetkey.audit.checkpoint_repository import KeptCheckpoint, SinkState
 from valetkey.audit.merkle import Frontier
 from valetkey.audit.note import Checkpoint, VerifierKey, write_note
+from valetkey.audit.points import Point
 from valetkey.audit.sinks import Sink
 from valetkey.audit.trail import Trail
 from valetkey.audit.watch import Step
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import Conflict, ValetkeyError, printable
+from valetkey.kernel.failpoints import reached
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 
@@ -164,13 +166,16 @@ class Checkpoints:
         note = write_note(checkpoint, key, await self._signer.sign(checkpoint.text().encode()))  # 2. sign
         used = (last.step.watch, last.step.number) if last and last.step else ("", 0)
         step = await self._watch.step(note.encode(), after=used)
+        reached(Point.CHECKPOINT_SIGNED)
         number = last.number + 1 if last else 1
         made = KeptCheckpoint(number, self._clock.now(), checkpoint.size, checkpoint.root, note, str(key), step)
         async with self._database.write() as tx:
             if not await rows.add(tx, made):  # 3. keep
                 raise Conflict("Another process has made a checkpoint.", hint="Try again in a minute.")
+        reached(Point.CHECKPOINT_KEPT)
         if step is not None:
             await self._watch.move_on(step)  # 4. what made the mark is no more
+            reached(Point.CHECKPOINT_MOVED_ON)
         self._known = frontier
         return made
 
@@ -235,11 +240,13 @@ class Checkpoints:
                     reason=printable(str(error), limit=299),
                 )
                 break
+            reached(Point.CHECKPOINT_SENT)
             state = SinkState(sink.name, delivered=checkpoint.number, delivered_at=now)
         if state == before:
             return state
         async with self._database.write() as tx:
             await rows.put_sinks(tx, [state])
+        reached(Point.CHECKPOINT_NOTED)
         # Once when it begins and once when it ends: an event for every try would fill the log with itself.
         if (state.failing_since is None) != (before.failing_since is None):
             failing = state.failing_since is not None

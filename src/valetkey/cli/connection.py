@@ -152,6 +152,32 @@ def quarantine(hub: Hub, account: str, lift: bool, user: str, as_json: bool) -> 
         print(f"{'lifted' if lift else 'in quarantine'}: {found['connector']} ({found['label']})")
 
 
+@connection.command("check")
+@click.argument("account", metavar="CONNECTOR[/LABEL]|ID")
+@as_json
+@hub_options
+def check(hub: Hub, account: str, as_json: bool) -> None:
+    """Look whether an account works: asks its service for the tools, and renews the credential if need be."""
+    found = hub.post(f"/connections/{part(account_named(hub, account, ''))}/check")
+    if as_json:
+        print_json(found)
+    else:
+        print_facts(
+            {
+                "status": found["status"],
+                "failed at": _said(found["failed_at"], found["probe_status"], found["probe_said"]) or "-",
+                "refresh token": "yes" if found["has_refresh_token"] else "no",
+                "refresh": _said(found["refresh"], found["refresh_status"], found["refresh_said"]),
+            }
+        )
+    if found["status"] != "valid":
+        sys.exit(1)
+
+
+def _said(what: str, status: int | None, words: str) -> str:
+    return " ".join(part for part in (what, f"HTTP {status}" if status else "", words) if part)
+
+
 @connection.command("report")
 @click.argument("account", metavar="CONNECTOR[/LABEL]|ID")
 @click.option(

@@ -225,9 +225,8 @@ class Callback:
 
     async def _keep(self, back: _Return, seen: Seen, tokens: TokenSet, facts: Mapping[str, Any]) -> Connection:
         received_at = self._clock.now()
-        await self._vault.shred(seen.id)  # a new consent begins with nothing of an old one
-        reached(Point.CONNECT_EMPTIED)
         has_refresh_token = tokens.refresh_token is not None
+        await self._empty(seen.id, but_for={"access_token", *(["refresh_token"] if has_refresh_token else [])})
         try:
             generation = await oauth.seal(self._vault, back.connection, back.connector, back.server, tokens)  # 6.
         except RootKeyUnavailable as no:  # what cannot be kept goes back
@@ -253,6 +252,15 @@ class Callback:
             await self._step_up.agreed(connected.id)
         await back.steps.note("connected", "", reason=f"granted: {connected.granted_scope or '(not stated)'}")
         return connected
+
+    async def _empty(self, connection_id: str, *, but_for: set[str]) -> None:
+        """A new consent begins with nothing of an old one.
+
+        What is sealed for the same purposes is replaced by the new, as one: cut off before that, the old still works.
+        """
+        if not {purpose for purpose, _ in (await self._vault.mark(connection_id)).names} <= but_for:
+            await self._vault.shred(connection_id)
+        reached(Point.CONNECT_EMPTIED)
 
     async def _give_back(
         self, back: _Return, seen: Seen, tokens: TokenSet, wider: tuple[str, ...], facts: Mapping[str, Any]

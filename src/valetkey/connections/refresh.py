@@ -34,8 +34,8 @@ from valetkey.connections.pace import Pace
 from valetkey.connections.points import Point
 from valetkey.connections.repository import Seen
 from valetkey.connections.spooled import Spooled
-from valetkey.connections.token_endpoint import TokenEndpoint, tokens_of, words_of
-from valetkey.connections.trace import Steps, Trace
+from valetkey.connections.token_endpoint import TokenEndpoint, tokens_came, tokens_of, words_of
+from valetkey.connections.trace import Steps, Trace, request_line
 from valetkey.directory.model import Connector
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import RootKeyUnavailable, VaultFailed
@@ -219,6 +219,8 @@ class Refreshing:
         answer = Spooled(reply, self._clock.now(), Seen.of(connection), mark, slot.named)
         try:
             await self._put_away(slot, answer)
+            line = request_line("POST", server.token_endpoint)
+            await steps.note("refresh", line, status=200, reason=tokens_came(reply))
             if not await self._leases.is_current(lease):
                 await steps.note("refresh", "", reason="Another process took over; what came is not used.")
                 await self._spool.remove(slot.named)

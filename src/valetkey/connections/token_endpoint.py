@@ -179,7 +179,11 @@ class TokenEndpoint:
             replied = await self._desk.refresh(
                 server.token_endpoint, client, refresh_token=refresh_token, resource=connection.resource
             )
-            reply = await self._noted(replied, server.token_endpoint, "refresh", steps)
+            reply = replied.reply
+            if isinstance(
+                reply, TokenFailure
+            ):  # tokens are put away before a word is written of them: see `tokens_came`
+                await self._noted(replied, server.token_endpoint, "refresh", steps)
         except StepFailed as failed:
             return TokenFailure(TokenFailureKind.PASSING, "", failed.message, 0)
         except OutboundFailed as failed:
@@ -195,10 +199,7 @@ class TokenEndpoint:
 
     async def _noted(self, replied: Replied, endpoint: Url, stage: str, steps: Steps) -> TokenSet | TokenFailure:
         reply = replied.reply
-        if isinstance(reply, TokenFailure):
-            reason = words_of(reply)
-        else:
-            reason = "tokens came, " + ("a refresh token among them" if reply.refresh_token else "no refresh token")
+        reason = words_of(reply) if isinstance(reply, TokenFailure) else tokens_came(reply)
         await steps.note(stage, request_line("POST", endpoint), status=replied.status, reason=reason)
         return reply
 
@@ -210,6 +211,11 @@ def tokens_of(tokens: TokenSet) -> list[tuple[Secret, Hint]]:
     """A token set in the order in which it is revoked."""
     refresh: list[tuple[Secret, Hint]] = [(tokens.refresh_token, "refresh_token")] if tokens.refresh_token else []
     return [*refresh, (tokens.access_token, "access_token")]
+
+
+def tokens_came(tokens: TokenSet) -> str:
+    """What a trace says of them."""
+    return "tokens came, " + ("a refresh token among them" if tokens.refresh_token else "no refresh token")
 
 
 def words_of(failure: TokenFailure) -> str:

@@ -40,12 +40,28 @@ from valetkey.gateway.watches import Watches
 from valetkey.gateway.welcome import Welcome
 from valetkey.identity.model import Principal, Role
 from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import NotFound, NotRecorded, ValetkeyError
 from valetkey.policy.gate import Gate as PolicyGate
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.upstream.client import Upstreams
 from valetkey.vault.day_keys import FindsDayKeys
 from valetkey.vault.handles import Handles
+
+
+def _in_their_browser(connection: Connection) -> Principal:
+    """The person of a connection, at one of our pages."""
+    return Principal(
+        kind="session",
+        person_id=connection.person_id,
+        organization_id=connection.organization_id,
+        role=Role.MEMBER,
+        client_id="",
+        client_name="Valetkey pages",
+        audience="",
+        scopes=frozenset(),
+        credential_id="",
+    )
 
 
 class Gateway:
@@ -153,21 +169,24 @@ class Gateway:
 
         It is their request, with their credential, and recorded. Raises what listing raises.
         """
-        who = Principal(
-            kind="session",
-            person_id=connection.person_id,
-            organization_id=connection.organization_id,
-            role=Role.MEMBER,
-            client_id="",
-            client_name="Valetkey pages",
-            audience="",
-            scopes=frozenset(),
-            credential_id="",
-        )
+        who = _in_their_browser(connection)
         for account in await self._accounts.all_of(who):
             if account.connection.id == connection.id:
                 door = Door("", account.connector.slug, connection.label)
                 await self.listings.refresh(who, door, account)
+
+    async def probe(self, connection: Connection) -> ValetkeyError | None:
+        """Its person wants to know whether it works (VLT-07): what went wrong. Raises `NotRecorded`."""
+        who = _in_their_browser(connection)
+        accounts = [one for one in await self._accounts.all_of(who) if one.connection.id == connection.id]
+        try:
+            for account in accounts:
+                await self.listings.probe(who, Door("", account.connector.slug, connection.label), account)
+        except NotRecorded:
+            raise
+        except ValetkeyError as problem:
+            return problem
+        return None if accounts else NotFound("Its connector is not there any more.")
 
     async def cut(self, connection_id: str) -> None:
         """No call goes there any more: gives up, in this process, what waits there and what was listed."""

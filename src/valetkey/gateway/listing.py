@@ -36,6 +36,9 @@ MOST_TTL_MS: Final = 60_000
 PARTIAL: Final = "valetkey/partial"
 """Key in `_meta`: which accounts' tools are missing or old, why, and where the person can change that."""
 
+CHECKED: Final = "checked_by_person"
+"""Stands in the record of a request that was made to see whether the connection works."""
+
 Trouble = tuple[str, str, str, str]
 """Connector, label, what is wrong in a word, and the page that helps."""
 
@@ -125,6 +128,17 @@ class Listings:
             task.add_done_callback(lambda done: self._ended(connection_id, done))
         # Shielded: who stops waiting does not take the list away from the others, or from the next time.
         return await asyncio.shield(task)
+
+    async def probe(self, who: Principal, door: Door, account: Account) -> None:
+        """Asks for the tools and keeps nothing of them: whether it works. Raises what `refresh` raises."""
+        record = await self._records.open(who, door, account, method="tools/list", tool="", request=b"")
+        with record:
+            try:
+                listing = await self._list(who, account, record)
+            except ValetkeyError as error:
+                record.end(outcome_of(error), rule=CHECKED, detail=error.message)
+                raise
+            record.end(Outcome.OK, rule=CHECKED, response_bytes=sum(map(len, listing.tools)))
 
     async def stop(self) -> None:
         """Gives up on listings under way."""

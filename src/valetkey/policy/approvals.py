@@ -17,10 +17,12 @@ from typing import Final, Protocol
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import Conflict, NotFound, Refused, printable
+from valetkey.kernel.failpoints import reached
 from valetkey.kernel.ids import new_id
 from valetkey.policy import approval_repository as repository
 from valetkey.policy.approval_model import Approval, State, Use
 from valetkey.policy.binding import Asked
+from valetkey.policy.points import Point
 from valetkey.policy.tool_class import ToolClass
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
@@ -98,6 +100,7 @@ class Approvals:
             if taken is not None:
                 use = Use(call_id, taken.id, asked.connection_id, asked.tool, digest, now)
                 await repository.add_use(tx, use)
+        reached(Point.CALL_APPROVED)
         if taken is not None:
             await self._notifications.publish(TOPIC, asked.person_id)
         return taken
@@ -140,6 +143,7 @@ class Approvals:
                     new = known or new
                     await repository.count_again(tx, new.id)
                 await repository.purge(tx, asked.person_id, now - _KEPT)
+        reached(Point.APPROVE_ASKED)
         if waiting >= MOST_PENDING:
             raise Refused(
                 f"{waiting} calls on this connection wait for the person's answer already.", rule="too_many_pending",
@@ -235,6 +239,7 @@ class Approvals:
             decided = await repository.decide(tx, approval.person_id, approval.id, self._clock.now(), values)
         if decided is None:
             raise Conflict("This was decided already, or its time is over.", hint="The assistant can ask again.")
+        reached(Point.APPROVE_GIVEN)
         await self._trail.write(
             event,
             actor=f"person:{approval.person_id}",
@@ -247,6 +252,7 @@ class Approvals:
                 "how": "passkey" if values.get("proof") else "click",
             },
         )  # fmt: skip
+        reached(Point.APPROVE_TOLD)
         await self._notifications.publish(TOPIC, approval.person_id)
         return decided
 

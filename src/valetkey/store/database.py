@@ -21,7 +21,9 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from valetkey.kernel.errors import StartRefused
+from valetkey.kernel.failpoints import reached
 from valetkey.store.acting import HUB, Reach, acting_for
+from valetkey.store.points import Point
 
 _SQLITE_PRAGMAS = (
     "journal_mode=wal",
@@ -116,9 +118,12 @@ class Database:
             async with self._writer.begin() as transaction:
                 await self._say_for_whom(transaction)
                 yield transaction
-            return
-        async with self._one_writer, self._writer.begin() as transaction:
-            yield transaction
+                reached(Point.STORE_SAID)
+        else:
+            async with self._one_writer, self._writer.begin() as transaction:
+                yield transaction
+                reached(Point.STORE_SAID)
+        reached(Point.STORE_COMMITTED)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -158,6 +163,7 @@ class Database:
                     await asyncio.wait_for(goodbye, _GOODBYE)
 
     def _require_open(self) -> None:
+        reached(Point.STORE_ASKED)
         # An engine that was disposed of opens anew for whoever asks, and nobody would close that connection.
         if self._closed:
             raise RuntimeError("the database is closed")

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, StartRefused
+from valetkey.kernel.failpoints import reached
 from valetkey.store.database import Database
 from valetkey.vault import root_repository as rows
 from valetkey.vault.model import WrongKey
+from valetkey.vault.points import Point
 from valetkey.vault.root_keys import RootKey, named
 from valetkey.vault.root_repository import RootRow
 
@@ -77,7 +79,10 @@ class Roots:
     async def rotate(self) -> int:
         """A new key of the same provider. Raises `BadInput` when it makes none."""
         await self._current.rotate()
-        return await self.newest()
+        reached(Point.ROTATE_ROOT_MADE)
+        number = await self.newest()
+        reached(Point.ROTATE_ROOT_NUMBERED)
+        return number
 
     async def move_to(self, provider: RootKey) -> int:
         """Another provider's key wraps from now on; the version. It was proven when it was opened.

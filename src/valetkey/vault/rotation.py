@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import VaultFailed
+from valetkey.kernel.failpoints import reached
 from valetkey.store.notify import Notifications
 from valetkey.vault import repository
 from valetkey.vault import rotation_repository as rows
@@ -22,6 +23,7 @@ from valetkey.vault.broker import ROTATED
 from valetkey.vault.envelope import KEY_SIZE, wipe
 from valetkey.vault.keyring import Keyring
 from valetkey.vault.model import Tenants
+from valetkey.vault.points import Point
 from valetkey.vault.repository import Hanging
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.rotation_repository import Counts, Moved
@@ -113,6 +115,7 @@ class Rotation:
         async with self._keyring.database.read() as tx:
             newest = await repository.find_newest_tenant_key(tx, tenant)
         made = await self._keyring.make(tenant, newest.version + 1 if newest else 1)
+        reached(Point.ROTATE_TENANT_MADE)
         await self._tell(tenant)
         return made.version
 
@@ -134,10 +137,12 @@ class Rotation:
             destroyed += await self._destroy_older(tenant)
         if tenant_keys.moved or data_keys or destroyed:
             await self._keyring.database.truncate_log()  # what was wrapped under the older keys, out of it too
+            reached(Point.ROTATE_LOG_EMPTIED)
         return Rewrapped(tenant_keys.moved, data_keys, damaged, destroyed, is_done)
 
     async def _rewrap_tenant_keys(self, tenants: Tenants, until: float, on_progress: OnProgress) -> _Run:
         await self._keyring.rewrap_canary()
+        reached(Point.ROTATE_CANARY_MOVED)
         bad: set[tuple[str, int]] = set()
         moved = 0
         while True:
@@ -157,6 +162,7 @@ class Rotation:
             if new:
                 async with self._keyring.database.write() as tx:
                     await rows.rewrap_tenant_keys(tx, new)
+                reached(Point.ROTATE_TENANT_KEYS_MOVED)
             moved += len(new)
             on_progress(len(new))
 
@@ -190,6 +196,7 @@ class Rotation:
         if moved:
             async with self._keyring.database.write() as tx:
                 await rows.rewrap_data_keys(tx, moved, version=under.version)
+            reached(Point.ROTATE_DATA_KEYS_MOVED)
 
     async def _older(self, tenant: str, versions: set[int]) -> dict[int, TenantKey]:
         """Those of the versions that can be opened; who else rewraps may just have destroyed one."""
@@ -204,6 +211,7 @@ class Rotation:
             newest = await repository.find_newest_tenant_key(tx, tenant)
             assert newest is not None
             destroyed = await rows.destroy_tenant_keys_before(tx, tenant, newest.version)
+        reached(Point.ROTATE_OLDER_DESTROYED)
         if destroyed:
             await self._tell(tenant)
         return destroyed

@@ -10,6 +10,7 @@ from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
 from valetkey.audit.uses import Uses
 from valetkey.connections.accounts import Connections
+from valetkey.connections.checking import Checking
 from valetkey.connections.connect import Connecting
 from valetkey.connections.detect import Detecting
 from valetkey.connections.disconnect import Disconnecting
@@ -77,6 +78,7 @@ class Services:
     held: Held
     submissions: Submissions
     reporting: Reporting
+    checking: Checking
     trace: Trace
     calls: CallRecords
     uses: Uses

@@ -34,6 +34,7 @@ NAMES: Final[dict[str, str]] = {
         "listing_published": (
             "submission.begun", "submission.agreed", "submission.proved", "submission.account_set", "submission.moved",
             "submission.asked", "submission.answered", "submission.told", "submission.refused", "submission.taken_down",
+            "submission.contact_asked", "submission.contact_confirmed",
             "listing.held", "listing.hold_lifted", "listing.taken_down", "listing.put_back",
         ),
         "role_permission_updated": ("person.role_set", "group.role_set"),
@@ -54,7 +55,7 @@ NAMES: Final[dict[str, str]] = {
             "sign_in.provider_set", "sign_in.provider_removed", "domain.added", "domain.verified", "domain.removed",
         ),
         "vault_accessed": (
-            "credential.echoed", "key.rewrap", "key.rotate_tenant", "vault.revoke_all",
+            "connection.checked", "credential.echoed", "key.rewrap", "key.rotate_tenant", "vault.revoke_all",
         ),
         "content_read": ("call.read",),
         "alert_raised": ("alert.raised", "alert.dismissed"),
