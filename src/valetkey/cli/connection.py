@@ -171,7 +171,7 @@ def check(hub: Hub, account: str, as_json: bool) -> None:
             }
         )
     if found["status"] != "valid":
-        sys.exit(1)
+        click.get_current_context().exit(1)
 
 
 def _said(what: str, status: int | None, words: str) -> str:
