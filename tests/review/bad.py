@@ -193,6 +193,7 @@ BAD: Mapping[str, Sequence[Change]] = {
         only(text=""),
         only(text="No results found", failed=True),
         lambda crawl: replace(crawl, lists=None, trials=None, account_refused=True),
+        only(answered=False, forbidden=True, problem="HTTP 403"),
     ],
     "L-305": [
         listing(example_prompts=()),
@@ -242,6 +243,7 @@ BAD: Mapping[str, Sequence[Change]] = {
         trial(kind="oversize", failed=True, text="Error: x\n    at Object.run (/srv/app/index.js:10:5)"),
         trial(failed=True, text="No such notebook."),
         trial(answered=False, problem="It took too long."),
+        lambda crawl: trial(tool="list_rows", answered=False, forbidden=True)(tool("list_rows")(crawl)),
     ],
     "L-502": [
         tool(_meta={"help": "word " * 5000}),

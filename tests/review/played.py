@@ -38,6 +38,7 @@ NAMES = (HOST, "marginalia.example", "auth.marginalia.example")
 TOKEN = "test-accounts-token"
 SESSION = b"mcp-session-id"
 _OURS = re.compile(r"https://((?:mcp\.|auth\.)?marginalia\.example)(?![\w.:])")
+FORBIDDEN: Mapping[str, Any] = {"nothing": "is allowed"}
 NO_ANSWER: Mapping[str, Any] = {"nothing": "is said"}
 _TEXT = b"content-type: text/plain; charset=utf-8\r\n"
 
@@ -126,6 +127,8 @@ class Played:
         if "id" not in message:
             return response(b"", status="202 Accepted", headers=_TEXT)
         result = self._result(message["method"], message.get("params", {}))
+        if result is FORBIDDEN:
+            return response(b"", status="403 Forbidden", headers=_TEXT)
         if result is NO_ANSWER:
             return response(b"", status="500 Internal Server Error", headers=_TEXT)
         said = {"result": result} if result is not None else {"error": {"code": -32601, "message": "no such method"}}
@@ -159,7 +162,7 @@ class Played:
             told = next(self.told)
             said = replace(said, text=(witness.before, witness.again, witness.after)[min(told, 2)])
         if not said.answered:
-            return NO_ANSWER
+            return FORBIDDEN if said.forbidden else NO_ANSWER
         text = said.text + " and on" * max(0, (said.size - len(said.text)) // 7)
         content: list[Mapping[str, Any]] = [{"type": "text", "text": text or ("" if kind == "valid" else "No.")}]
         content += [{"type": "resource", "resource": {"uri": "x:y", "mimeType": one, "blob": ""}} for one in said.media]

@@ -26,6 +26,7 @@ NOT_PLAYED: Final = {
     ("L-301", 6): "a page without TLS, where everything else has it",
     ("L-501", 5): "a list that fails is an empty account, too",
     ("L-501", 6): "a list that fails is an empty account, too",
+    ("L-501", 7): "the only tool that lists is an empty account, too",
     ("L-505", 0): "nothing else is reached then",
     ("L-505", 1): "when a certificate ends is for its authority to say",
     ("L-510", 2): "a definition that cannot be read cannot be made of one that was",

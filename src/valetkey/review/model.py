@@ -190,6 +190,8 @@ class Trial:
     structured: Any = None
     problem: str = ""
     """Why no answer came, when none did."""
+    forbidden: bool = False
+    """The account may not call it: HTTP 403."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from valetkey.review.conversation import Conversation, parsed
 from valetkey.review.model import Kind, SeenTool, Trial, Trials, Witness
 from valetkey.review.visit import Visit
 from valetkey.review.words import READS, verb_of
+from valetkey.upstream.model import Forbidden403
 
 MAX_TOOLS: Final = 40
 MAX_WITNESSES: Final = 3
@@ -54,7 +55,8 @@ async def _call(conversation: Conversation, tool: SeenTool, kind: Kind, argument
     try:
         carried = await conversation.carry(tool_call_onward(call))
     except OutboundFailed as error:
-        return Trial(tool=tool.name, kind=kind, answered=False, problem=error.message)
+        forbidden = isinstance(error, Forbidden403)
+        return Trial(tool=tool.name, kind=kind, answered=False, problem=error.message, forbidden=forbidden)
     if carried.error:
         return Trial(tool=tool.name, kind=kind, answered=True, failed=True, text=_message(carried.error))
     result = parsed(carried.result)

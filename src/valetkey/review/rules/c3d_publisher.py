@@ -35,7 +35,14 @@ def _test_account(crawl: Crawl) -> Iterator[Finding]:
     lists = [call for call in calls if call.kind == "valid" and verb_of(call.tool) in ("list", "get", "search", "find")]
     if not lists:
         raise CannotSay("no tool that lists or searches could be tried")
-    if not any(call.answered and not call.failed and folded(call.text) not in _EMPTY for call in lists):
+    if all(call.forbidden for call in lists):
+        yield Finding(
+            Severity.BLOCK,
+            "test account",
+            "It may call no tool that lists or searches (HTTP 403).",
+            "Give it the scopes that its tools need.",
+        )
+    elif not any(call.answered and not call.failed and folded(call.text) not in _EMPTY for call in lists):
         yield Finding(
             Severity.BLOCK,
             "test account",

@@ -32,7 +32,14 @@ _LONG_LIST: Final = 100
 def _errors(crawl: Crawl) -> Iterator[Finding]:
     for call in crawl.trials.calls if crawl.trials is not None else ():
         where = f"tool {named(call.tool)}, called with {_kind(call)}"
-        if not call.answered:
+        if call.forbidden:
+            yield Finding(
+                Severity.HOLD,
+                where,
+                "The account may not call it (HTTP 403), so nothing is known of what it answers.",
+                "Give the account what its tools need.",
+            )
+        elif not call.answered:
             # A task may take its time; a wrong parameter is seen at once.
             yield Finding(
                 Severity.HOLD if call.kind == "valid" else Severity.BLOCK,
