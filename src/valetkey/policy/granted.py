@@ -57,8 +57,8 @@ class Grants:
     def holds_now(
         self, person_id: str, connection_id: str, tool: str | None, *, key_of: tuple[str, int] | None = None
     ) -> bool:
-        """Whether a call may go there, and the person's *allow* is at hand if it is a call of a tool; `False` may mean
-        no more than *ask `holds`*. `key_of` as in `vault.release.Grants`.
+        """Whether a call may go there, and, if it is a call of a tool, the person's *allow* is at hand or it runs by
+        itself; `False` may mean no more than *ask `holds`*. `key_of` as in `vault.release.Grants`.
         """
         connector = _with_key(self._connector_of.now(person_id, connection_id), key_of)
         if connector is None or tool is None:
@@ -66,7 +66,16 @@ class Grants:
         given, snapshot = self._permissions.given_now(connection_id), self._snapshots.get_now(connection_id)
         if given is None or snapshot is None:
             return False
-        return self._lasts(connector, snapshot.tool(tool), given.get(tool))
+        seen, permission = snapshot.tool(tool), given.get(tool)
+        if self._lasts(connector, seen, permission):
+            return True
+        # What runs by itself is most of what is called; an approval that may have been used is looked up, not guessed.
+        around = self._classed.around_now(connection_id, connector)
+        is_asked = permission is not None and permission.setting is not Setting.ALLOW
+        if seen is None or around is None or is_asked or self._each_time(connector, seen):
+            return False
+        kind = self._classed.of(connector, seen, around)
+        return _runs_by_itself(connector, seen, kind, permission, differs=self._classed.differs(connector, seen))
 
     async def holds(
         self,
