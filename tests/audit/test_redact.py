@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from valetkey.audit.redact import redact, redact_text
+from valetkey.audit.redact import redact, redact_text, redacted
 
 R = "0123456789abcdefABCDEF"  # stands for the random part
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJlLXNpZ25hdHVyZQ"
@@ -178,3 +178,39 @@ def test_redacting_twice_changes_nothing_more() -> None:
 @pytest.mark.timeout(10)
 def test_no_payload_makes_the_patterns_slow(payload: bytes) -> None:
     redact(payload + b"secret_token bearer aaaaaaaaaaaaaaaaaaaaaaaaaaaa")
+
+
+LINES = ["GET /x?access_token=abcdefgh&page=2", "Cookie: sid=abcdefgh; other=def", f"password=Bearer {R}"]
+AT_ONCE = 16 * 1024  # bytes of one piece
+
+
+@pytest.mark.parametrize("secret", [*TOKENS, *NAMES, *LINES])
+def test_a_large_payload_is_redacted_as_a_small_one_wherever_its_pieces_meet(secret: str) -> None:
+    document = json.dumps([{"text": f"a {secret} b", "deep": json.dumps({secret: 'say \\ "ü" '})}, {secret: "x y\\"}])
+    written = document.encode()
+
+    for before in range(AT_ONCE - len(written) - 2, AT_ONCE + 2, 17):
+        filler = b'["' + b"." * before + b'",'
+        payload = filler + written + b"," + b"0," * 2500 + b"0]"
+
+        assert redact(payload).startswith(filler + redact(written) + b",0,")
+
+
+@pytest.mark.parametrize(
+    "value", ["s" * 100_000, '\\"' * 40_000, "\\" * 50_001, "-----BEGIN PRIVATE KEY-----" + "A\n" * 50_000]
+)
+def test_a_secret_larger_than_a_piece_goes_to_its_end(value: str) -> None:
+    for shift in range(9):
+        payload = json.dumps({"filler": "." * shift, "password": value, "kept": "yes"}).encode()
+
+        assert json.loads(redact(payload)) == {"filler": "." * shift, "password": "[redacted]", "kept": "yes"}
+
+
+def test_others_can_have_their_turn_between_pieces() -> None:
+    payload = json.dumps({"text": f"{JWT} password=abc " * 10_000}).encode()
+
+    pieces = list(redacted(payload))
+
+    assert len(pieces) >= len(payload) // AT_ONCE
+    assert b"".join(pieces) == redact(payload)
+    assert max(map(len, pieces)) <= AT_ONCE + 4096

@@ -11,6 +11,8 @@ people and services put there, and cannot know every shape.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 MASK = b"[redacted]"
 
@@ -54,17 +56,67 @@ _WORDS: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
 )
 
 
+_AT_ONCE: Final = 16 * 1024
+"""Bytes that are looked through in one turn: of the slowest payload that was found one takes a microsecond (T28)."""
+_AHEAD: Final = 4 * 1024
+"""Bytes behind them that are seen as well: what a secret is known by is not longer, however long the rest of it is."""
+_ESCAPE: Final = 8  # bytes of the longest escape that a pattern takes as one; half of it, it takes none
+_IN_TEXT = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+
+
+class _Found(NamedTuple):
+    """Where a secret stands: its name `begin`s before what goes, from `start` to `end`."""
+
+    start: int
+    end: int
+    begin: int
+
+
 def redact(payload: bytes) -> bytes:
     """`payload` with every secret that can be recognized replaced by `[redacted]`."""
-    if _RUN in payload.translate(_ANY_RUN):
-        payload = _SHAPES.sub(_mask, payload)
-    lowered = payload.lower()
-    for word, names in _WORDS:
-        if word in lowered and any(name in lowered for name in names):
-            for pattern in _NAMED:
-                payload = pattern.sub(_mask, payload)
-            break
-    return payload
+    if len(payload) <= _AT_ONCE and not _worth(payload):
+        return payload
+    return b"".join(redacted(payload))
+
+
+def redacted(payload: bytes) -> Iterator[bytes]:
+    """As `redact`, piece by piece: each is a turn's work, and others can have theirs in between.
+
+    A secret of more than 16 KiB is taken out with whatever stands up to the next quote. Not recognized is one whose
+    name is more than 4 KiB of white space away, and a JWT whose first part is longer than that.
+    """
+    at = 0
+    while at < len(payload):
+        seen = min(at + _AT_ONCE + _AHEAD, len(payload))
+        cut = seen if seen == len(payload) else at + _AT_ONCE
+        pieces, done = [], at
+        for start, end, begin in _found(payload, at, seen):
+            if begin >= cut:
+                break
+            goes_on = seen - _ESCAPE < end and seen < len(payload)  # maybe: it is looked at again as a whole
+            if goes_on and begin > at:
+                cut = begin
+                break
+            pieces += [payload[done:start], MASK]
+            done = end
+            if goes_on:
+                for done in _to_the_quote(payload, end):  # noqa: B007 - only where it ends matters
+                    yield b""
+            cut = max(cut, done)
+        yield b"".join([*pieces, payload[done:cut]])
+        at = cut
+
+
+def _to_the_quote(payload: bytes, at: int) -> Iterator[int]:
+    """How far a text goes on that has no end in sight: a step each turn, the last of them to its end."""
+    is_over = False
+    while not is_over:
+        seen = min(at + _AT_ONCE, len(payload))
+        match = _IN_TEXT.match(payload, at, seen)
+        end = match.end() if match else at
+        is_over = end < seen - 1 or seen == len(payload)  # all but half an escape
+        at = end
+        yield at
 
 
 def redact_text(text: str) -> str:
@@ -72,6 +124,27 @@ def redact_text(text: str) -> str:
     return redact(text.encode(errors="replace")).decode()
 
 
-def _mask(found: re.Match[bytes]) -> bytes:
-    """Keeps the name before the value."""
-    return (found["kept"] or b"") + MASK
+def _found(payload: bytes, at: int, to: int) -> list[_Found]:
+    """What is recognized between `at` and `to`, in order, none within another; of two that touch, one is made."""
+    found: list[_Found] = []
+    for one in sorted(_one(match) for pattern in _worth(payload[at:to]) for match in pattern.finditer(payload, at, to)):
+        if found and one.begin < found[-1].end:
+            before = found.pop()
+            one = _Found(before.start, max(one.end, before.end), min(one.begin, before.begin))
+        found.append(one)
+    return found
+
+
+def _worth(part: bytes) -> list[re.Pattern[bytes]]:
+    """The patterns that are worth their time."""
+    patterns: list[re.Pattern[bytes]] = [_SHAPES] if _RUN in part.translate(_ANY_RUN) else []
+    lowered = part.lower()
+    for word, names in _WORDS:
+        if word in lowered and any(name in lowered for name in names):
+            return [*patterns, *_NAMED]
+    return patterns
+
+
+def _one(match: re.Match[bytes]) -> _Found:
+    """A name before the value is kept."""
+    return _Found(match.end("kept") if match["kept"] else match.start(), match.end(), match.start())
