@@ -15,10 +15,12 @@ import pytest
 import structlog
 from _pytest.faulthandler import fault_handler_stderr_fd_key
 
+from tests.compiled import share
 from tests.databases import empty_postgres, migrated_postgres, migrated_sqlite
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 
+share()
 _LAST_WORDS = 60.0  # seconds that a test has to end in after it failed
 
 
