@@ -45,6 +45,10 @@ class Masked:
     def masked(self, data: bytes) -> bytes:
         return data
 
+    @property
+    def longest(self) -> int:
+        return 0
+
 
 async def resolve(_host: str, _port: int) -> Sequence[str]:
     return ["127.0.0.1"]

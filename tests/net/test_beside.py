@@ -83,6 +83,10 @@ class Carried:
     def masked(self, data: bytes) -> bytes:
         return data
 
+    @property
+    def longest(self) -> int:
+        return 0
+
 
 @pytest.fixture
 async def split(clock: FakeClock, ca_file: Path) -> AsyncIterator[Split]:

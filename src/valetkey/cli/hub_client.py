@@ -263,3 +263,7 @@ class _Bearer:
     def masked(self, data: bytes) -> bytes:
         """What the hub says is for whoever's token this is."""
         return data
+
+    @property
+    def longest(self) -> int:
+        return 0

@@ -65,6 +65,7 @@ class Credential(Protocol):
     `write_into` writes `size` bytes of complete HTTP/1.1 header lines (`name: value\\r\\n`, one or more) into the
     buffer it is given, works once, and raises `VaultFailed` when it was used before or has expired. `masked` is what
     came back without the credential, should the service have said it back; the very same object when it did not.
+    `longest` is how many bytes it takes at most wherever `masked` finds it, so that much can be searched in parts.
     """
 
     @property
@@ -76,3 +77,6 @@ class Credential(Protocol):
     def write_into(self, buffer: memoryview) -> None: ...
 
     def masked(self, data: bytes) -> bytes: ...
+
+    @property
+    def longest(self) -> int: ...

@@ -81,6 +81,10 @@ class _Ticket:
         value = self._token.reveal()
         return data.replace(value, b"[masked]") if value in data else data
 
+    @property
+    def longest(self) -> int:
+        return len(self._token)
+
 
 async def nobody() -> Credential | None:
     """The ticket of somebody unknown."""

@@ -70,6 +70,11 @@ class SealedTicket:
                         hear(binding, self.call_id)
         return data
 
+    @property
+    def longest(self) -> int:
+        """As `vault.tickets.Ticket.longest`: `size` may be that of a mere name."""
+        return max((echo.longest for _, echo in self.echoes), default=0)
+
     def become(self, other: SealedTicket) -> None:
         """The promise was not kept: the request goes with the other."""
         self.generation, self.echoes = other.generation, other.echoes

@@ -39,6 +39,7 @@ _JSON: Final = tuple(b"\\" + bytes([byte]) if byte in b'"\\' else bytes([byte]) 
 _FOR_URLS: Final = {ord("+"): ord("-"), ord("/"): ord("_")}
 _SCHEME: Final = re.compile(rb"([A-Za-z]{1,16}) +")  # RFC 9110 11.4, before the credentials
 # JSON may write any character by its number, and a slash behind a backslash (RFC 8259 7).
+_NUMBER: Final = len(rb"\u0041")
 _BY_NUMBER: Final = re.compile(rb"\\u00([2-7][0-9A-Fa-f])")
 _ESCAPE: Final = re.compile(rb"\\(?:u00([2-7][0-9A-Fa-f])|(/)|.)", re.DOTALL)
 
@@ -66,6 +67,11 @@ class Echo:
 
     key: bytes
     forms: tuple[Form, ...]
+
+    @property
+    def longest(self) -> int:
+        """Bytes that the value takes at most where `masked` finds it: all of its longest form by number."""
+        return _NUMBER * max((form.length for form in self.forms), default=0)
 
     def masked(self, data: bytes) -> bytes:
         """`data` without the value; the very same object if the value is not in it. Raises `TooAlike`.

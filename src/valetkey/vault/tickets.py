@@ -158,6 +158,11 @@ class Ticket:
                     self._heard(opened.binding, self.call_id)
         return data
 
+    @property
+    def longest(self) -> int:
+        """Bytes that one of the values takes at most where `masked` finds it."""
+        return max((opened.echo.longest for _, opened in self._parts if opened.echo is not None), default=0)
+
     def __repr__(self) -> str:
         return f"Ticket(to {self.origin})"
 
