@@ -156,7 +156,8 @@ class World:
                 held = await bearer(hub, connection)
                 assert self.server.lets_in(held) if held else may_be_lost
             return
-        assert connection.state is (model.State.RECONNECT if may_be_lost else model.State.NOT_CONNECTED)
+        ended = {model.State.NOT_CONNECTED, *([model.State.RECONNECT] if may_be_lost else [])}
+        assert connection.state in ended
         assert await hub.vault.mark(connection.id) == Mark(connection.id, frozenset())
 
     async def _once(self, play: Play, hub: Hub) -> None:

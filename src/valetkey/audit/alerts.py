@@ -42,6 +42,8 @@ class AlertKind(StrEnum):
     SCOPE = "new_scope"
     ERRORS = "errors"
     SIZE = "size"
+    USES = "uses"
+    HOUR = "hour"
     ORDERS = "orders"
     ECHO = "echo"
     NAME = "same_name"
@@ -61,6 +63,8 @@ _LABELS: Final = {
     AlertKind.SCOPE: "More granted than asked",
     AlertKind.ERRORS: "Many errors",
     AlertKind.SIZE: "Unusually large result",
+    AlertKind.USES: "Used unusually often",
+    AlertKind.HOUR: "Used at an unusual hour",
     AlertKind.NAME: "Name of another's tool",
     AlertKind.PROTOCOL: "Another revision of MCP",
     AlertKind.CERTIFICATE: "Certificate by another issuer",

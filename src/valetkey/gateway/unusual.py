@@ -10,6 +10,7 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
@@ -31,6 +32,10 @@ MANY: Final = 10
 LARGE: Final = 64 * 1024
 TIMES: Final = 10
 """A result of more than `LARGE` bytes that is so many times what the tool gave on average."""
+MANY_USES: Final = 200
+"""Uses of a credential in a period that are told, if they are `TIMES` what was usual (VLT-12)."""
+KNOWN_DAYS: Final = 7
+"""Days of use from which on there are usual hours."""
 _KNOWN: Final = 5
 """Results of a tool from which on there is an average."""
 _MOST: Final = 10_000
@@ -69,6 +74,30 @@ class _Errors(msgspec.Struct, gc=False):
     told: bool = False
 
 
+class _Uses(msgspec.Struct, gc=False):
+    until: float
+    uses: int = 0
+    told: bool = False
+    periods: int = 0
+    average: float = 0.0
+    hours: frozenset[int] = frozenset()
+    days: int = 0
+    last_day: int = 0
+
+    def begin(self, now: float, at: datetime) -> None:
+        """A new period: what was in the one before becomes usual."""
+        if self.uses:
+            self.periods += 1
+            self.average += (self.uses - self.average) / min(self.periods, 50)
+        self.until, self.uses, self.told = now + PERIOD, 0, False
+        if at.toordinal() != self.last_day:
+            self.days, self.last_day = self.days + 1, at.toordinal()
+
+    def is_strange(self, hour: int) -> bool:
+        """Whether there are usual hours, and neither this one nor one beside it is among them."""
+        return self.days > KNOWN_DAYS and not self.hours & {(hour + beside) % 24 for beside in (-1, 0, 1)}
+
+
 class _Sizes(msgspec.Struct, gc=False):
     results: int = 0
     average: float = 0.0
@@ -91,6 +120,7 @@ class Unusual:
         self._alerts = alerts
         self._clock = clock
         self._errors: _Bounded[_Errors] = _Bounded()
+        self._uses: _Bounded[_Uses] = _Bounded()
         self._sizes: _Bounded[_Sizes] = _Bounded()
         self._read: _Bounded[str] = _Bounded()
         self._reading: set[asyncio.Task[None]] = set()
@@ -116,6 +146,7 @@ class Unusual:
             return False
         if outcome in _FAULTS or outcome is Outcome.OK or outcome is Outcome.TOOL_ERROR:
             self._count_errors(intent, outcome)
+            self._count_uses(intent)
         if echoed:
             said = "The service said the credential back. It was taken out; nobody got it."
             self._notice(intent, AlertKind.ECHO, "", said)
@@ -139,6 +170,24 @@ class Unusual:
             errors.told = True
             words = f"{errors.faults} of {errors.calls} calls failed at the service within ten minutes."
             self._notice(intent, AlertKind.ERRORS, "", words)
+
+    def _count_uses(self, intent: CallIntent) -> None:
+        """Somebody who has got hold of an assistant's token takes what they can, or comes when nobody is there."""
+        now = self._clock.monotonic()
+        uses = self._uses.get(intent.connection_id) or self._uses.keep(intent.connection_id, _Uses(now))
+        if uses.until <= now:
+            at = self._clock.now()
+            uses.begin(now, at)
+            if uses.is_strange(at.hour):
+                words = f"The credential was used at {at.hour}:00 UTC, about which hour it never was before."
+                self._notice(intent, AlertKind.HOUR, f"{at.hour}:00", words)
+            uses.hours |= {at.hour}
+        uses.uses += 1
+        if uses.uses >= MANY_USES and uses.uses > TIMES * uses.average and not uses.told:
+            uses.told = True
+            usual = f"{uses.average:.0f} were usual" if uses.periods else "there is nothing yet to compare it with"
+            words = f"The credential was used {uses.uses} times within ten minutes; {usual}."
+            self._notice(intent, AlertKind.USES, "", words)
 
     def _compare_size(self, intent: CallIntent, size: int) -> None:
         key = f"{intent.connection_id} {intent.method} {intent.own_tool}"
