@@ -50,6 +50,7 @@ async def member(hub: Hub, login: str, connector: Connector, service: Service) -
 async def test_each_members_call_goes_by_it_is_theirs_in_the_log_and_says_whose_key_it_was(
     hub: Hub, service: Service
 ) -> None:
+    """VLT-13: who used it, and that it was everybody's."""
     owner = await hub.person("olga")
     connector = await shared(hub, owner, service)
     people = [(await member(hub, login, connector, service))[0] for login in ("ada", "bob")]

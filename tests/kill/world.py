@@ -70,7 +70,8 @@ class Server(AuthServer):
                 return Answer(500, {"error": "server_error"})
             if self.way == "holds":
                 self.asked_file.touch()
-                await asyncio.sleep(60)
+                await asyncio.sleep(60)  # by then whoever asked is dead
+                return Answer(503)
             await asyncio.sleep(0.05)
         return await super().handle(asked)
 

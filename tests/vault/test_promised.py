@@ -11,9 +11,9 @@ ROWS = re.findall(
 )
 ASKED_FOR = (
     {f"T{number:02}" for number in (1, 2, 3, 4, 5, 6, 8, *range(11, 19), 42, 43, 49, 51, 54)}
-    | {"S-12", "S-14", "S-15", "S-16", "S-20", "S-21", "S-22"}
+    | {"S-12", "S-13", "S-14", "S-15", "S-16", "S-20", "S-21", "S-22"}
     | {f"CON-{number}" for number in range(21, 25)}
-    | {f"VLT-{number:02}" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12)}
+    | {f"VLT-{number:02}" for number in range(1, 14)}
 )
 
 

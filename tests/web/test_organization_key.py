@@ -50,6 +50,7 @@ async def test_an_owner_enters_replaces_and_takes_away_the_key_and_nobody_reads_
 async def test_a_member_is_told_before_connecting_and_on_the_connection_and_enters_nothing(
     world: World, shared: tuple[Person, Connector]
 ) -> None:
+    """VLT-13: what a whole organization can reach says so."""
     _, connector = shared
     owner = world.browser()
     await owner.sign_in("olga")
