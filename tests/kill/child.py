@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 from sqlalchemy.exc import OperationalError
 
 from tests.conftest import FakeClock
@@ -240,6 +241,8 @@ def _fork(play: Play) -> int:
 
 
 def main() -> None:
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[plain])  # a rich one of a call takes longer than the call
     for line in sys.stdin:
         print(os.waitstatus_to_exitcode(os.waitpid(_fork(Play(**json.loads(line))), 0)[1]), flush=True)
 
