@@ -51,6 +51,21 @@ async def test_a_person_connects_a_service_chooses_tools_and_disconnects_it(worl
     assert (await world.services.connections.list(ada.id))[0].state is State.NOT_CONNECTED
 
 
+async def test_a_person_looks_whether_it_works(world: World) -> None:
+    """VLT-07: at the press of a button, which is in the trail."""
+    browser, ada = await world.signed_in("ada")
+    await review(world, browser)
+    path = (await browser.open(world.service.approve(leads_to(await browser.accept_review())))).url.path
+
+    page = await browser.submit(f"{path}/check")
+
+    assert "It works" in page.text
+    assert "Held, sealed" in page.text
+    assert "Was not needed" in page.text
+    events = [event.event for event in await world.services.trail.list(OfPerson(ada.id))]
+    assert events.count("connection.checked") == 1
+
+
 async def test_the_review_names_everybody_who_is_involved(world: World) -> None:
     browser, _ = await world.signed_in("ada")
 
