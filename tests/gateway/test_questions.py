@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import json
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.directory.test_listings import listing
+from tests.directory.test_lookalikes import custom
 from valetkey.gateway.model import Client
 from valetkey.gateway.questions import QuestionRefused, Questions
 from valetkey.net.url import parse_url
@@ -18,12 +22,18 @@ from valetkey.protocol.asks import EVERYTHING, Question
 MODERN = Client("2026-07-28", is_modern=True, opens_urls=True, asks=EVERYTHING)
 LEGACY = Client("2025-11-25", is_modern=False, opens_urls=True, asks=EVERYTHING)
 OLDER = Client("2025-06-18", is_modern=False, opens_urls=False, asks=EVERYTHING)
-QUESTIONS = Questions(hosts=["hub.example.com", "localhost:8137"], parse_url=functools.partial(parse_url))
+NOTES = custom("Notes", "https://notes.example/mcp")
+NAMED = msgspec.structs.replace(listing("named"), links=("https://pay.example.org",))
+QUESTIONS = Questions(
+    hosts=["hub.example.com", "localhost:8137"],
+    parse_url=functools.partial(parse_url),
+    listing_of=lambda one: NAMED if one.listing else None,
+)
 
 
 def shown(params: dict[str, Any], *, client: Client = MODERN) -> dict[str, Any]:
     question = Question("elicitation/create", json.dumps(params).encode())
-    asked: dict[str, Any] = json.loads(QUESTIONS.for_client(question, service="Notes", client=client).params)
+    asked: dict[str, Any] = json.loads(QUESTIONS.for_client(question, connector=NOTES, client=client).params)
     return asked
 
 
@@ -112,10 +122,31 @@ def test_a_page_that_nobody_should_open_is_not_shown(url: str, rule: str) -> Non
     assert caught.value.rule == rule
 
 
+@pytest.mark.parametrize(
+    ("url", "is_named"),
+    [
+        ("https://pay.example.org/1?x=y", True), ("https://pay.example.org.evil.example/", False),
+        ("https://evil.example/?https://pay.example.org", False), ("https://pay.example.org:8443/", False),
+    ],
+)  # fmt: skip
+def test_dir_13_an_address_that_its_publisher_did_not_name_is_shown_with_that(url: str, is_named: bool) -> None:
+    """The whole address is shown in any case: what is named may lead on to anywhere."""
+    listed, custom = (
+        json.loads(QUESTIONS.for_client(question, connector=one, client=MODERN).params)["message"]
+        for one in (replace(NOTES, listing="named"), NOTES)
+        for question in [Question("elicitation/create", json.dumps(page(url)).encode())]
+    )
+
+    assert url in listed
+    assert url in custom
+    assert ("none of the places that its publisher named" in listed) is not is_named
+    assert "publisher" not in custom
+
+
 @pytest.mark.parametrize("params", [b"", b"[]", b'{"message":7}', b'{"message":"m","mode":7', b'{"message":null}'])
 def test_what_is_no_question_is_refused(params: bytes) -> None:
     with pytest.raises(QuestionRefused):
-        QUESTIONS.for_client(Question("elicitation/create", params), service="Notes", client=MODERN)
+        QUESTIONS.for_client(Question("elicitation/create", params), connector=NOTES, client=MODERN)
 
 
 def test_each_revision_gets_the_members_it_knows() -> None:
@@ -132,4 +163,4 @@ def test_what_is_asked_of_a_model_passes_as_the_bytes_it_was(extra: dict[str, in
     raw = b' {"messages":[], "v/x": 1.50, "more":%b}' % json.dumps(extra).encode()
     question = Question("sampling/createMessage", raw)
 
-    assert QUESTIONS.for_client(question, service="Notes", client=MODERN) is question
+    assert QUESTIONS.for_client(question, connector=NOTES, client=MODERN) is question

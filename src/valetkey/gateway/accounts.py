@@ -15,6 +15,7 @@ import msgspec
 from valetkey.connections.model import Connection
 from valetkey.directory import naming
 from valetkey.directory.listed import Listed
+from valetkey.directory.listings import Listing
 from valetkey.directory.model import Connector, Profile, Snapshot, Tool, ToolAccess
 from valetkey.gateway.model import Account, Connections, Door, Meant
 from valetkey.identity.model import Principal
@@ -34,6 +35,8 @@ class Connectors(Protocol):
     async def get(self, slug: str, person: Principal) -> Connector: ...
 
     async def by_id(self, connector_id: str) -> Connector: ...
+
+    def listing_of(self, connector: Connector) -> Listing | None: ...
 
 
 class Snapshots(Protocol):

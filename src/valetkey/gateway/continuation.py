@@ -89,7 +89,7 @@ class _OnStream(msgspec.Struct, frozen=True, gc=False):
     async def __call__(self, question: Question) -> Told:
         turn = self.turn
         try:
-            shown = self.questions.for_client(question, service=turn.account.connector.name, client=turn.client)
+            shown = self.questions.for_client(question, connector=turn.account.connector, client=turn.client)
         except QuestionRefused as error:
             return Told(error=error_object(INVALID_PARAMS, error.message))
         return await self.asked.ask(turn.who.person_id, turn.client, turn.notify, shown)
@@ -208,7 +208,7 @@ class Continuations:
             raise Undeclared(turn.account.connector.name, declaration(missing))
         if not needed(question):
             raise QuestionRefused(f"{turn.account.connector.name} asked something that is not MCP.", rule="no_question")
-        return self._questions.for_client(question, service=turn.account.connector.name, client=turn.client)
+        return self._questions.for_client(question, connector=turn.account.connector, client=turn.client)
 
     # --- a legacy client --------------------------------------------------------------------------------------------
 

@@ -116,7 +116,7 @@ class Gateway:
             upstreams,
             Handles(day_keys, clock=clock),
             Spent(database, clock=clock),
-            Questions(hosts=hosts, parse_url=parse_url),
+            Questions(hosts=hosts, parse_url=parse_url, listing_of=connectors.listing_of),
             Asked(notifications),
             clock=clock,
         )

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import unquote
 
 import msgspec
 
+from valetkey.directory.links import is_declared
+from valetkey.directory.listings import Listing
+from valetkey.directory.model import Connector
 from valetkey.gateway.accounts import ReadsUrls
 from valetkey.gateway.model import Client
 from valetkey.kernel.errors import BadInput, Refused
@@ -43,14 +46,18 @@ class QuestionRefused(Refused):
 
 
 class Questions:
-    """Looks at questions. `hosts` are the names this hub is reached by."""
+    """Looks at questions. `hosts` are the names this hub is reached by; `listing_of` knows what a publisher declared."""
 
-    def __init__(self, *, hosts: Iterable[str], parse_url: ReadsUrls) -> None:
+    def __init__(
+        self, *, hosts: Iterable[str], parse_url: ReadsUrls, listing_of: Callable[[Connector], Listing | None]
+    ) -> None:
+        self._listing_of = listing_of
         self._hosts = tuple(_plain(host) for host in hosts)
         self._parse_url = parse_url
 
-    def for_client(self, question: Question, *, service: str, client: Client) -> Question:
+    def for_client(self, question: Question, *, connector: Connector, client: Client) -> Question:
         """The question as this client gets it. Raises `QuestionRefused`."""
+        service = connector.name
         if question.method != ELICITATION:
             return question
         try:
@@ -62,7 +69,7 @@ class Questions:
         if self._speaks_for_us(read):
             raise QuestionRefused(f"{service} asked in the name of this hub, which only its own pages do.", rule="ours")
         if read.get("mode", "form") == "url":
-            said = self._to_a_page(str(read.get("url", "")), message, service)
+            said = self._to_a_page(str(read.get("url", "")), message, connector)
             params.pop("elicitationId", None)
             if not client.is_modern:  # 2025-11-25 wants an id; ours, since theirs is about another leg
                 params["elicitationId"] = msgspec.Raw(msgspec.json.encode(new_id("elicit")))
@@ -78,7 +85,8 @@ class Questions:
         params["message"] = msgspec.Raw(msgspec.json.encode(said[:_MAX_MESSAGE]))
         return Question(question.method, _object(params))
 
-    def _to_a_page(self, url: str, message: str, service: str) -> str:
+    def _to_a_page(self, url: str, message: str, connector: Connector) -> str:
+        service = connector.name
         try:
             parsed = self._parse_url(url)
         except BadInput as error:
@@ -87,7 +95,11 @@ class Questions:
             ) from error
         if parsed.scheme != "https" and parsed.host not in ("localhost", "127.0.0.1", "::1"):
             raise QuestionRefused(f"{service} asked to open an address without encryption.", rule="bad_url")
-        return f"{service} asks you to open {url}: {message}"
+        listing = self._listing_of(connector)
+        # DIR-13: the address is always shown before it is opened; one that was not declared, with that.
+        strange = listing is not None and listing.links and not is_declared(url, listing.links)
+        unnamed = ", which is none of the places that its publisher named" if strange else ""
+        return f"{service} asks you to open {url}{unnamed}: {message}"
 
     def _speaks_for_us(self, read: object) -> bool:
         return any(host in text for text in map(_plain, _strings(read)) for host in self._hosts)

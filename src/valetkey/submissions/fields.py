@@ -150,7 +150,8 @@ def _account(one: Submission) -> Iterator[str]:
 def _data(fields: Fields) -> Iterator[str]:
     yield from _needs(fields, "privacy_policy")
     said = msgspec.to_builtins(fields.data)
-    yield from (f"data.{name} is not said" for name, value in said.items() if value in ("", "not known"))
+    if unsaid := [name.replace("_", " ") for name, value in said.items() if value in ("", "not known")]:
+        yield f"what becomes of data is not said: {', '.join(unsaid)}"
 
 
 def as_listing(
