@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from valetkey.connections.trace import Trace
 from valetkey.connections.whose import Accounts
 from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
+from valetkey.directory.disclosure import Disclosure
 from valetkey.directory.listings import Listings, read_listing
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
@@ -112,6 +113,8 @@ class Elsewhere:
     """Ids of receipts, the newest first."""
     database: Database | None = None
     """Where a connection is to be seen as ended; nowhere, if a test is not about that."""
+    disclosure: Callable[[Connector], Disclosure] | None = None
+    """What is said of a connector, for a test that is about acknowledging it."""
 
     async def end(self, connection: Connection, *, actor: str) -> Receipt:
         self.asked.append(("end", connection.id, actor))
@@ -172,6 +175,8 @@ class Elsewhere:
         values: Mapping[str, Secret],
         acknowledged: str,
     ) -> Connection:
+        if self.disclosure is not None:
+            self.disclosure(connector).check(acknowledged)  # as the room does
         self.asked.append(("set_header", person.id, connector.slug, label, dict(values)))
         now = self.clock.now()
         return Connection(

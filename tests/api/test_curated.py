@@ -1,4 +1,4 @@
-"""A curated set is what was switched on, plus custom connectors: members see exactly that, and reach no more (S-30)."""
+"""A curated set is what was switched on, plus custom connectors: members see exactly that (S-30), told first (S-24)."""
 
 from __future__ import annotations
 
@@ -83,3 +83,25 @@ async def test_another_organization_sees_none_of_it(hub: Hub, five: set[str]) ->
 
     assert slugs(await eve.get("/connectors")) == set()
     assert {one["state"] for one in (await eve.get("/directory")).json()["items"]} == {"listed"}
+
+
+async def test_s_24_nobody_connects_over_the_api_who_was_not_told_what_is_said_of_it_today(hub: Hub) -> None:
+    """S-24: straight to connecting, with another's version, and with one that is no longer today's."""
+    ada = await hub.with_scopes("ada")
+    new = {
+        "name": "Keys",
+        "url": "https://keys.example.org/mcp",
+        "auth_kind": "header",
+        "auth": {"headers": ["X-API-Key"]},
+    }
+    slug = (await ada.post("/connectors", json=new)).json()["slug"]
+    hub.elsewhere.disclosure = hub.services.connectors.disclosure
+    body = {"connector": slug, "values": {"X-API-Key": "k"}}
+    refused = [await ada.post("/connections/headers", json=body | more) for more in ({}, {"acknowledged": "0" * 64})]
+    told = (await ada.get(f"/directory/{slug}")).json()["disclosure"]
+    taken = await ada.post("/connections/headers", json=body | {"acknowledged": told["version"]})
+
+    assert [(one.status_code, one.json()["code"]) for one in refused] == [(409, "not_acknowledged")] * 2
+    assert "give its version" in refused[0].json()["hint"]
+    assert told["facts"]["data goes to"] == "https://keys.example.org"
+    assert taken.status_code == 201

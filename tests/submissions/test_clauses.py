@@ -1,4 +1,7 @@
-"""Requirements of the desk that no other file here plays: DIR-01, DIR-02, DIR-06, DIR-18, DIR-19, S-23, S-25, S-30."""
+"""Requirements of the desk that no other file here plays.
+
+DIR-01, DIR-02, DIR-04, DIR-05, DIR-06, DIR-07, DIR-17, DIR-18, DIR-19, S-23, S-25, S-29, S-30.
+"""
 
 from __future__ import annotations
 
@@ -88,3 +91,54 @@ async def test_s_23_nothing_is_submitted_without_a_privacy_policy_that_opens(wor
     missing = {step.name for step in (await world.room.drafts.get(world.ada, one.id)).steps if step.missing}
 
     assert missing & {"listing", "data handling"}
+
+
+async def test_dir_07_dir_04_s_29_one_text_that_is_not_agreed_to_is_a_step_that_is_not_done(world: World) -> None:
+    """Each is stored by itself, with who, when, and the version and hash of the words."""
+    one, seen = await world.ready()
+    async with world.vault._main.write() as tx:
+        await tx.execute(text("delete from submission_agreed where text = 'AI media'"))
+    agreed = (await world.room.drafts.get(world.ada, one.id)).agreed
+    with pytest.raises(BadInput, match=r"acknowledgments.*AI media") as refused:
+        await world.room.drafts.submit(world.ada, one.id, seen=seen, by="person:ada")
+
+    assert refused.value.field == "acknowledgments"
+    assert len({found.text_hash for found in agreed}) == 6
+    assert {(found.person_id, found.version, found.at is not None) for found in agreed} == {(world.ada.id, "1", True)}
+
+
+async def test_dir_17_a_tool_that_both_reads_and_writes_is_seen_before_anybody_decides(world: World) -> None:
+    """The linter holds what it can see of the bar; that the tools were tried, a reviewer says with *verified*."""
+    tool = world.server.tools[0][0]
+    choice = {
+        "type": "string",
+        "enum": ["list", "delete"],
+        "description": "What is done with the notes of the notebook.",
+    }
+    world.server.tools[0][0] = {
+        **tool,
+        "name": "manage_notes", "description": "Lists or deletes the notes of a notebook, as its action says.",
+        "inputSchema": {"type": "object", "properties": {"action": choice}, "required": ["action"]},
+    }  # fmt: skip
+    one, _ = await world.ready()
+    run = (await world.room.drafts.get(world.ada, one.id)).run
+    assert run is not None
+    report = report_of(run)
+    assert report is not None
+    found = {outcome.rule for outcome in report.outcomes if outcome.findings}
+
+    assert "L-509" in found
+
+
+@pytest.mark.parametrize(
+    ("text_of_two", "counts"), [("\U0001f469\u200d\U0001f469\u200d\U0001f467", 5), ("e\u0301", 2)]
+)  # fmt: skip
+async def test_dir_05_what_looks_like_one_character_and_counts_as_several_is_told_with_its_number(
+    world: World, text_of_two: str, counts: int
+) -> None:
+    """A limit is never less than what people see, and the message has the number that was counted."""
+    many = 200 // counts + 1
+    with pytest.raises(BadInput, match=f"at most 200 characters, and has {many * counts}") as refused:
+        await world.room.drafts.begin(world.ada, "marginalia", {"about": text_of_two * many}, by="person:ada")
+
+    assert "several" in refused.value.hint

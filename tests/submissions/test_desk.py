@@ -1,4 +1,7 @@
-"""From the first field to the directory, and everything that is refused on the way (DIR-03 to DIR-11, S-28 to S-30)."""
+"""From the first field to the directory, and everything that is refused on the way.
+
+DIR-03, DIR-04, DIR-05, DIR-08, DIR-09, DIR-10, DIR-11, DIR-15, S-28, S-29, S-30.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,7 @@ OPERATOR = "operator"
 
 
 async def test_a_listing_goes_from_draft_to_directory_and_says_verified_because_the_desk_did(world: World) -> None:
+    """DIR-09, DIR-18, S-27: every state on the way, and what the desk saw goes with it."""
     one = await world.submitted()
     desk, drafts = world.room.desk, world.room.drafts
     waiting = await desk.queue(None)

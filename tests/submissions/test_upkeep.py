@@ -1,4 +1,4 @@
-"""What the hub does about listings by itself, with a moved clock: looks, proofs, terms, and no silence."""
+"""What the hub does about listings by itself (S-23, S-29, DIR-03, DIR-08, DIR-10, DIR-11, DIR-12)."""
 
 from __future__ import annotations
 
@@ -192,3 +192,25 @@ async def test_dir_12_the_upkeep_of_a_listing_is_judged_by_its_calls(world: Worl
     (upkeep,) = [outcome for outcome in report.outcomes if outcome.rule == "L-307"]
     assert (health.condition.value, upkeep.not_run, len(upkeep.findings)) == ("degraded", "", 1)
     assert health.p50 == 2
+
+
+async def test_s_23_a_privacy_policy_that_is_gone_parked_or_behind_a_login_holds_the_listing_and_an_empty_is_flagged(
+    world: World,
+) -> None:
+    """Looked at every day, which is oftener than every week. An empty page may be one that wants scripts."""
+    one_id = await published(world)
+    good, held = world.server.pages["/privacy"], []
+    for words, status in (
+        ("Not found", "404 Not Found"), ("This domain is for sale.", "200 OK"), ("Sign in to continue.", "200 OK"),
+        ("", "200 OK"),
+    ):  # fmt: skip
+        world.server.pages["/privacy"] = response(words.encode(), headers=PLAIN, status=status)
+        seen = (await look(world, one_id)).look
+        held.append((seen.held[:5], seen.says[:5], listed(world)))
+    told = (await world.room.drafts.get(world.ada, one_id)).history[0].words
+    world.server.pages["/privacy"] = good
+    await look(world, one_id)
+
+    assert held == [("L-301", "L-301", False)] * 3 + [("", "L-301", True)]
+    assert told == "It is held no longer."
+    assert listed(world)

@@ -1,4 +1,4 @@
-"""Submitting a connector on pages, and the desk where another decides (DIR-04, 05, 07 to 09, 11, 14 to 16)."""
+"""Submitting a connector on pages, and the desk where another decides (DIR-04, DIR-07, DIR-08, DIR-09, DIR-11)."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class QuestionRefused(Refused):
 
 
 class Questions:
-    """Looks at questions. `hosts` are the names this hub is reached by; `listing_of` knows what a publisher declared."""
+    """Looks at questions. `hosts` are the names this hub is reached by; `listing_of` has what a publisher declared."""
 
     def __init__(
         self, *, hosts: Iterable[str], parse_url: ReadsUrls, listing_of: Callable[[Connector], Listing | None]

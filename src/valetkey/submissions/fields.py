@@ -76,7 +76,11 @@ def changed(fields: Fields, changes: Changes) -> Fields:
 
 def _demand_length(text: str, most: int, *, field: str) -> None:
     if len(text) > most:
-        raise BadInput(f"{field} may have at most {most} characters, and has {len(text)}.", field=field)
+        plain = text.isascii()
+        raise BadInput(
+            f"{field} may have at most {most} characters, and has {len(text)}.", field=field,
+            hint="" if plain else "An emoji, or a letter with marks, can count as several.",
+        )  # fmt: skip
 
 
 def hash_of(fields: Fields) -> str:

@@ -30,6 +30,7 @@ _OF_ITS_WORDS: Final = frozenset(rule.id for rule in RULES if isinstance(rule, R
 """What a publisher says was looked at when it was approved; a later look is at what the service does."""
 _OF_A_SUBMISSION: Final = frozenset({"L-104", "L-301", "L-303", "L-306"})
 """What is held only against who submitted: of what comes with the hub, these pages were often never read."""
+_POLICY: Final = "L-301"
 _MOST_SAID: Final = 3
 _MOST_TOOLS: Final = 1000
 
@@ -64,11 +65,12 @@ class Looks:
         if seen.probe is None or seen.probe.opening.problem:
             why = seen.probe.opening.problem if seen.probe is not None else "it kept silent"
             return replace(now, says=printable(f"It could not be reached: {why}", limit=400))
-        held = _blocking(judge(seen), () if submitted else _OF_A_SUBMISSION)
+        report = judge(seen)
+        held = _blocking(report, () if submitted else _OF_A_SUBMISSION)
         # What is held is compared with what passed last, until something else passes.
         passed = {} if held else {one.name: one.fingerprint for one in seen.tools[:_MOST_TOOLS]}
         tools = passed or dict(before.tools)
-        says = held or _changes(before.tools, tools) or _unseen(seen)
+        says = held or (_flagged(report) if submitted else "") or _changes(before.tools, tools) or _unseen(seen)
         return replace(now, held=held, tools=tools, says=says)
 
 
@@ -98,6 +100,12 @@ def _blocking(report: Report, leave_out: frozenset[str] | tuple[()]) -> str:
     ]
     more = f" And {len(found) - _MOST_SAID} more." if len(found) > _MOST_SAID else ""
     return printable(" ".join(found[:_MOST_SAID]) + more, limit=900) if found else ""
+
+
+def _flagged(report: Report) -> str:
+    """What is odd about its privacy policy, and may be no more than a page that wants scripts (S-23)."""
+    found = [finding.says for outcome in report.outcomes if outcome.rule == _POLICY for finding in outcome.findings]
+    return printable(f"{_POLICY}: its privacy policy: {' '.join(found)}", limit=400) if found else ""
 
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -310,4 +310,5 @@ def _news(before: Look, seen: Look) -> str:
         return f"It is held: {seen.why_held}"[:1000] if seen.why_held != before.why_held else ""
     if before.why_held:
         return "It is held no longer."
-    return seen.says if seen.says != before.says and seen.tools != before.tools else ""
+    is_new = seen.tools != before.tools or seen.says.startswith("L-")
+    return seen.says if seen.says != before.says and is_new else ""
