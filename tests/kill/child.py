@@ -176,6 +176,7 @@ async def _act(play: Play, hub: Hub) -> None:
         case "approve":
             await assistant(play, hub).call(TOOL, {"id": 2})
             await approve(play, hub)
+            await hub.call_log.flush()  # else that is a point or not, as time goes
         case "call":
             await assistant(play, hub).call(TOOL, {"id": 1})
             await hub.call_log.flush()
