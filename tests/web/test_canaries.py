@@ -44,7 +44,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 TEMPLATES = Path(__file__).parents[2] / "src/valetkey/web/templates"
 PARTS = {"base.html", "shell.html", "quiet.html", "components.html", "profile_choices.html", "listing.html",
-         "review_findings.html", "submission_parts.html"}  # fmt: skip
+         "review_findings.html", "submission_parts.html", "call_filters.html"}  # fmt: skip
 A_FILE = {"review_report.html"}  # of the command line; tests/review plays what it does with what a server says
 LEADS_AWAY = {"leaving.html"}  # at once, to the one address it is given, which was checked where it came from
 CHROMIUM = "/usr/bin/chromium"
