@@ -182,6 +182,7 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "feed_id": "x1",
         "resource_id": "x1",
         "role": "member",
+        "to": "finance",
         "url": "https://other.example/mcp",
         "tool": "list",
         "number": "1",

@@ -230,6 +230,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/policy/verticals"): Row(
         Scope.PERMISSIONS_WRITE, 403, 204, 403, 204, {"connector": "{slug}", "enabled": True}, whose=False
     ),
+    ("PUT", "/connectors/{slug}/raised"): Row(Scope.PERMISSIONS_WRITE, 403, 200, 403, 404, {"to": "finance"}),
     ("GET", "/connections/{connection_id}/decision"): Row(Scope.CONNECTIONS_READ, 403, 200, 404, 404),
     ("GET", "/approvals"): Row(Scope.CONNECTIONS_READ, 403, 200, 200, 200),
     ("GET", "/approvals/standing"): Row(Scope.CONNECTIONS_READ, 403, 200, 200, 200, ada_in="items"),

@@ -157,6 +157,8 @@ async def test_a_key_goes_in_a_call_goes_out_and_it_is_gone(shell: Shell, servic
     assert (await shell.ask("connection", "tools", slug, *there, own=True))["level"] == "before_changes"
 
     # What the service changed is shown, and accepted by name; here it changed nothing.
+    raised = await shell.ask("connector", "raise", slug, "W", "--tool", "echo", *there, own=True)
+    assert raised["raised"] == {"echo": "W"}
     assert (await shell.ask("connection", "changes", slug, *there, own=True))["items"] == []
     code, _, err = await shell.run("connection", "accept", slug, "echo", *there, own=True)
     assert (code, "Nothing of echo is held back there." in err) == (1, True)

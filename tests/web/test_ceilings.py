@@ -36,13 +36,14 @@ async def test_who_sees_ceilings_who_sets_them_and_who_answers_for_a_connector(
             ("/admin/ceilings", BLOCK),
             (f"/admin/ceilings/{kept.id}/remove", {}),
             ("/admin/verticals", {"connector": connector.slug, "enabled": "yes"}),
+            ("/admin/raised", {"connector": connector.slug, "at_least": "finance"}),
         )
     ]
 
     assert page.status_code == (200 if sees else 404)
     assert ("Set a ceiling" in page.text) is sets
     assert ("Answer for it" in page.text) is answers
-    assert answered == [sets, sets, answers]
+    assert answered == [sets, sets, answers, answers]
     assert [one.tool for one in await ceilings.list(ada.organization_id)] == (["delete_note"] if sets else ["kept"])
     assert ((await ceilings.of(ada.organization_id)).enabled == {connector.slug}) is answers
 
@@ -150,3 +151,46 @@ async def test_another_organizations_ceiling_is_not_there(world: World) -> None:
     assert answer.status_code == 404
     assert len(await world.services.policy.ceilings.list(other.id)) == 1
     assert ada.organization_id != other.id
+
+
+async def test_an_owner_raises_what_a_connector_acts_in_and_the_class_of_a_tool_and_nobody_lowers_either(
+    world: World,
+) -> None:
+    """S-27 (d): raisable, not lowerable, by the owner; in the trail."""
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    connector = await world.connector(ada)
+    tools = (b'{"name":"go_ahead","description":"Goes ahead."}', b'{"name":"delete_note","description":"Deletes."}')
+    connection = await world.connection(ada, connector, tools=tools)
+    why = f"/connections/{connection.id}/why?tool="
+
+    async def said(tool: str, to: str) -> str:
+        await browser.open("/admin/ceilings")
+        fields = {"connector": connector.slug, "raised_tool": tool, "at_least": to}
+        return (await browser.send("/admin/raised", fields)).text
+
+    before = (await browser.open(f"{why}go_ahead")).text
+    await said("", "finance")
+    raised = (await browser.open(f"{why}go_ahead")).text
+    await said("", "")
+    back = (await browser.open(f"{why}go_ahead")).text
+    await said("delete_note", "W")
+    not_lowered = (await browser.open(f"{why}delete_note")).text
+    await said("delete_note", "V")
+    vertical = (await browser.open(f"{why}delete_note")).text
+
+    assert "vertical_not_enabled" not in before
+    assert "vertical_not_enabled" not in back
+    assert "Your organization says that it is about finance" in raised
+    assert "vertical_not_enabled" in raised
+    assert "class_h" in not_lowered
+    assert "vertical_not_enabled" in vertical
+    assert "A connector is about one of" in await said("", "H")
+    events = await world.services.trail.list(OfOrganization(ada.organization_id))
+    told = [
+        (one.detail["tool"], one.detail["before"], one.detail["to"])
+        for one in events
+        if one.event == "connector.raised"
+    ]
+    assert told == [
+        ("delete_note", "W", "V"), ("delete_note", "", "W"), ("*", "finance", ""), ("*", "", "finance"),
+    ]  # fmt: skip

@@ -53,6 +53,9 @@ class ConnectorShown(BaseModel):
         description="outside: its host is none of those that the organization lets connectors reach."
     )
     groups: list[str] | None = Field(description="The groups that it is for, by id; null: everybody.")
+    raised: dict[str, str] = Field(
+        description="What an owner says that it is at least: a class by tool, and by `*` the vertical of the whole."
+    )
     listing: str
     organization_id: str
     added_by: str
@@ -73,6 +76,7 @@ class ConnectorShown(BaseModel):
             acts_as="organization" if connector.acts_as_organization else "person",
             state=connector.state,
             groups=None if connector.audience.is_everybody else sorted(connector.audience.groups),
+            raised=dict(connector.raised),
             listing=connector.listing,
             organization_id=connector.organization_id,
             added_by=connector.added_by,

@@ -12,7 +12,10 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
+from valetkey.api.connectors import ConnectorShown
 from valetkey.api.paging import At, Page
+from valetkey.directory.model import EVERY_TOOL
+from valetkey.directory.raising import raise_class
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
 from valetkey.policy.approval_model import Approval
@@ -62,6 +65,15 @@ class VerticalSwitch(BaseModel):
 
     connector: str = Field(max_length=40)
     enabled: bool
+
+
+class RaisedWanted(BaseModel):
+    """For `*` one of finance, legal, medical and insurance; for a tool one of W, M, H and V; empty takes it back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tool: str = Field(EVERY_TOOL, max_length=255)
+    to: str = Field(max_length=10)
 
 
 class StepShown(BaseModel):
@@ -154,6 +166,20 @@ async def enable_vertical(switch: VerticalSwitch, who: Setter, rooms: Rooms) -> 
     await rooms.policy.ceilings.enable_vertical(
         who.organization_id, switch.connector, is_on=switch.enabled, actor=actor_of(who)
     )
+
+
+@router.put("/connectors/{slug}/raised", operation_id="raise_class")
+async def raise_a_class(slug: str, wanted: RaisedWanted, who: Setter, whose: Whose, rooms: Rooms) -> ConnectorShown:
+    """Says what the connector acts in, or of which class one of its tools is at least. It only makes things stricter.
+
+    Acts with the next call, everywhere. For owners.
+    """
+    demand_act(who, Act.MANAGE_ORGANIZATION)
+    connector = await rooms.connectors.get(slug, whose)
+    await raise_class(
+        rooms.connectors, rooms.trail, connector, tool=wanted.tool, to=wanted.to, by=actor_of(who)
+    )  # fmt: skip
+    return ConnectorShown.of(await rooms.connectors.get(slug, whose))
 
 
 @router.get("/connections/{connection_id}/decision", operation_id="explain_decision")

@@ -9,6 +9,7 @@ import click
 
 from valetkey.cli.connector_groups import connector_groups
 from valetkey.cli.connector_key import key
+from valetkey.cli.connector_raise import connector_raise
 from valetkey.cli.connector_registry import find_in_registry, refresh_registry
 from valetkey.cli.connector_schema import print_schema
 from valetkey.cli.hub_client import Hub, HubRefused, hub_options, part
@@ -52,6 +53,7 @@ def connector() -> None:
 
 
 connector.add_command(connector_groups)
+connector.add_command(connector_raise)
 connector.add_command(key)
 connector.add_command(refresh_registry)
 connector.add_command(find_in_registry)

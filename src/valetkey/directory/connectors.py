@@ -245,11 +245,14 @@ class Connectors:
             changed = await repository.set_quarantine(tx, connector_id, self._clock.now() if on else None)
         await self._announce(changed)
 
-    async def take_down(self, listing: str, reason: str) -> None:
-        """Every organization's connector of a listing is delisted, and so is one that is made of it (DIR-15).
+    async def set_raised(self, connector_id: str, tool: str, to: str) -> None:
+        """What `tool` is at least from now on, everywhere; see `raising`. Raises `NotFound`."""
+        async with self._database.write() as tx:
+            changed = await repository.set_raised(tx, connector_id, tool, to)
+        await self._announce(changed)
 
-        Whether there is such a listing is not asked: one that left the directory with an upgrade can be taken down.
-        """
+    async def take_down(self, listing: str, reason: str) -> None:
+        """Delists every connector of a listing, and those made later (DIR-15); the directory need not have it today."""
         async with self._database.write() as tx:
             await repository.take_down(tx, listing, reason, self._clock.now())
         await self._notifications.publish(TOPIC, EVERYTHING)
@@ -293,10 +296,8 @@ class Connectors:
             async with self._database.write() as tx:
                 gone = await repository.delete_connector(tx, connector_id)
         except IntegrityError as error:
-            raise Conflict(
-                "Somebody is still connected to this connector.",
-                hint="Each person's connections must be removed first.",
-            ) from error
+            hint = "Each person's connections must be removed first."
+            raise Conflict("Somebody is still connected to this connector.", hint=hint) from error
         await self._announce(gone)
 
     @staticmethod

@@ -35,6 +35,7 @@ ORGANIZATION: Final = "organization"
 """As `identity` among the facts of a connector: the key that goes along is the organization's (CUS-04)."""
 
 AuthKind = Literal["oauth", "header", "none"]
+EVERY_TOOL: Final = "*"
 ConnectorState = Literal["enabled", "blocked", "quarantined", "delisted", "outside"]
 """`outside`: its host is none of those that its organization lets connectors reach."""
 
@@ -67,6 +68,8 @@ class Connector:
     listing: str = ""
     reach: Reach = ANYWHERE
     audience: Audience = EVERYBODY
+    raised: Mapping[str, str] = field(default_factory=dict)
+    """What an owner says it is at least: a class by tool, and by `EVERY_TOOL` the vertical of the whole (S-27)."""
 
     @property
     def is_local(self) -> bool:

@@ -91,6 +91,19 @@ async def set_quarantine(tx: AsyncConnection, connector_id: str, at: datetime | 
     return _connector(done.first())
 
 
+async def set_raised(tx: AsyncConnection, connector_id: str, tool: str, to: str) -> Connector | None:
+    """The connector of which this is said of the tool, or nothing any more; `None` if it is gone."""
+    query = select(connector.c.raised).where(connector.c.id == connector_id).with_for_update()
+    said = (await tx.execute(query)).scalar_one_or_none()
+    if said is None:
+        return None
+    raised = {**{name: one for name, one in said.items() if name != tool}, **({tool: to} if to else {})}
+    done = await tx.execute(
+        update(connector).where(connector.c.id == connector_id).values(raised=raised).returning(connector)
+    )
+    return _connector(done.first())
+
+
 async def set_local(tx: AsyncConnection, connector_id: str, *, auth: Mapping[str, object], state: str) -> None:
     """What the operator says of a local connector now."""
     values = {"auth": dict(auth), "state": state, "version": connector.c.version + 1}
@@ -138,6 +151,7 @@ def _connector(row: Row[Any] | None) -> Connector | None:
         created_at=row.created_at,
         reach=read_reach(getattr(row, "hosts", None)),
         audience=_audience(getattr(row, "groups", None)),
+        raised=row.raised,
     )
 
 

@@ -26,7 +26,7 @@ USER_AGENT = "Valetkey/0.1 (self-hosted connector hub)"
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-_METHODS = {"POST": b"POST ", "GET": b"GET ", "DELETE": b"DELETE "}
+_METHODS = {"POST": b"POST ", "GET": b"GET ", "PUT": b"PUT ", "DELETE": b"DELETE "}
 TOKEN_CHARS = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # Ours to say, or a secret's to say (RFC 9112 framing; security.md 4.5): never a caller's header.
 NOT_CALLERS = frozenset(
@@ -210,7 +210,7 @@ class CallClient:
         try:
             verb = _METHODS[method]
         except KeyError:
-            raise BadInput("Only POST, GET and DELETE are sent.", field="method") from None
+            raise BadInput("Only POST, GET, PUT and DELETE are sent.", field="method") from None
         if body or method == "POST":
             return b"%b%b%bcontent-length: %d\r\n" % (verb, route.line, block, len(body))
         return verb + route.line + block

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from valetkey.directory.listings import Listings
-from valetkey.directory.model import Connector, ReviewState, Snapshot, Tool
+from valetkey.directory.model import EVERY_TOOL, Connector, ReviewState, Snapshot, Tool
 from valetkey.policy.classes.classify import classify
 from valetkey.policy.classes.surroundings import Surroundings, surroundings
 from valetkey.policy.tool_class import Classified, ToolClass
@@ -33,7 +33,7 @@ class Snapshots(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Known:
     snapshot: Snapshot
-    connector: tuple[str, int]
+    connector: tuple[str, int, str]
     around: Surroundings
 
 
@@ -43,7 +43,9 @@ class Classed:
     def __init__(self, listings: Listings, snapshots: Snapshots) -> None:
         self._listings = listings
         self._snapshots = snapshots
-        self._classes: OrderedDict[tuple[str, bool, bool, ToolClass | None, Surroundings], Classified] = OrderedDict()
+        self._classes: OrderedDict[
+            tuple[str, bool, bool, ToolClass | None, ToolClass | None, Surroundings], Classified
+        ] = OrderedDict()
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._alike: OrderedDict[tuple[str, ...], Surroundings] = OrderedDict()
 
@@ -53,9 +55,10 @@ class Classed:
         if snapshot is None:
             return None
         known = self._known.get(connection_id)
-        if known is None or known.snapshot is not snapshot or known.connector != (connector.id, connector.version):
+        said = (connector.id, connector.version, connector.raised.get(EVERY_TOOL, ""))
+        if known is None or known.snapshot is not snapshot or known.connector != said:
             around = self.beside(connector, snapshot.tools)
-            known = self._known[connection_id] = _Known(snapshot, (connector.id, connector.version), around)
+            known = self._known[connection_id] = _Known(snapshot, said, around)
             if len(self._known) > _AROUND:
                 self._known.popitem(last=False)
         return known.around
@@ -74,10 +77,11 @@ class Classed:
         listed_as = listing.vertical if listing is not None else ""
         host = urlsplit(connector.origin).hostname or ""
         names = (connector.name, connector.slug, *host.split(".")[:-1])
-        key = (listed_as, *names, *(tool.fingerprint for tool in tools))
+        raised_to = connector.raised.get(EVERY_TOOL, "")
+        key = (listed_as, raised_to, *names, *(tool.fingerprint for tool in tools))
         known = self._alike.get(key)
         if known is None:
-            known = self._alike[key] = surroundings(listed_as=listed_as, names=names, tools=tools)
+            known = self._alike[key] = surroundings(listed_as=listed_as, raised_to=raised_to, names=names, tools=tools)
             if len(self._alike) > _AROUND:
                 self._alike.popitem(last=False)
         return known
@@ -88,11 +92,13 @@ class Classed:
         """The tool's class."""
         is_verified = connector.review_state is ReviewState.VERIFIED
         reviewed = self._reviewed(connector, tool) if is_verified else None
-        key = (tool.fingerprint, is_verified, raised_by_taint, reviewed, around)
+        raised_to = connector.raised.get(tool.name, "") if tool.name != EVERY_TOOL else ""
+        said = ToolClass(raised_to) if raised_to else None
+        key = (tool.fingerprint, is_verified, raised_by_taint, reviewed, said, around)
         known = self._classes.get(key)
         if known is None:
             known = self._classes[key] = classify(
-                tool, verified=is_verified, reviewed=reviewed, organization=None, raised_by_taint=raised_by_taint,
+                tool, verified=is_verified, reviewed=reviewed, organization=said, raised_by_taint=raised_by_taint,
                 around=around,
             )  # fmt: skip
             if len(self._classes) > _CLASSES:

@@ -359,6 +359,7 @@ connector = Table(
     Column("quarantined_at", Instant),  # by an owner, whatever the state
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("raised", Json, nullable=False, server_default="{}"),  # tool, or * for the whole: what it is at least
 )
 Index(
     "uq_connector_listing",

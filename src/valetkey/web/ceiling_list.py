@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from valetkey.directory.model import Connector, ReviewState
+from valetkey.directory.model import EVERY_TOOL, Connector, ReviewState
+from valetkey.directory.raising import raise_class
 from valetkey.identity.model import Role
 from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import BadInput, TooMany
@@ -32,6 +33,11 @@ _CLASSES = [
         (ToolClass.VERTICAL, "money, law, health, insurance"), (ToolClass.UNKNOWN, "not known"),
     )),
 ]  # fmt: skip
+_RAISED = {
+    "finance": "Acts in finance", "legal": "Acts in law", "medical": "Acts in health", "insurance": "Acts in insurance",
+    "V": "V – money, law, health, insurance", "H": "H – hard to take back", "M": "M – changes what others see",
+    "W": "W – changes something",
+}  # fmt: skip
 _ROLES = [(ANY, "Everybody"), *((role.value, role.value.capitalize()) for role in Role)]
 _NOTHING = {"setting": "ask", "connector": ANY, "tool": "", "tool_class": ANY, "role": ANY}
 
@@ -97,6 +103,26 @@ async def submit_vertical(visit: Visit) -> Response:
     return visit.go(_HERE, done="ceilings")
 
 
+async def submit_raised(visit: Visit) -> Response:
+    """An owner says what a connector acts in, or of which class a tool is at least (S-27 d)."""
+    check_may(visit, Act.MANAGE_ORGANIZATION)
+    if (detour := ask_again(visit, to=_HERE)) is not None:
+        return detour
+    tool = visit.form.one("raised_tool", limit=300) or EVERY_TOOL
+    services = visit.services
+    try:
+        slug = await _known(visit, visit.form.one("connector", limit=40))
+        connector = await services.connectors.get(slug, visit.person)
+        to = visit.form.one("at_least", limit=10)
+        await raise_class(services.connectors, services.trail, connector, tool=tool, to=to, by=visit.actor)
+    except BadInput as error:
+        fields = {"tool": "raised_tool", "to": "at_least"}
+        return await _page(visit, {fields.get(error.field, error.field): error.message}, _NOTHING)
+    except TooMany as error:
+        return await _page(visit, {"": error.message}, _NOTHING)
+    return visit.go(_HERE, done="ceilings")
+
+
 def _setting(text: str) -> Setting:
     with suppress(ValueError):
         return Setting(text)
@@ -130,6 +156,9 @@ async def _page(visit: Visit, errors: Mapping[str, str], values: Mapping[str, st
             *((slug, None) for slug in gone),
         ],
         not_enabled=[(one.slug, f"{one.name} ({one.slug})") for one in unverified if one.slug not in limits.enabled],
+        raised=[(one, tool, _RAISED[to]) for one in connectors for tool, to in sorted(one.raised.items())],
+        to_raise=[(one.slug, f"{one.name} ({one.slug})") for one in connectors],
+        raised_to=[*_RAISED.items()],
         may_set=may(visit.person.role, Act.SET_CEILINGS),
         may_enable=may(visit.person.role, Act.MANAGE_ORGANIZATION),
     )

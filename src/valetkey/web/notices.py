@@ -78,6 +78,7 @@ HAPPENED = {
     "ceiling.removed": "A ceiling was removed",
     "vertical.enabled": "An owner answers for a connector that acts in money, law, health or insurance",
     "hosts.set": "Which hosts connectors may reach was changed",
+    "connector.raised": "What a connector or its tool is at least was changed",
     "connector.audience_set": "For whom a connector is was changed",
     "invitation.made": "An organization invited you",
     "invitation.withdrawn": "An invitation was withdrawn",

@@ -259,6 +259,7 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/admin/retention/holds", retention_list.place),
         Page("POST", "/admin/retention/holds/{hold}/release", retention_list.release),
         Page("POST", "/admin/verticals", ceiling_list.submit_vertical),
+        Page("POST", "/admin/raised", ceiling_list.submit_raised),
         # for everybody
         Page("GET", "/privacy", privacy_show.show, PUBLIC),
         Page("POST", "/privacy", privacy_show.publish),

@@ -14,7 +14,7 @@ NAMES: Final[dict[str, str]] = {
         "connector_created": ("connector.added",),
         "connector_updated": (
             "connector.changed", "connector.blocked", "connector.enabled", "connector.quarantined",
-            "connector.quarantine_lifted", "connector.reported", "connector.audience_set",
+            "connector.quarantine_lifted", "connector.reported", "connector.audience_set", "connector.raised",
             "connector.ended_for_everybody",
         ),
         "connector_deleted": ("connector.removed",),

@@ -41,8 +41,10 @@ ALONE: Final = Surroundings()
 """Nothing is known of what stands beside it."""
 
 
-def surroundings(*, listed_as: str, names: Iterable[str], tools: Collection[Tool]) -> Surroundings:
-    """What is known of a connector: the vertical of its listing (empty: none), what it is called, what it can do."""
+def surroundings(*, listed_as: str, names: Iterable[str], tools: Collection[Tool], raised_to: str = "") -> Surroundings:
+    """What is known of a connector: the vertical of its listing (empty: none) or that an owner raised it to, what it is
+    called, what it can do.
+    """
     kinds = {tool: verbs.of_name(tool.name) for tool in tools}
     acting = [tool for tool, kind in kinds.items() if kind is not ToolClass.READ]
     high = sum(kinds[tool] is ToolClass.HIGH for tool in acting)
@@ -52,6 +54,8 @@ def surroundings(*, listed_as: str, names: Iterable[str], tools: Collection[Tool
     is_grave = runs_machines or (high >= _FEW and 2 * high >= sum(kinds[tool] is not None for tool in acting))
     if domain := _DECLARED.get(listed_as, ""):
         return Surroundings(domain, f"Its listing says that it is about {domain}", is_grave, runs_machines)
+    if domain := _DECLARED.get(raised_to, ""):
+        return Surroundings(domain, f"Your organization says that it is about {domain}", is_grave, runs_machines)
     called = frozenset(word for name in names for word in words.of_name(name))
     for domain, stems in _IN_BRANDS.items():
         if brands := sorted(word for word in called - _OTHERWISE if word.startswith(stems) or word.endswith(stems)):
