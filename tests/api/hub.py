@@ -76,6 +76,7 @@ from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.reading import Reading
 from valetkey.privacy.room import open_privacy
+from valetkey.privacy.whole import Whole
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -395,7 +396,9 @@ class Hub:
         keys = DayKeys(keyring_of_hub, clock=self.clock, notifications=self.notifications)
         holds = Holds(self.database, keys, clock=self.clock, trail=self.services.trail)
         reading = Reading(self.database, self.services.calls, keys, self.services.trail)
-        self.replaced(privacy=replace(self.services.privacy, holds=holds, reading=reading))
+        self.replaced(
+            privacy=replace(self.services.privacy, holds=holds, reading=reading, whole=Whole(self.database, keys))
+        )
         self.replaced(
             day_keys=keys,
             offboarding=Offboarding(

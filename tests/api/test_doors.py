@@ -241,6 +241,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/alerts/{alert_id}/dismiss"): Row(Scope.CONNECTIONS_WRITE, 403, 200, 404, 404, {}),
     ("GET", "/calls"): Row(Scope.CALLS_READ, 200, 200, 200, 200, ada_in="items"),
     ("GET", "/calls/{call_id}"): Row(Scope.CALLS_READ, 200, 200, 404, 404, whose=False),
+    ("GET", "/calls/{call_id}/result"): Row(Scope.CALLS_READ, 403, 404, 404, 404, whose=False),
     ("POST", "/calls/{call_id}/readings"): Row(Scope.CALLS_READ, 403, 403, 403, 403, {"reason": "Case"}, whose=False),
     ("GET", "/calls/{call_id}/readings"): Row(Scope.CALLS_READ, 403, 200, 404, 404, whose=False),
     ("POST", "/calls"): Row(Scope.CALLS_RUN, 403, 200, 200, 200, {"connector": "{slug}", "tool": "list"}, whose=False),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, actor_of, whose
@@ -163,6 +163,18 @@ async def show_call(call_id: str, who: Reader, rooms: Rooms) -> CallOpened:
     if who.kind == "operator":
         return CallOpened(**CallShown.of(call).model_dump(), contents="not_yours")
     return CallOpened.of_opened(await open_call(rooms.day_keys, call))
+
+
+@router.get(
+    "/{call_id}/result",
+    operation_id="read_whole_result",
+    response_class=Response,
+    responses={200: {"content": {"application/json": {}}}},
+)
+async def read_whole_result(call_id: str, who: Own, rooms: Rooms) -> Response:
+    """A result that was too large for the assistant (CON-20), whole, for the person whose call it was alone."""
+    found = await rooms.privacy.whole.open(who.person_id, call_id)
+    return Response(b"".join([part async for part in found]), media_type="application/json")
 
 
 @router.post("/{call_id}/readings", operation_id="read_call")

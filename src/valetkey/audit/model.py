@@ -72,6 +72,21 @@ class CallEnding(msgspec.Struct, frozen=True, array_like=True, tag=2, kw_only=Tr
 
 
 @dataclass(frozen=True, slots=True)
+class KeptOf:
+    """Whose call a result is of that was kept whole, under the key of which day, and in how many parts."""
+
+    call_id: str
+    person_id: str
+    organization_id: str
+    day: str
+    parts: int
+
+    def about(self, number: int) -> str:
+        """What the part `number` is sealed with: none can be left out, doubled, or moved to another place or call."""
+        return f"{self.call_id}:result:{number}/{self.parts}"
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """One call as it is kept. `request` and `response` are sealed under the person's key of `day`.
 

@@ -34,7 +34,7 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 
 @click.group()
 def call() -> None:
-    """Tool calls: list, show, read, tail, run."""
+    """Tool calls: list, show, result, read, tail, run."""
 
 
 def _filters(command: Any) -> Any:
@@ -104,6 +104,15 @@ def _print_opened(found: dict[str, Any], *, as_json: bool) -> None:
 def read_call(hub: Hub, call_id: str, reason: str, as_json: bool) -> None:
     """Read as an auditor what a member's call sent and got; they see who did, and the reason."""
     _print_opened(hub.post(f"/calls/{part(call_id)}/readings", {"reason": reason}), as_json=as_json)
+
+
+@call.command("result")
+@click.argument("call_id", metavar="ID")
+@as_json
+@hub_options
+def read_result(hub: Hub, call_id: str, as_json: bool) -> None:
+    """Print the whole result of a call of yours that was too large for the assistant; it is JSON."""
+    print_json(hub.get(f"/calls/{part(call_id)}/result"))
 
 
 @call.command("readings")

@@ -41,7 +41,7 @@ COMMANDS = {
         "Approvals: list, standing, revoke. Given in the person's browser only.",
     ),
     "alert": Later("valetkey.cli.alert:alert", "Alerts: list, show, dismiss."),
-    "call": Later("valetkey.cli.call:call", "Tool calls: list, show, read, tail, run."),
+    "call": Later("valetkey.cli.call:call", "Tool calls: list, show, result, read, tail, run."),
     "data": Later("valetkey.cli.data:data", "What is kept about people: level, retention, export, erase, …"),
     "trail": Later("valetkey.cli.trail:trail", "The trail: list, status, verify, checkpoint, export, prove, …"),
     "key": Later("valetkey.cli.key:key", "Keys of the vault: status, rotate, rewrap, recover."),

@@ -24,8 +24,6 @@ from valetkey.upstream.model import Forbidden403, HttpFailed
 MASKED: Final = "valetkey/masked"
 ORDERS: Final = "valetkey/reads_like_orders"
 """Key in the `_meta` of a result out of which a credential was taken."""
-MAX_RESULT: Final = 150_000
-"""Characters of a result, as its JSON is long (CON-20)."""
 
 
 def text(client: Client, sentence: str) -> Said:
@@ -57,12 +55,24 @@ def visit(client: Client, sentence: str, url: str, *, declined: bool) -> Said:
     return text(client, f"{sentence} Please ask the person to open {url} and then try again.")
 
 
-def too_large(size: int, *, service: str) -> str:
-    """The marker that stands for a result beyond the limit. `size` is in characters."""
-    return (
-        f"The result from {service} has {size:,} characters; this hub passes on at most {MAX_RESULT:,}. "
-        "Nothing of it is shown here. Ask for less: a narrower query, fewer items, a smaller page."
+def too_large(size: int, limit: int, *, service: str, call_id: str, page: str) -> str:
+    """The marker that stands for a result beyond the limit. `size` is in characters; `page` where it can be had."""
+    where = (
+        f"It is kept whole for the person alone: on {page}, with `valetkey call result {call_id}`, and at "
+        f"/api/v1/calls/{call_id}/result with a token of theirs."
+        if page
+        else "The rest was not kept."
     )
+    return (
+        f"The result from {service} has {size:,} characters; this hub passes on at most {limit:,}. How it begins is "
+        f"below. {where} Or ask for less: a narrower query, fewer items, a smaller page."
+    )
+
+
+def beginning(sentence: str, begins: str, version: str) -> bytes:
+    """A tool error that says `sentence`, and in a block of its own how what is not passed on begins."""
+    block = b'{"type":"text","text":%b}' % msgspec.json.encode(begins)
+    return text_result(sentence, version=version).replace(b'}],"isError":', b'},%b],"isError":' % block, 1)
 
 
 def outbound(error: OutboundFailed, *, service: str) -> str:

@@ -17,6 +17,7 @@ from valetkey.directory.model import Tool
 from valetkey.gateway import addresses, answers
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.continuation import Continuations, More, checked
+from valetkey.gateway.large import Large, limit_of
 from valetkey.gateway.listing import Listings
 from valetkey.gateway.model import Account, Client, Door, Meant, Notify, Said
 from valetkey.gateway.passing import Passing
@@ -67,10 +68,12 @@ class Calls:
         upstreams: Upstreams,
         records: Records,
         continuations: Continuations,
+        large: Large,
         *,
         clock: Clock,
         public_url: str,
     ) -> None:
+        self._large = large
         self._accounts = accounts
         self._listings = listings
         self._passing = passing
@@ -138,6 +141,10 @@ class Calls:
         except asyncio.CancelledError:
             await self._passing.nobody_knows(turn, passed)
             raise
+        limit = limit_of(meant.tool)
+        if len(carried.result) > limit and (size := len(carried.result.decode())) > limit:
+            service = meant.account.connector.name
+            return await self._large.put_by(client, carried.result, size, limit, record, service=service)
         return self._render(client, door, meant, carried, record)
 
     # --- 1. which tool? -----------------------------------------------------------------------------------------------
@@ -248,9 +255,6 @@ class Calls:
             record.end(Outcome.PROTOCOL_ERROR, detail=f"error {relayed.code}", response=carried.error)
             return Said(error=relayed.raw, code=relayed.code)
         result = carried.result
-        if len(result) > answers.MAX_RESULT and (size := len(result.decode())) > answers.MAX_RESULT:
-            record.end(Outcome.TOO_LARGE, detail=f"{size} characters", response_bytes=len(result))
-            return answers.text(client, answers.too_large(size, service=meant.account.connector.name))
         facts = translate.read_result(result)
         if facts is None:
             return self._not_mcp(client, meant, record, "the result is no object", result)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from starlette.routing import Route
 
 from valetkey.audit.calls import CallLog
+from valetkey.audit.kept_results import KeptResults
 from valetkey.connections.model import Connection
 from valetkey.gateway.accounts import Accounts, Connectors, Profiles, ReadsUrls, Snapshots
 from valetkey.gateway.asked import Asked
@@ -21,6 +22,7 @@ from valetkey.gateway.continuation import Continuations
 from valetkey.gateway.endpoint import Endpoint
 from valetkey.gateway.exchange import Exchange
 from valetkey.gateway.front import House
+from valetkey.gateway.large import Large
 from valetkey.gateway.levels import Levels
 from valetkey.gateway.listing import PATIENCE, Listings
 from valetkey.gateway.lists import Lists
@@ -128,6 +130,7 @@ class Gateway:
             upstreams,
             records,
             self.continuations,
+            Large(KeptResults(database), public_url=public_url),
             clock=clock,
             public_url=public_url,
         )

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from valetkey.audit.calls import CallLog, OpenCall
-from valetkey.audit.model import CallIntent, Outcome
+from valetkey.audit.kept_results import PART
+from valetkey.audit.model import CallIntent, KeptOf, Outcome
 from valetkey.audit.redact import redact, redact_text
 from valetkey.gateway.model import Account, Door, Ticket
 from valetkey.identity.model import Principal
@@ -135,6 +136,18 @@ class Record:
             response_bytes=size,
             tool_class=self.tool_class,
         )
+
+    def sealed_whole(self, result: bytes) -> tuple[KeptOf, Iterator[bytes]] | None:
+        """`result` in sealed parts, each made when it is drawn; `None` where contents of these calls are not kept.
+
+        It is without what looks like a secret before it is cut: none is hidden where two parts meet.
+        """
+        if self._level is not Level.FULL:
+            return None
+        clean, intent = redact(result), self._open.intent
+        kept = KeptOf(self.id, intent.person_id, intent.organization_id, intent.day, -(-len(clean) // PART))
+        parts = (clean[number * PART : (number + 1) * PART] for number in range(kept.parts))
+        return kept, (self._key.seal(part, about=kept.about(number)) for number, part in enumerate(parts))
 
     def _marks(self) -> Iterator[str]:
         """What is said of a call however little of it is kept."""

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Protocol
 
 from valetkey.audit.erasure import Erasure
+from valetkey.audit.kept_results import KeptResults
 from valetkey.audit.trail import Trail
 from valetkey.connections.model import Connection, Receipt
 from valetkey.identity.model import Person
@@ -120,6 +121,7 @@ class Erasing:
             for one in await self._connections.list(person.id)
         ]
         days = await self._day_keys.destroy(person.id)  # 3.
+        await KeptResults(self._database).forget(person.id)
         await self._consents.withdraw(person, actor=by)  # 4.
         await self._receipts.forget_receipts(person.id)
         await self._flush_calls()  # so that no call that ended before is written after

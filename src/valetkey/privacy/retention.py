@@ -32,8 +32,10 @@ from valetkey.privacy.holds import Covered, Holds
 from valetkey.privacy.keeping import Keeping
 from valetkey.privacy.model import Run
 from valetkey.privacy.times import Due
+from valetkey.privacy.whole import Whole
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
+from valetkey.vault.day_keys import DayKey
 
 _LEASE = "privacy.retention"
 _HELD = 23 * 3600.0  # seconds: once a day over all replicas and starts; given back only by a run that failed
@@ -48,6 +50,8 @@ class DestroysDays(Protocol):
     async def destroy_before(
         self, day: str, *, but: Mapping[str, str], spare: Sequence[tuple[str, str]]
     ) -> Mapping[str, int]: ...
+
+    async def existing(self, person_id: str, tenant: str, day: str) -> DayKey: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class Retention:
         days = await self._day_keys.destroy_before(  # 2.
             everybody.day, but=plan.days, spare=sorted(plan.covered.people)
         )
+        await Whole(self._database, self._day_keys).sweep()  # large results, which no key opens any more
         run, calls = await self._let_go(plan, sum(days.values()))  # 3.
         for organization_id in sorted({*days, *calls}):  # 4.
             went = {"days": days.get(organization_id, 0), "calls": calls.get(organization_id, 0)}

@@ -13,6 +13,7 @@ from valetkey.privacy.levels import Levels, TrailWriter
 from valetkey.privacy.policy import Policies
 from valetkey.privacy.reading import Reading
 from valetkey.privacy.training_export import FindsPeople, TrainingExport
+from valetkey.privacy.whole import Whole
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.vault.day_keys import FindsDayKeys
@@ -22,7 +23,7 @@ from valetkey.vault.day_keys import FindsDayKeys
 class Privacy:
     """`policies`: what people are told. `levels`: how much of calls is kept; `keeping`: for how long; `holds`: what is
     kept beyond that. `reading`: who else reads calls. `consents` and `training`: what may be learned from, and by whose
-    yes."""
+    yes. `whole`: results that were too large to pass on."""
 
     policies: Policies
     reading: Reading
@@ -31,6 +32,7 @@ class Privacy:
     levels: Levels
     consents: Consents
     training: TrainingExport
+    whole: Whole
 
 
 def open_privacy(
@@ -54,4 +56,5 @@ def open_privacy(
         levels=Levels(database, notifications, clock=clock, trail=trail),
         consents=consents,
         training=TrainingExport(database, people, consents, calls, clock=clock, trail=trail),
+        whole=Whole(database, day_keys),
     )

@@ -52,7 +52,7 @@ def _through(table: str, column: str) -> str:
 
 
 WALLED: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("connection", "call_record", "approval", "standing_approval", "alert"), _BY_COLUMN),
+    **dict.fromkeys(("connection", "call_record", "kept_result", "approval", "standing_approval", "alert"), _BY_COLUMN),
     **dict.fromkeys(
         (
             *("connect_attempt", "oauth_trace", "receipt", "taint", "profile", "erasure", "training_consent"),

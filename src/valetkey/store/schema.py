@@ -1192,6 +1192,19 @@ spent_state = Table(
 
 # --- api ----------------------------------------------------------------------------------------------------------
 
+kept_result = Table(
+    "kept_result",  # results too large to pass on, whole, in sealed parts; the call's record has how they begin
+    main,
+    Column("call_id", String(40), nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("parts", Integer, nullable=False),
+    Column("person_id", String(40), nullable=False, index=True),
+    Column("organization_id", String(40), nullable=False),
+    Column("day", String(10), nullable=False),  # names the key that the parts are sealed under
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("call_id", "part"),
+)
+
 idempotent_request = Table(
     "idempotent_request",  # a program's write under a key, and what was answered, for a day
     main,

@@ -46,12 +46,22 @@ async def show(visit: Visit) -> Response:
         connection=connection,
         connector=connector,
         own_tool=await _own_tool(visit, call) if connection is not None else "",
+        is_kept_whole=await visit.services.privacy.whole.has(visit.person.id, call.id),
         account=(connection.display_name or connection.label) if connection else "",
         parts=(
             await _part(visit, call, "request", call.request, "What was sent", "The parameters, exactly."),
             await _part(visit, call, "response", call.response, "What came back", "Text supplied by the service."),
         ),
     )
+
+
+async def download(visit: Visit) -> Response:
+    """A result that was too large for the assistant, whole (CON-20). Raises `NotFound` for another person's."""
+    call_id = visit.path("call")
+    found = await visit.services.privacy.whole.open(visit.person.id, call_id)
+    name = "".join(char for char in call_id if char.isalnum() or char == "_")
+    headers = {"content-disposition": f'attachment; filename="{name}.json"', "x-content-type-options": "nosniff"}
+    return Response(b"".join([part async for part in found]), media_type="application/json", headers=headers)
 
 
 async def _where(visit: Visit, call: CallRecord) -> tuple[Connection | None, Connector | None]:

@@ -191,6 +191,7 @@ def site_map() -> tuple[Page, ...]:
         Page("POST", "/alerts/quarantine", quarantine.submit_connector),
         Page("GET", "/activity", activity_list.show),
         Page("GET", "/activity/{call}", activity_show.show),
+        Page("GET", "/activity/{call}/result", activity_show.download),
         # who gets in
         Page("GET", "/settings", settings_show.show),
         Page("GET", "/settings/password", password_set.show),
