@@ -9,7 +9,8 @@ import pytest
 from tests.api.hub import Hub, open_hub
 from tests.api.things import Things, give_things, write_call
 from tests.conftest import FakeClock
-from valetkey.audit.model import OfPerson
+from valetkey.audit.kept_results import KeptResults
+from valetkey.audit.model import KeptOf, OfPerson
 from valetkey.kernel.errors import VaultFailed
 from valetkey.privacy.consent import TEXT_HASH
 from valetkey.privacy.erase import Erased
@@ -51,9 +52,13 @@ async def test_what_is_left_is_the_account_and_a_receipt_and_the_trail_verifies(
     eve = hub.people["eve"]
     await days.key(eve.id, eve.organization_id, DAY)
     await hub.services.trail_log.checkpoints.make()
+    kept = KeptResults(hub.database)
+    await kept.keep(KeptOf("call_1", eve.id, eve.organization_id, DAY, 1), [b"sealed"])
+    assert await kept.find("call_1", eve.id) is not None
 
     erased = await erase(hub, "eve")
 
+    assert await kept.find("call_1", eve.id) is None
     assert (erased.connections, erased.unconfirmed, erased.days, erased.calls) == (1, 0, 1, 1)
     assert erased.events > 3
     assert await hub.services.connections.list(eve.id) == ()
