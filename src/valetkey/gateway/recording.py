@@ -137,14 +137,14 @@ class Record:
             tool_class=self.tool_class,
         )
 
-    def sealed_whole(self, result: bytes) -> tuple[KeptOf, Iterator[bytes]] | None:
-        """`result` in sealed parts, each made when it is drawn; `None` where contents of these calls are not kept.
+    @property
+    def keeps_contents(self) -> bool:
+        """Whether what was sent and came back is kept of this call."""
+        return self._level is Level.FULL
 
-        It is without what looks like a secret before it is cut: none is hidden where two parts meet.
-        """
-        if self._level is not Level.FULL:
-            return None
-        clean, intent = redact(result), self._open.intent
+    def sealed_whole(self, clean: bytes) -> tuple[KeptOf, Iterator[bytes]]:
+        """A whole result, already without what looks like a secret, in sealed parts, each made when it is drawn."""
+        intent = self._open.intent
         kept = KeptOf(self.id, intent.person_id, intent.organization_id, intent.day, -(-len(clean) // PART))
         parts = (clean[number * PART : (number + 1) * PART] for number in range(kept.parts))
         return kept, (self._key.seal(part, about=kept.about(number)) for number, part in enumerate(parts))
