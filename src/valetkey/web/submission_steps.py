@@ -65,6 +65,8 @@ SHEETS: Final[Mapping[str, Sheet]] = {
                   options=(("", "In none of these"), *((one, one.capitalize()) for one in VERTICALS))),
             Input(name="docs", label="Documentation", kind="address"),
             Input(name="terms", label="Terms", kind="address", needed=False),
+            Input(name="links", label="Where its tools may send people", kind="lines", needed=False,
+                  hint="One a line: https://pay.example.com, or a scheme of your own programs, com.example.notes:"),
             Input(name="revocation", label="Page where people end a connection", kind="address", needed=False),
         )),
         Sheet("use cases", "What people can ask of it. The review tries what it can.", (
