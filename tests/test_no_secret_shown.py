@@ -226,6 +226,8 @@ async def _planted(asgi: Any, data: Path, made: Mapping[str, Any]) -> World:
         "feed",
         "passkey",
         "receipt",
+        "request",
+        "request_id",
         "session",
         "standing",
         "standing_id",

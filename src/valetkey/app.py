@@ -46,6 +46,7 @@ from valetkey.connections.model import Connection
 from valetkey.connections.quarantine import TOPIC as QUARANTINE
 from valetkey.connections.reporting import Reporting
 from valetkey.connections.room import Room, open_room
+from valetkey.connections.ruling import Ruling
 from valetkey.connections.whose import Accounts, ConnectorOf
 from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
@@ -55,6 +56,7 @@ from valetkey.directory.model import LOCAL, Connector, Drift, Profile
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_page import BadRegistry
 from valetkey.directory.registry_sync import RegistrySync
+from valetkey.directory.requests.asking import Requests
 from valetkey.directory.snapshots import Snapshots
 from valetkey.gateway.accounts import ReadsUrls
 from valetkey.gateway.cutting import Cutting
@@ -251,6 +253,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )
     access = Access(database, notifications, parse_url=parse, clock=clock, trail=trail)
     groups = Memberships(database, notifications, clock=clock)
+    requests = Requests(database, connectors=connectors, groups=groups, parse_url=parse, clock=clock, trail=trail)
     provisioning = open_provisioning(
         database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
     )
@@ -309,6 +312,10 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         on_ended=[introductions.ended],
     )
 
+    ruling = Ruling(
+        database, access=access, connectors=connectors, revoking=room.revoking, people=people,
+        notifications=notifications,
+    )  # fmt: skip
     whose = ConnectorOf(database, connectors, notifications, groups=groups, clock=clock)
     for_calls = ForRecordedCalls(call_log, policy.grants(snapshots, whose))
     kept.release_by(AlsoForReviews(ReviewsUnderWay(database, clock=clock), for_calls))
@@ -421,6 +428,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             connectors=connectors,
             access=access,
             groups=groups,
+            requests=requests,
             registry=registry,
             snapshots=snapshots,
             acceptances=acceptances,
@@ -432,6 +440,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             disconnecting=room.disconnecting,
             quarantine=room.quarantine,
             editing=room.editing,
+            ruling=ruling,
             held=room.held,
             submissions=submissions,
             reporting=reporting,
@@ -488,6 +497,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         connectors=connectors,
         access=access,
         groups=groups,
+        requests=requests,
         registry=registry,
         snapshots=snapshots,
         acceptances=acceptances,
@@ -500,6 +510,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         revoking=room.revoking,
         quarantine=room.quarantine,
         editing=room.editing,
+        ruling=ruling,
         held=room.held,
         offboarding=offboarding,
         leaving=leaving,

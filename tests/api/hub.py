@@ -41,6 +41,7 @@ from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
 from valetkey.connections.reporting import Reporting
 from valetkey.connections.revoke_all import RevokingAll
+from valetkey.connections.ruling import Ruling
 from valetkey.connections.trace import Trace
 from valetkey.connections.whose import Accounts
 from valetkey.directory.access.saying import Access
@@ -50,6 +51,7 @@ from valetkey.directory.listings import Listings, read_listing
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
+from valetkey.directory.requests.asking import Requests
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
 from valetkey.identity.invitations import Invitations
@@ -228,6 +230,7 @@ class Hub:
             database, notifications, clock=clock, keys=None, trail=trail, snapshots=snapshots, groups=groups  # type: ignore[arg-type]  # as for contents
         )  # fmt: skip
         alerts = Alerts(database, clock=clock, trail=trail)
+        access = Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail)
         self.services = Services(
             people=people,
             organizations=organizations,
@@ -260,8 +263,11 @@ class Hub:
             families=Families(database, clock=clock, notifications=notifications, trail=trail),
             tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
             connectors=connectors,
-            access=Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail),
+            access=access,
             groups=groups,
+            requests=Requests(
+                database, connectors=connectors, groups=groups, parse_url=parse_url, clock=clock, trail=trail
+            ),
             registry=RegistrySync(
                 database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
             ),
@@ -283,6 +289,14 @@ class Hub:
                 clock=clock,
                 trail=trail,
                 connectors=connectors,
+            ),
+            ruling=Ruling(
+                database,
+                access=access,
+                connectors=connectors,
+                revoking=RevokingAll(database, self.elsewhere, clock=clock),  # type: ignore[arg-type]  # as far as it is used
+                people=people,
+                notifications=notifications,
             ),
             held=self.elsewhere,  # type: ignore[arg-type]  # notes what it was asked
             editing=Editing(

@@ -103,6 +103,20 @@ TABLE: dict[tuple[str, str], Row] = {
     ("PUT", "/organizations/{organization}/hosts"): Row(
         Scope.ORGANIZATIONS_WRITE, 200, 200, 403, 404, {"allowed": None}, whose=False
     ),
+    ("GET", "/connector-requests"): Row(Scope.CONNECTORS_READ, 403, 200, 200, 200, ada_in="items"),
+    ("POST", "/connector-requests"): Row(
+        Scope.CONNECTORS_WRITE, 403, 201, 201, 201, {"url": "https://mcp.wanted.example/mcp"}
+    ),
+    ("GET", "/organizations/{organization}/connector-requests"): Row(
+        Scope.CONNECTORS_READ, 200, 200, 403, 404, whose=False
+    ),
+    ("POST", "/organizations/{organization}/connector-requests/{request_id}"): Row(
+        Scope.CONNECTORS_WRITE, 403, 200, 403, 404, {"decision": "dismissed"}, whose=False
+    ),
+    ("GET", "/organizations/{organization}/rules"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 200, 404, whose=False),
+    ("PUT", "/organizations/{organization}/rules"): Row(
+        Scope.ORGANIZATIONS_WRITE, 200, 200, 403, 404, {"own_connectors": True}, whose=False
+    ),
     ("GET", "/organizations/{organization}/feeds"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 403, 404, whose=False),
     ("POST", "/organizations/{organization}/feeds"): Row(
         Scope.ORGANIZATIONS_WRITE, 201, 201, 403, 404, {"address": "syslog://siem.example"}, whose=False

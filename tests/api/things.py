@@ -36,6 +36,7 @@ class Things:
     alert_id: str
     submission_id: str
     hold_id: str
+    request_id: str
 
     def path(self, template: str) -> str:
         return template.format(
@@ -49,6 +50,7 @@ class Things:
             alert_id=self.alert_id,
             submission_id=self.submission_id,
             hold_id=self.hold_id,
+            request_id=self.request_id,
             run_id="rev_1",
             picture="0" * 64,
             kind="icon",
@@ -81,6 +83,7 @@ async def give_things(hub: Hub, login: str = "ada") -> Things:
     )
     await hub.services.privacy.policies.accept(actor="operator")
     standing_id, alert_id = await _stands(hub, connection), await _noticed(hub, connection)
+    request = await hub.services.requests.ask(person, url="https://mcp.asked.example/mcp")
     submission = await hub.services.submissions.drafts.begin(person, "marginalia", {}, by="person:ada")
     return Things(
         connector,
@@ -93,6 +96,7 @@ async def give_things(hub: Hub, login: str = "ada") -> Things:
         alert_id,
         submission.id,
         await _held(hub, person),
+        request.id,
     )
 
 

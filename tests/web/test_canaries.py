@@ -164,6 +164,7 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
     _, key = await world.services.provisioning.tokens.create(owned, "Entra", timedelta(days=30), by="x")
     directory = world.services.provisioning.directory
     group = await directory.add_group(owned, name="Finance", external_id="f", members=[bob.id], by="x")
+    request = await world.services.requests.ask(bob, url="https://mcp.wanted.example/mcp", name="Wanted")
     await world.services.tokens.create_personal(ada, "Nightly", "/mcp", ("mcp",), 3600.0)
     profile = await world.services.profiles.add(
         ada, "reading", title="Reading", access="auto", choices=(), by="person:x"
@@ -180,6 +181,7 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
         "{approval}": (await ask(world, ada, connection, connector)).id,
         "{person}": bob.id,
         "{invitation}": (await invited(world, ada)).id,
+        "{request}": request.id,
         "{feed}": feed.id,
         "{key}": key.id,
         "{group}": group.id,

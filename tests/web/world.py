@@ -36,6 +36,7 @@ from valetkey.connections.desk import DirectDesk
 from valetkey.connections.model import Connection, State
 from valetkey.connections.reporting import Reporting
 from valetkey.connections.room import open_room
+from valetkey.connections.ruling import Ruling
 from valetkey.connections.whose import Accounts
 from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
@@ -43,6 +44,7 @@ from valetkey.directory.listings import Listings
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
+from valetkey.directory.requests.asking import Requests
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
 from valetkey.identity.invitations import Invitations
@@ -343,6 +345,7 @@ async def build_world(
         database, notifications, people, organizations, CallRecords(database), day_keys, clock=clock, trail=trail
     )
     alerts = Alerts(database, clock=clock, trail=trail)
+    access = Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail)
     services = Services(
         people=people,
         organizations=organizations,
@@ -365,8 +368,11 @@ async def build_world(
         tokens=Tokens(database, clock=clock, notifications=notifications, trail=trail),
         families=Families(database, clock=clock, notifications=notifications, trail=trail),
         connectors=connectors,
-        access=Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail),
+        access=access,
         groups=groups,
+        requests=Requests(
+            database, connectors=connectors, groups=groups, parse_url=parse_url, clock=clock, trail=trail
+        ),
         feeds=Feeds(
             database,
             Leases(database, clock=clock),
@@ -393,6 +399,14 @@ async def build_world(
         disconnecting=room.disconnecting,
         quarantine=room.quarantine,
         editing=room.editing,
+        ruling=Ruling(
+            database,
+            access=access,
+            connectors=connectors,
+            revoking=room.revoking,
+            people=people,
+            notifications=notifications,
+        ),
         held=room.held,
         submissions=open_submissions(
             database,

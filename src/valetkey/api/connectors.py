@@ -50,7 +50,8 @@ class ConnectorShown(BaseModel):
     transport: Literal["streamable-http", "stdio"]
     acts_as: Literal["person", "organization"]
     state: ConnectorState = Field(
-        description="outside: its host is none of those that the organization lets connectors reach."
+        description="outside: its host is none of those that the organization lets connectors reach; "
+        "ruled_out: its rules leave no room for it."
     )
     groups: list[str] | None = Field(description="The groups that it is for, by id; null: everybody.")
     raised: dict[str, str] = Field(
@@ -126,11 +127,12 @@ async def show_connector(slug: str, _who: Reader, whose: Whose, rooms: Rooms) ->
 async def add_connector(new: NewConnector, who: Writer, whose: Whose, rooms: Rooms) -> ConnectorShown:
     """A custom connector for the person's organization. Nothing is contacted and nobody is connected by this: each
 
-    person signs in when they need it.
+    person signs in when they need it. A member's is for themself, where the organization's rules let members add any.
     """
-    await demand_may_add(rooms, whose)
+    adds_for_all = await rooms.organizations.may_add_connectors(whose)
+    add = rooms.connectors.add_custom if adds_for_all else rooms.connectors.add_own
     check_transport(new.transport)
-    added = await rooms.connectors.add_custom(whose, name=new.name, url=new.url, auth_kind=new.auth_kind, auth=new.auth)
+    added = await add(whose, name=new.name, url=new.url, auth_kind=new.auth_kind, auth=new.auth)
     await tell(rooms, "connector.added", who, whose, added)
     return ConnectorShown.of(added)
 

@@ -26,12 +26,14 @@ from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
 from valetkey.connections.reporting import Reporting
 from valetkey.connections.revoke_all import RevokingAll
+from valetkey.connections.ruling import Ruling
 from valetkey.connections.trace import Trace
 from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.model import Connector
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
+from valetkey.directory.requests.asking import Requests
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
 from valetkey.identity.invitations import Invitations
@@ -156,6 +158,7 @@ class Services:
     connectors: Connectors
     access: Access
     groups: Memberships
+    requests: Requests
     registry: RegistrySync
     snapshots: Snapshots
     acceptances: Acceptances
@@ -168,6 +171,7 @@ class Services:
     revoking: RevokingAll
     quarantine: Quarantine
     editing: Editing
+    ruling: Ruling
     held: Held
     offboarding: Offboarding
     leaving: Leaving

@@ -13,6 +13,7 @@ from valetkey.cli.connector_raise import connector_raise
 from valetkey.cli.connector_registry import find_in_registry, refresh_registry
 from valetkey.cli.connector_schema import print_schema
 from valetkey.cli.hub_client import Hub, HubRefused, hub_options, part
+from valetkey.cli.org_requests import my_requests, request_connector
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 from valetkey.cli.token import for_user
 
@@ -55,6 +56,8 @@ def connector() -> None:
 connector.add_command(connector_groups)
 connector.add_command(connector_raise)
 connector.add_command(key)
+connector.add_command(request_connector)
+connector.add_command(my_requests)
 connector.add_command(refresh_registry)
 connector.add_command(find_in_registry)
 connector.add_command(print_schema)

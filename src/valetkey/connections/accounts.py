@@ -193,6 +193,10 @@ class Connections:
                 f"Your organization does not let connectors reach {connector.origin.partition('://')[2]}.",
                 hint="An owner can put it on the list of hosts.",
             )
+        if connector.state == "ruled_out":
+            raise Conflict(
+                f"The rules of your organization leave no room for {connector.name}.", hint="An owner can change them."
+            )
         if connector.state != "enabled":
             raise Conflict(f"{connector.name} is {connector.state} here.", hint="An owner can say more.")
         found = await self.add(person, connector, label=label, display_name=display_name)

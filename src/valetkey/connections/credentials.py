@@ -223,7 +223,7 @@ def _check(connection: Connection, connector: Connector) -> None:
     _check_state(connection)
     if connector.state != "enabled":
         raise _not_connected(
-            connection, connector.state if connector.state in ("quarantined", "outside") else "blocked"
+            connection, connector.state if connector.state in ("quarantined", "outside", "ruled_out") else "blocked"
         )
     if connection.issuer and not connector.reach.permits(urlsplit(connection.issuer).hostname or ""):
         raise _not_connected(connection, "outside")
@@ -246,6 +246,7 @@ def _not_connected(connection: Connection, reason: str) -> NotConnected:
         "disconnecting": "This connection is being ended.",
         "blocked": "This service is blocked here.",
         "outside": "Your organization does not let connectors reach this service's hosts; an owner can change that.",
+        "ruled_out": "The rules of your organization leave no room for this service; an owner can change them.",
         "quarantined": "This service is in quarantine: no call goes to it until that is lifted.",
         "no_key": "There is no key of the organization for this service now; an owner can enter one.",
         "changed": "This service was changed since you connected it; look at it again and reconnect.",

@@ -6,25 +6,25 @@ one signs in are the listing's of today, as long as that still stands for the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import repository
-from valetkey.directory.access.model import Reach
-from valetkey.directory.access.repository import find_hosts
+from valetkey.directory.access.model import Audience, Reach, Rules
+from valetkey.directory.access.repository import find_hosts, find_rules, put_audience
+from valetkey.directory.alone import check_alone, is_within, of_listing
 from valetkey.directory.custom import new_slug, read_auth, read_name, read_url
 from valetkey.directory.disclosure import Disclosure, disclose
 from valetkey.directory.editing import Edit, Edited, edited, moved
-from valetkey.directory.listings import NO_LISTINGS, Listing, Listings, ParsedUrl, ParseUrl, endpoint_key
+from valetkey.directory.listings import NO_LISTINGS, Listing, Listings, ParsedUrl, ParseUrl
 from valetkey.directory.lookalikes import resembling
 from valetkey.directory.model import AuthKind, Connector, ReviewState
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import BadInput, Conflict, NotFound, TooMany
+from valetkey.kernel.errors import BadInput, Conflict, Forbidden, NotFound, TooMany
 from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 from valetkey.store.notify import EVERYTHING, Notifications
@@ -99,19 +99,41 @@ class Connectors:
         """
         return await self._add(await self.draft(person, name=name, url=url, auth_kind=auth_kind, auth=auth))
 
+    async def add_own(
+        self, person: Adder, *, name: str, url: str, auth_kind: str = "oauth", auth: Mapping[str, Any] | None = None
+    ) -> Connector:
+        """As `add_custom`, for the person alone, where their organization lets members do that (ORG-09).
+
+        Raises `Forbidden` where it does not, and for what only owners and admins decide on.
+        """
+        async with self._database.read() as tx:
+            rules = (await find_rules(tx, person.organization_id)).rules
+        if not rules.own_connectors:
+            raise Forbidden(
+                "Only owners and admins add and remove connectors in this organization.", hint="Ask one of them."
+            )
+        try:
+            draft = await self.draft(person, name=name, url=url, auth_kind=auth_kind, auth=auth)
+        except Listed as listed:  # which listings there are, members see when one is switched on (S-30)
+            raise Forbidden("This service is not for members to add.", hint="Ask for it.") from listed
+        own = replace(draft, audience=Audience(is_everybody=False, groups=frozenset({person.id})))
+        if own.acts_as_organization or not own.has_room:
+            raise Forbidden("Your organization does not let members add this kind of connector.", hint="Ask for it.")
+        return await self._add(own)
+
     async def draft(
         self, person: Adder, *, name: str, url: str, auth_kind: str = "oauth", auth: Mapping[str, Any] | None = None
     ) -> Connector:
         """As `add_custom`, and kept nowhere."""
         shown_name = read_name(name)
         endpoint = self._read_endpoint(url)
-        reach = await self._reach(person, endpoint)
+        reach, rules = await self._narrowed(person, endpoint)
         kind, facts = read_auth(auth_kind, auth or {})
         listing = self.listings.for_url(endpoint)
         if listing is not None and listing.auth.kind == kind and not facts:
             raise Listed(listing)  # S-05d: offered as what it is, and never made into it silently
         slug = new_slug(shown_name, host=endpoint.host)
-        return self._new(person, slug, shown_name, endpoint, kind, facts, reach=reach)
+        return self._new(person, slug, shown_name, endpoint, kind, facts, reach=reach, rules=rules)
 
     async def add_listed(self, person: Adder, slug: str, *, url: str = "") -> Connector:
         """The organization's connector for a listing, made if it is not there. `url` is for one that has a pattern.
@@ -127,8 +149,9 @@ class Connectors:
                 f"This is not an address of {listing.name}.", field="url", hint=f"They look like {listing.url_pattern}"
             )
         try:
-            reach = await self._reach(person, endpoint)
-            new = self._new(person, slug, listing.name, endpoint, listing.auth.kind, {}, reach=reach, listing=slug)
+            reach, rules = await self._narrowed(person, endpoint)
+            kind = listing.auth.kind
+            new = self._new(person, slug, listing.name, endpoint, kind, {}, reach=reach, rules=rules, listing=slug)
             return await self._add(new)
         except IntegrityError:  # somebody else of the organization was faster
             return await self.get(slug, person)
@@ -145,26 +168,11 @@ class Connectors:
 
     def preview(self, listing: Listing, person: Member) -> Connector:
         """What the connector of this listing would be; it is kept nowhere."""
-        return Connector(
-            id="",
-            slug=listing.slug,
-            organization_id=person.organization_id,
-            added_by="",
-            name=listing.name,
-            url=listing.url or listing.url_pattern,
-            origin=f"https://{listing.host}",
-            review_state=listing.review_state,
-            auth_kind=listing.auth.kind,
-            auth=listing.facts,
-            state="enabled",
-            version=0,
-            created_at=self._clock.now(),
-            listing=listing.slug,
-        )
+        return of_listing(listing, person.organization_id, at=self._clock.now())
 
     def _new(
         self, person: Adder, slug: str, name: str, endpoint: ParsedUrl, kind: AuthKind, auth: Mapping[str, Any], *,
-        reach: Reach, listing: str = "",
+        reach: Reach, rules: Rules, listing: str = "",
     ) -> Connector:  # fmt: skip
         return Connector(
             id=new_id("con"),
@@ -182,26 +190,29 @@ class Connectors:
             created_at=self._clock.now(),
             listing=listing,
             reach=reach,
+            rules=rules,
         )
 
-    async def _reach(self, person: Adder, endpoint: ParsedUrl) -> Reach:
-        """Where the person's organization lets connectors go. Raises `BadInput` when it is not there."""
+    async def _narrowed(self, person: Adder, endpoint: ParsedUrl) -> tuple[Reach, Rules]:
+        """Where the person's organization lets connectors go, and its rules. Raises `BadInput` for a host elsewhere."""
         async with self._database.read() as tx:
             reach = (await find_hosts(tx, person.organization_id)).reach
+            rules = (await find_rules(tx, person.organization_id)).rules
         if not reach.permits(endpoint.host):
             raise BadInput(
                 f"Your organization does not let connectors reach {endpoint.host}.",
                 field="url", hint="An owner can put it on the list of hosts.",
             )  # fmt: skip
-        return reach
+        return reach, rules
 
     async def _add(self, new: Connector) -> Connector:
         async with self._database.write() as tx:
             there = await repository.list_connectors(tx, new.organization_id)
-            self._check_alone(there, new)
+            check_alone(there, new)
             if len(there) >= LIMIT:
                 raise TooMany(f"There are {LIMIT} connectors already.", hint="Remove one that nobody uses.")
             await repository.insert_connector(tx, new)
+            await put_audience(tx, new.id, new.audience, by=f"person:{new.added_by}", at=new.created_at)
         return self._as_of_today(new)
 
     def get_now(self, slug: str, person: Member) -> Connector | None:
@@ -283,7 +294,7 @@ class Connectors:
     async def keep(self, edited: Edited) -> Connector:
         """Writes what `edited` gave. Raises `Conflict` when it was changed meanwhile, or its address is another's."""
         async with self._database.write() as tx:
-            self._check_alone(await repository.list_connectors(tx, edited.after.organization_id), edited.after)
+            check_alone(await repository.list_connectors(tx, edited.after.organization_id), edited.after)
             changed = await repository.set_edited(tx, edited.after, was=edited.before.version)
         if changed is None:
             raise Conflict("Somebody else changed this connector meanwhile.", hint="Look at it again.")
@@ -299,14 +310,6 @@ class Connectors:
             hint = "Each person's connections must be removed first."
             raise Conflict("Somebody is still connected to this connector.", hint=hint) from error
         await self._announce(gone)
-
-    @staticmethod
-    def _check_alone(there: Iterable[Connector], new: Connector) -> None:
-        """CON-40: the same URL from two sources is one. Raises `Conflict`."""
-        key = endpoint_key(new.origin, new.url)
-        for one in there:
-            if one.id != new.id and endpoint_key(one.origin, one.url) == key and one.auth_kind == new.auth_kind:
-                raise Conflict(f"This URL is already there as {one.slug}.", hint=f"Connect {one.slug} instead.")
 
     def _read_endpoint(self, url: str) -> ParsedUrl:
         try:
@@ -331,17 +334,15 @@ class Connectors:
 
     def _as_of_today(self, stored: Connector) -> Connector:
         """What is said of it is computed here, never kept: the label, and with it name and sign-in of the listing."""
-        if stored.state == "enabled" and not self._is_within(stored):
+        if stored.state == "enabled" and not is_within(stored):
             stored = replace(stored, state="outside")
+        elif stored.state == "enabled" and not stored.has_room:
+            stored = replace(stored, state="ruled_out")
         listing = self.listings.find(stored.listing)
         if listing is None or listing.auth.kind != stored.auth_kind or not listing.fits(self._parse_url(stored.url)):
             return replace(stored, review_state=ReviewState.CUSTOM)
         auth = {**listing.facts, **stored.auth}
         return replace(stored, name=listing.name, review_state=listing.review_state, auth=auth)
-
-    def _is_within(self, stored: Connector) -> bool:
-        """Whether its organization lets it go where it is. A program on the hub's host is the operator's own."""
-        return stored.is_local or stored.reach.permits(urlsplit(stored.origin).hostname or "")
 
 
 def name_of(organization_id: str, slug: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
-from valetkey.directory.access.model import ANYWHERE, EVERYBODY, Audience, Reach
+from valetkey.directory.access.model import ANYWHERE, EVERYBODY, NO_RULES, Audience, Reach, Rules
 
 
 class ReviewState(StrEnum):
@@ -36,8 +36,11 @@ ORGANIZATION: Final = "organization"
 
 AuthKind = Literal["oauth", "header", "none"]
 EVERY_TOOL: Final = "*"
-ConnectorState = Literal["enabled", "blocked", "quarantined", "delisted", "outside"]
-"""`outside`: its host is none of those that its organization lets connectors reach."""
+ConnectorState = Literal["enabled", "blocked", "quarantined", "delisted", "outside", "ruled_out"]
+"""`outside`: its host is none of those that its organization lets connectors reach. `ruled_out`: members may
+
+not use one of its kind, or only those of a set that it is not in.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,28 @@ class Connector:
     audience: Audience = EVERYBODY
     raised: Mapping[str, str] = field(default_factory=dict)
     """What an owner says it is at least: a class by tool, and by `EVERY_TOOL` the vertical of the whole (S-27)."""
+    rules: Rules = NO_RULES
 
     @property
     def is_local(self) -> bool:
         """Whether it is a program on the hub's host, which the operator declared (`auth` has its command)."""
         return self.url.startswith(LOCAL)
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether a member added it for themself: they are the only one it is for."""
+        return not self.audience.is_everybody and self.audience.groups == {self.added_by}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the rules of its organization leave room for it (ORG-09, ORG-11)."""
+        rules = self.rules
+        if rules.is_exclusive and self.slug not in rules.managed:
+            return False
+        if self.is_local and not rules.local_servers:
+            return False
+        own_client = bool(self.auth.get("client_id"))
+        return not self.is_personal or (rules.own_connectors and (rules.own_clients or not own_client))
 
     @property
     def acts_as_organization(self) -> bool:

@@ -12,10 +12,18 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.directory.access.model import EVERYBODY, Audience
-from valetkey.directory.access.repository import read_reach
+from valetkey.directory.access.repository import read_reach, read_rules
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import Connector, ConnectorState, Pin, ReviewState, Snapshot, Tool
-from valetkey.store.schema import connector, connector_audience, organization_hosts, takedown, tool_pin, tool_snapshot
+from valetkey.store.schema import (
+    connector,
+    connector_audience,
+    organization_hosts,
+    organization_rules,
+    takedown,
+    tool_pin,
+    tool_snapshot,
+)
 
 _RAW_TOOLS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -24,11 +32,12 @@ _SAID = select(
     connector,
     exists().where(takedown.c.listing == connector.c.listing).label("taken_down"),
     organization_hosts.c.said.label("hosts"),
+    organization_rules.c.said.label("rules"),
     connector_audience.c.groups.label("groups"),
 ).select_from(
-    connector.outerjoin(
-        organization_hosts, organization_hosts.c.organization_id == connector.c.organization_id
-    ).outerjoin(connector_audience, connector_audience.c.connector_id == connector.c.id)
+    connector.outerjoin(organization_hosts, organization_hosts.c.organization_id == connector.c.organization_id)
+    .outerjoin(organization_rules, organization_rules.c.organization_id == connector.c.organization_id)
+    .outerjoin(connector_audience, connector_audience.c.connector_id == connector.c.id)
 )
 """Connectors, with what is said of them elsewhere."""
 
@@ -150,6 +159,7 @@ def _connector(row: Row[Any] | None) -> Connector | None:
         version=row.version,
         created_at=row.created_at,
         reach=read_reach(getattr(row, "hosts", None)),
+        rules=read_rules(getattr(row, "rules", None)),
         audience=_audience(getattr(row, "groups", None)),
         raised=row.raised,
     )

@@ -136,6 +136,7 @@ _SHUT: Final = {
     "quarantined": "This connector is in quarantine: no call goes to it until an owner or admin lifts that.",
     "delisted": "This connector was taken off the directory; no call goes to it any more.",
     "outside": "Your organization does not let connectors reach this one's host; an owner can put it on the list.",
+    "ruled_out": "The rules of your organization leave no room for this connector; an owner can change them.",
     "for_others": "Your organization has this connector for groups that you are in none of; an owner can change that.",
 }
 

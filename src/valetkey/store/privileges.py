@@ -89,6 +89,7 @@ OPEN: Final = frozenset(
         *("registry_run", "tool_acceptance", "upstream_era", "ceiling", "enabled_vertical", "log_level", "feed"),
         *("connector_audience", "organization_hosts", "listing_look", "submission_entry"),
         "submission_picture",
+        *("connector_request", "connector_request_asker", "organization_rules"),
         *("retention_time", "retention_run", "legal_hold", "owed_erasure", "invitation"),
         # the hub's own
         *("deployment", "authorization_server", "client_identity", "client_key", "privacy_policy", "spent_state"),

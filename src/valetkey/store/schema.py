@@ -379,6 +379,15 @@ organization_hosts = Table(
     Column("set_at", Instant, nullable=False),
 )
 
+organization_rules = Table(
+    "organization_rules",  # what members may do by themselves; without a row, what `Rules` says by default
+    main,
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), primary_key=True),
+    Column("said", Json, nullable=False),
+    Column("set_by", String(80), nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+
 connector_audience = Table(
     "connector_audience",  # connectors that are for some groups only; without a row, for everybody
     main,
@@ -386,6 +395,31 @@ connector_audience = Table(
     Column("groups", Json, nullable=False),  # ids
     Column("set_by", String(80), nullable=False),
     Column("set_at", Instant, nullable=False),
+)
+
+connector_request = Table(
+    "connector_request",  # what members ask to have; one is open for each address, which a resolved one has no more
+    main,
+    Column("id", String(40), primary_key=True),
+    Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("url", String(2048), nullable=False),
+    Column("host", String(260), nullable=False),
+    Column("address", String(2048)),
+    Column("state", String(10), nullable=False),  # open | approved | dismissed
+    Column("created_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
+    Column("resolved_by", String(80), nullable=False),
+    Column("slug", String(40), nullable=False),
+    UniqueConstraint("organization_id", "address"),
+)
+
+connector_request_asker = Table(
+    "connector_request_asker",
+    main,
+    Column("request_id", ForeignKey("connector_request.id", ondelete="cascade"), primary_key=True),
+    Column("person_id", ForeignKey("person.id", ondelete="cascade"), primary_key=True),
+    Column("asked_at", Instant, nullable=False),
 )
 
 takedown = Table(

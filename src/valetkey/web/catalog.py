@@ -23,6 +23,18 @@ async def check_may_add(visit: Visit, refused: str) -> None:
     raise Forbidden("Only owners and admins add or change connectors in this organization.", hint="Ask one of them.")
 
 
+async def adds_for_all(visit: Visit) -> bool:
+    """Whether what this person adds is for everybody, or, where the organization lets members, for themself (ORG-09).
+
+    Raises `Forbidden` where they may add nothing.
+    """
+    rules = (await visit.services.access.rules(visit.person.organization_id)).rules
+    if rules.own_connectors and not await may_add(visit):
+        return False
+    await check_may_add(visit, "connector.add_refused")
+    return True
+
+
 async def read_entry(visit: Visit) -> Entry:
     """The entry that the path names. Raises `NotFound`."""
     catalog = Catalog(visit.services.connectors, visit.services.groups)

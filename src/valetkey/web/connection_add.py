@@ -11,8 +11,8 @@ from starlette.responses import Response
 from valetkey.connections.detect import Detected
 from valetkey.directory.connectors import Listed
 from valetkey.directory.custom import TRANSPORT, check_transport
-from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, TooMany
-from valetkey.web.catalog import check_may_add, tell_added
+from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, Forbidden, TooMany
+from valetkey.web.catalog import adds_for_all, tell_added
 from valetkey.web.connection_start import begin_account
 from valetkey.web.visit import Visit
 
@@ -33,7 +33,7 @@ _EMPTY = {
 
 
 async def show(visit: Visit) -> Response:
-    await check_may_add(visit, "connector.add_refused")
+    await adds_for_all(visit)
     # An install link may fill the form in; it adds nothing by itself, and the page says where it came from (CUS-07).
     given = {name: visit.query(name, limit=2048) for name in ("url", "name")}
     if set(given["url"]) & set("?#@;"):  # may carry a key (CON-03), which is not put onto a page
@@ -42,15 +42,16 @@ async def show(visit: Visit) -> Response:
 
 
 async def submit(visit: Visit) -> Response:
-    await check_may_add(visit, "connector.add_refused")
+    for_all = await adds_for_all(visit)
     values = {name: visit.form.one(name, limit=4096) for name in _EMPTY}
     values["transport"] = values["transport"] or TRANSPORT
     if visit.form.one("do") == "ask":
         return await _ask_first(visit, values)
     kind = values["sign_in"]
     try:
-        check_transport(values["transport"])
-        connector = await visit.services.connectors.add_custom(
+            check_transport(values["transport"])
+        add = visit.services.connectors.add_custom if for_all else visit.services.connectors.add_own
+        connector = await add(
             visit.person,
             name=values["name"] or _host(values["url"]),
             url=values["url"],
@@ -61,7 +62,7 @@ async def submit(visit: Visit) -> Response:
         return _refused(visit, error, values)
     except Listed as error:
         return visit.go(f"/connections/new/{error.listing.slug}", done="listed")
-    except (Conflict, TooMany) as error:
+    except (Conflict, Forbidden, TooMany) as error:
         return _page(visit, {"": error.message, "hint": error.hint}, values)
     await tell_added(visit, connector)
     if values["when"] == "needed":

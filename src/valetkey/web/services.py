@@ -18,11 +18,13 @@ from valetkey.connections.held import Held
 from valetkey.connections.quarantine import Quarantine
 from valetkey.connections.reconsent import Editing
 from valetkey.connections.reporting import Reporting
+from valetkey.connections.ruling import Ruling
 from valetkey.connections.trace import Trace
 from valetkey.directory.access.saying import Access
 from valetkey.directory.connectors import Connectors
 from valetkey.directory.profiles import Profiles
 from valetkey.directory.registry_sync import RegistrySync
+from valetkey.directory.requests.asking import Requests
 from valetkey.directory.snapshots import Snapshots
 from valetkey.identity.families import Families
 from valetkey.identity.invitations import Invitations
@@ -64,6 +66,7 @@ class Services:
     connectors: Connectors
     access: Access
     groups: Memberships
+    requests: Requests
     registry: RegistrySync
     snapshots: Snapshots
     acceptances: Acceptances
@@ -75,6 +78,7 @@ class Services:
     disconnecting: Disconnecting
     quarantine: Quarantine
     editing: Editing
+    ruling: Ruling
     held: Held
     submissions: Submissions
     reporting: Reporting

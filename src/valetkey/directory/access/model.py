@@ -1,8 +1,8 @@
-"""The values of access: hosts that connectors may reach, and the groups that a connector is for."""
+"""The values of access: hosts that connectors may reach, the groups that one is for, what members do by themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,8 +51,63 @@ class Audience:
         return self.is_everybody or not self.groups.isdisjoint(groups)
 
 
+@dataclass(frozen=True, slots=True)
+class ScopeRule:
+    """What accounts of people in `role` may be granted at `connector`; `*` is every one (ORG-06)."""
+
+    connector: str
+    role: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeLimit:
+    """Scopes that may be granted; without a limit, any."""
+
+    is_limited: bool = False
+    scopes: frozenset[str] = frozenset()
+
+    def beyond(self, scopes: Iterable[str]) -> tuple[str, ...]:
+        """Those of `scopes` that may not."""
+        return tuple(one for one in scopes if one not in self.scopes) if self.is_limited else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an organization lets its members do by themselves, each apart from the others (ORG-09).
+
+    `own_connectors`: add custom connectors, each for themself; `own_clients`: with a client id that they registered;
+    `local_servers`: connect the programs on the hub's host. With `is_exclusive` only connectors in `managed` (their
+    slugs) can be used at all (ORG-11). With `only_domains` accounts are of the organization's verified domains
+    (ORG-08).
+    """
+
+    own_connectors: bool = False
+    own_clients: bool = False
+    local_servers: bool = True
+    is_exclusive: bool = False
+    managed: frozenset[str] = frozenset()
+    only_domains: bool = False
+    scopes: tuple[ScopeRule, ...] = ()
+
+    def scope_limit(self, connector: str, role: str) -> ScopeLimit:
+        """What all rules that fit let through: each narrows."""
+        fitting = [one.scopes for one in self.scopes if one.connector in ("*", connector) and one.role in ("*", role)]
+        return ScopeLimit(True, frozenset.intersection(*fitting)) if fitting else ScopeLimit()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """Rules, and who set them last; nobody, where nothing was said."""
+
+    rules: Rules
+    set_by: str = ""
+    set_at: datetime | None = None
+
+
 ANYWHERE = Reach()
 EVERYBODY = Audience()
+NO_RULES = Rules()
 
 
 def _patterns(host: str) -> list[str]:

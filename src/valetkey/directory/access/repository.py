@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from valetkey.directory.access.model import Audience, Hosts, Reach
-from valetkey.store.schema import connector_audience, organization_hosts
+from valetkey.directory.access.model import Audience, Hosts, Reach, Ruled, Rules, ScopeRule
+from valetkey.store.schema import connector_audience, organization_hosts, organization_rules
 
 
 async def find_hosts(tx: AsyncConnection, organization_id: str) -> Hosts:
@@ -34,6 +35,43 @@ def read_reach(said: Mapping[str, object] | None) -> Reach:
     if said is None:
         return Reach()
     return Reach(bool(said["limited"]), _texts(said["allowed"]), _texts(said["denied"]))
+
+
+async def find_rules(tx: AsyncConnection, organization_id: str) -> Ruled:
+    asked = select(organization_rules).where(organization_rules.c.organization_id == organization_id)
+    row = (await tx.execute(asked)).first()
+    return Ruled(read_rules(row.said), row.set_by, row.set_at) if row is not None else Ruled(Rules())
+
+
+async def put_rules(tx: AsyncConnection, organization_id: str, said: Ruled) -> None:
+    await tx.execute(delete(organization_rules).where(organization_rules.c.organization_id == organization_id))
+    values = {"said": as_document(said.rules), "set_by": said.set_by, "set_at": said.set_at}
+    await tx.execute(insert(organization_rules).values(organization_id=organization_id, **values))
+
+
+def as_document(rules: Rules) -> dict[str, object]:
+    """Rules as JSON."""
+    return {
+        **{name: getattr(rules, name) for name in _FLAGS},
+        "managed": sorted(rules.managed),
+        "scopes": [
+            {"connector": one.connector, "role": one.role, "scopes": sorted(one.scopes)} for one in rules.scopes
+        ],
+    }
+
+
+_FLAGS = ("own_connectors", "own_clients", "local_servers", "is_exclusive", "only_domains")
+
+
+def read_rules(said: Mapping[str, Any] | None) -> Rules:
+    """What a row says; without one nothing is said."""
+    if said is None:
+        return Rules()
+    return Rules(
+        **{name: bool(said[name]) for name in _FLAGS},
+        managed=_texts(said["managed"]),
+        scopes=tuple(ScopeRule(one["connector"], one["role"], _texts(one["scopes"])) for one in said["scopes"]),
+    )
 
 
 def _texts(value: object) -> frozenset[str]:

@@ -5,11 +5,12 @@ Who may say so, the caller has made sure of; every change is in the trail, with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from valetkey.directory.access import repository
-from valetkey.directory.access.model import Audience, Hosts, Reach
+from valetkey.directory.access.model import Audience, Hosts, Reach, Ruled, Rules
 from valetkey.directory.listings import ParseUrl
 from valetkey.directory.model import Connector
 from valetkey.kernel.clock import Clock
@@ -22,6 +23,11 @@ TOPIC: Final = "connectors"
 _MOST_HOSTS: Final = 500
 _MOST_GROUPS: Final = 100
 _TOLD: Final = 20
+_LONGEST_TOLD: Final = 400
+_MOST_RULES: Final = 200
+_MOST_SCOPES: Final = 100
+_ROLES: Final = frozenset({"*", "owner", "admin", "auditor", "member"})
+_SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")  # RFC 6749 3.3
 
 
 class TrailWriter(Protocol):
@@ -64,6 +70,27 @@ class Access:
         await self._notifications.publish(TOPIC, EVERYTHING)
         return new
 
+    async def rules(self, organization_id: str) -> Ruled:
+        """What members may do by themselves now."""
+        async with self._database.read() as tx:
+            return await repository.find_rules(tx, organization_id)
+
+    async def set_rules(self, organization_id: str, rules: Rules, *, by: str) -> Ruled:
+        """In the place of what was said before. Raises `BadInput` naming what cannot be said."""
+        _check_rules(rules)
+        before = repository.as_document((await self.rules(organization_id)).rules)
+        after = repository.as_document(rules)
+        changed = {name: {"from": before[name], "to": after[name]} for name in after if after[name] != before[name]}
+        await self._trail.write(
+            "rules.set", actor=by, organization_id=organization_id, object=organization_id,
+            detail={name: one if len(str(one)) < _LONGEST_TOLD else "changed" for name, one in changed.items()},
+        )  # fmt: skip
+        new = Ruled(rules, by, self._clock.now())
+        async with self._database.write() as tx:
+            await repository.put_rules(tx, organization_id, new)
+        await self._notifications.publish(TOPIC, EVERYTHING)
+        return new
+
     async def give_to(self, connector: Connector, audience: Audience, *, by: str) -> None:
         """For whom the connector is. That the groups are the organization's, the caller has made sure of."""
         if len(audience.groups) > _MOST_GROUPS:
@@ -101,6 +128,20 @@ def read_pattern(text: str, *, field: str, parse_url: ParseUrl) -> str:
             "A host stands here without a port.", field=field, hint="Who serves a host serves all its ports."
         )
     return wildcard + url.host
+
+
+def _check_rules(rules: Rules) -> None:
+    if len(rules.managed) > _MOST_HOSTS or len(rules.scopes) > _MOST_RULES:
+        raise BadInput("That is more than can be said here.", field="managed")
+    for one in rules.scopes:
+        if one.role not in _ROLES:
+            raise BadInput(
+                "There is no such role.", field="scopes", hint="One of owner, admin, auditor, member, or * for all."
+            )
+        if not 0 < len(one.connector) <= 40 or len(one.scopes) > _MOST_SCOPES:
+            raise BadInput(f"A rule names a connector and at most {_MOST_SCOPES} scopes.", field="scopes")
+        if not all(_SCOPE.fullmatch(scope) for scope in one.scopes):
+            raise BadInput("A scope has a character that cannot stand in one.", field="scopes")
 
 
 def _told(before: Reach, now: Reach) -> Mapping[str, object]:

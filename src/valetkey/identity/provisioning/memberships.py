@@ -26,12 +26,15 @@ class Memberships:
         return self._memory.now(person_id)
 
     async def of(self, person_id: str) -> frozenset[str]:
-        """The ids of the groups; none of an organization that they are no member of any more."""
-        return await self._memory.get(person_id, self._look_up) or frozenset()
+        """The ids of the groups; none of an organization that they are no member of any more.
+
+        Somebody is a group of one, too: what is for a person alone is for the group that has their id.
+        """
+        return await self._memory.get(person_id, self._look_up) or frozenset({person_id})
 
     async def _look_up(self, person_id: str) -> frozenset[str]:
         async with self._database.read() as tx:
-            return frozenset(await repository.groups_of(tx, person_id))
+            return frozenset({person_id, *await repository.groups_of(tx, person_id)})
 
 
 async def announce(notifications: Notifications) -> None:
