@@ -36,6 +36,11 @@ async def everybody_may(_person: object, _connector: object) -> None:
     """What `connections` asks before something is connected: here there is a privacy policy."""
 
 
+async def no_domains(_organization_id: str) -> frozenset[str]:
+    """The verified domains of an organization: here there are none."""
+    return frozenset()
+
+
 class FakeClock:
     """Time stands still until `advance` is called; `sleep` advances it."""
 

@@ -306,6 +306,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         parse=parse,
         public_url=settings.public_url,
         may_connect=partial(_may_connect, policies, groups),
+        verified_domains=openid.providers.verified_domains,
         document_url=settings.client_id_url,
         documents_reachable=settings.client_id_reachable,
         on_connected=[introductions.connected],

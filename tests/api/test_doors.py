@@ -105,7 +105,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ),
     ("GET", "/connector-requests"): Row(Scope.CONNECTORS_READ, 403, 200, 200, 200, ada_in="items"),
     ("POST", "/connector-requests"): Row(
-        Scope.CONNECTORS_WRITE, 403, 201, 201, 201, {"url": "https://mcp.wanted.example/mcp"}
+        Scope.CONNECTORS_WRITE, 403, 201, 201, 409, {"url": "https://mcp.wanted.example/mcp"}
     ),
     ("GET", "/organizations/{organization}/connector-requests"): Row(
         Scope.CONNECTORS_READ, 200, 200, 403, 404, whose=False

@@ -40,6 +40,11 @@ PUBLIC_URL = "https://hub.example.com"
 PARSE = functools.partial(parse_url, private_names=True)
 
 
+async def our_domain(_organization_id: str) -> frozenset[str]:
+    """The verified domains of every organization here."""
+    return frozenset({"engines.example"})
+
+
 @dataclass
 class Hub:
     """One process's worth of objects on the stores it is given."""
@@ -75,6 +80,7 @@ class Hub:
             clock=self.clock,
             parse=PARSE,
             may_connect=everybody_may,
+            verified_domains=our_domain,
             public_url=PUBLIC_URL,
             on_ended=[self._on_ended],
             on_connected=[self._on_connected],

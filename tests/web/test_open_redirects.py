@@ -305,7 +305,7 @@ def test_every_file_that_reads_a_return_path_is_played() -> None:
         )
     }
 
-    addresses_of_services = {"connection_add.py", "connection_start.py", "directory_review.py"}
+    addresses_of_services = {"connection_add.py", "connection_start.py", "directory_review.py", "request_list.py"}
     assert reading - {"return_path.py", *addresses_of_services} == {file for _, file in PLAYS.values()}
 
 

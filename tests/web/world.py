@@ -18,7 +18,7 @@ from starlette.routing import Mount
 
 from tests.audit.siem import Siem
 from tests.audit.signing import TestSigner
-from tests.conftest import FakeClock
+from tests.conftest import FakeClock, no_domains
 from tests.identity.provider import IdentityProvider
 from tests.vault.anything import open_handed
 from tests.web.service import MCP_URL, TOOLS, Service
@@ -328,6 +328,7 @@ async def build_world(
         parse=parse_url,
         public_url=public_url,
         may_connect=partial(_may_connect, policies, groups),
+        verified_domains=no_domains,
     )
     profiles = Profiles(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in

@@ -21,7 +21,9 @@ COMMANDS = {
     "demo": Later("valetkey.cli.demo:demo", "Play the main job with a sample service."),
     "doctor": Later("valetkey.cli.doctor:doctor", "Check this hub, and say what to do."),
     "user": Later("valetkey.cli.user:user", "People: list, add, invite, disable, remove."),
-    "org": Later("valetkey.cli.org:org", "Organizations: members, sign-in, domains, provisioning, hosts, rules, requests, feeds."),
+    "org": Later(
+        "valetkey.cli.org:org", "Organizations: members, sign-in, domains, provisioning, hosts, rules, requests, feeds."
+    ),
     "token": Later("valetkey.cli.token:token", "API tokens: list, create, revoke."),
     "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, block, …"),
     "review": Later("valetkey.cli.review:review", "Tell what keeps a connector out of the directory."),

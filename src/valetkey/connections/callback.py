@@ -11,6 +11,7 @@ from typing import Any
 from valetkey.connections.accounts import Connections, ConnectorBook
 from valetkey.connections.client_identity import ClientIdentities
 from valetkey.connections.facts import Plan, read_plan
+from valetkey.connections.guard import Guard, Refusal
 from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection, StepFailed, issuer_hash
 from valetkey.connections.points import Point
@@ -71,6 +72,7 @@ class Callback:
         tokens: TokenEndpoint,
         refreshing: Refreshing,
         step_up: StepUp,
+        guard: Guard,
         trace: Trace,
         parse: ParseUrl,
     ) -> None:
@@ -82,6 +84,7 @@ class Callback:
         self._tokens = tokens
         self._refreshing = refreshing
         self._step_up = step_up
+        self._guard = guard
         self._trace = trace
         self._parse = parse
 
@@ -111,8 +114,14 @@ class Callback:
             "granted_scope": granted,
             "connector_version": back.plan.connector_version,
         }
-        if wider:  # 5.
-            return await self._give_back(back, seen, tokens, wider, facts)
+        refusal = await self._guard.refusal(
+            back.connector, session.person, back.server, client_id=back.plan.client_id, granted=granted,
+            holder=tokens.holder,
+        )  # fmt: skip
+        if refusal is None and wider:  # 5.
+            refusal = _more_than_asked(wider)
+        if refusal is not None:
+            return await self._give_back(back, seen, tokens, refusal, facts)
         return await self._keep(back, seen, tokens, facts)
 
     async def _whose(self, stored: StoredAttempt, session: BrowserSession) -> _Return:
@@ -263,24 +272,28 @@ class Callback:
         reached(Point.CONNECT_EMPTIED)
 
     async def _give_back(
-        self, back: _Return, seen: Seen, tokens: TokenSet, wider: tuple[str, ...], facts: Mapping[str, Any]
+        self, back: _Return, seen: Seen, tokens: TokenSet, refusal: Refusal, facts: Mapping[str, Any]
     ) -> Connection:
-        """More was granted than asked for (S-17): the tokens go back, and next time the person is told before."""
+        """What must not be kept goes back, and its person is told why."""
         await self._tokens.revoke(back.connector, back.server, tokens_of(tokens), back.steps)
         await self._vault.shred(seen.id)
-        words = scrubbed(" ".join(wider))
         await self._connections.mark_suspended(
             seen,
-            reason=f"The service gave more than was asked for: {words}. Reconnect to accept that.",
+            reason=refusal.reason,
             has_refresh_token=False,
             expires_at=None,
             generation=0,
             **facts,
         )
-        await self._connections.tell(
-            "connection.granted_more", back.connection, actor="system", detail={"scopes": words}
-        )
+        await self._connections.tell(refusal.event, back.connection, actor="system", detail={"scopes": refusal.detail})
         return await self._connections.get(back.connection.person_id, seen.id)
+
+
+def _more_than_asked(wider: tuple[str, ...]) -> Refusal:
+    """More was granted than asked for (S-17): next time the person is told before."""
+    words = scrubbed(" ".join(wider))
+    reason = f"The service gave more than was asked for: {words}. Reconnect to accept that."
+    return Refusal("connection.granted_more", reason, words)
 
 
 async def load(

@@ -21,6 +21,7 @@ from valetkey.connections.callback import AGAIN, Callback, load, not_now, verifi
 from valetkey.connections.client_identity import ClientIdentities
 from valetkey.connections.discover import Discovery
 from valetkey.connections.facts import Plan, make_plan, read_plan
+from valetkey.connections.guard import Guard
 from valetkey.connections.model import Attempt, Connection
 from valetkey.connections.points import Point
 from valetkey.connections.repository import StoredAttempt
@@ -66,6 +67,7 @@ class Connecting:
         callback: Callback,
         unsigned: Unsigned,
         step_up: StepUp,
+        guard: Guard,
         trace: Trace,
         parse: ParseUrl,
         may_connect: MayConnect,
@@ -81,6 +83,7 @@ class Connecting:
         self._callback = callback
         self._unsigned = unsigned
         self._step_up = step_up
+        self._guard = guard
         self._trace = trace
         self._parse = parse
 
@@ -95,6 +98,7 @@ class Connecting:
         `BadInput`, `Conflict` for a connector that is blocked, and what `may_connect` raises.
         """
         await self._may_connect(session.person, connector)
+        self._guard.demand_named(connector)
         await self._purge()
         connection = await self._connections.open_entry(  # 1.
             session.person, connector, label=label, display_name=display_name
@@ -105,6 +109,7 @@ class Connecting:
         found = await self._discovery.find(connector, steps)  # 2.
         source = await self._identities.source(connector, found.server, steps) if found.server else ""
         wanted = await self._step_up.wanted(connection.id)
+        challenged = wanted.scopes if wanted else ()
         plan = make_plan(  # 3.
             connector,
             connection,
@@ -113,7 +118,9 @@ class Connecting:
             parse=self._parse,
             client_source=source,
             callback=self._identities.callback(found.server.issuer) if found.server else "",
-            challenged=wanted.scopes if wanted else (),
+            challenged=challenged,
+            identity=self._guard.identity(connector, found.server),
+            limit=self._guard.limit(connector, session.person, needed=challenged),
             disclosed=self._connectors.disclosure(connector).version,
         )
         now = self._clock.now()
@@ -166,6 +173,7 @@ class Connecting:
             raise BadInput(f"{len(unknown)} of the permissions were not among those shown.", field="scopes")
         connection, connector = await load(stored, self._connections, self._connectors)
         self._connectors.disclosure(connector).check(plan.shown.disclosed)
+        self._guard.demand_identity(connector, set(scopes))
         steps = self._trace.of(person_id=connection.person_id, connection_id=connection.id)
         await check_within(plan.server, connector.reach, steps)
         try:
@@ -252,6 +260,7 @@ class Connecting:
         """
         person = by.person if isinstance(by, BrowserSession) else by
         await self._may_connect(person, connector)
+        self._guard.demand_named(connector)
         self._connectors.disclosure(connector).check(acknowledged)
         return await self._unsigned.set_header(person, connector, values=values, label=label, display_name=display_name)
 

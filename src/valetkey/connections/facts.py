@@ -14,7 +14,9 @@ from typing import Any
 import idna
 
 from valetkey.connections.discover import Found
+from valetkey.connections.guard import ScopeNotGranted, within
 from valetkey.connections.model import ConnectFacts, Connection, State
+from valetkey.directory.access.model import NO_LIMIT, ScopeLimit
 from valetkey.directory.model import Connector
 from valetkey.net.certificate import Shown
 from valetkey.net.model import Url
@@ -87,6 +89,8 @@ def make_plan(
     client_source: str,
     callback: str,
     challenged: tuple[str, ...] = (),
+    identity: tuple[str, ...] = (),
+    limit: ScopeLimit = NO_LIMIT,
     disclosed: str = "",
 ) -> Plan:
     """The facts, with a warning for each thing a careful person would want to be told."""
@@ -107,6 +111,7 @@ def make_plan(
         if connection.issuer == server.issuer:  # another server's scopes may mean something else
             granted = tuple(scope for scope in split_scope(connection.granted_scope) if scope not in extra)
         choice = together(choice, granted=granted, challenged=challenged)
+        choice = _narrowed(choice, limit, identity)
     issuer_host = parse(server.issuer).host if server else ""
     shown = ConnectFacts(
         connector_url=connector.url,
@@ -130,6 +135,18 @@ def make_plan(
     )
     plan = Plan(shown=shown, server=server, accepted_beyond=extra, connector_version=connector.version)
     return replace(plan, shown=replace(shown, hash=_hash(plan.document())))
+
+
+def _narrowed(choice: ScopeChoice, limit: ScopeLimit, identity: tuple[str, ...]) -> ScopeChoice:
+    """What the organization lets this person's account have, and by what it is told whose account it is."""
+    scopes = tuple(dict.fromkeys((*within(choice.scopes, limit), *identity)))
+    if not scopes and choice.scopes:
+        raise ScopeNotGranted(
+            "Your organization lets your role have nothing of what this service asks for.",
+            hint="An owner can change that.",
+        )
+    origin = ScopeOrigin.BEFORE if scopes and choice.origin is ScopeOrigin.NONE else choice.origin
+    return ScopeChoice(scopes, origin)
 
 
 def _certified(shown: Shown | None) -> dict[str, str]:

@@ -19,6 +19,7 @@ from valetkey.connections.detect import Detecting
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.echoes import Echoes
+from valetkey.connections.guard import Guard, VerifiedDomains
 from valetkey.connections.held import Held
 from valetkey.connections.labels import Labels
 from valetkey.connections.model import Connection
@@ -92,6 +93,7 @@ def open_room(
     parse: ParseUrl,
     public_url: str,
     may_connect: MayConnect,
+    verified_domains: VerifiedDomains,
     document_url: str = "",
     documents_reachable: bool = True,
     on_connected: Sequence[Told] = (),
@@ -160,6 +162,7 @@ def open_room(
         on_removed=[disconnecting.forget],
     )
     discovery = Discovery(servers, upstreams=upstreams, looks=web, parse=parse, seconds=discovery_seconds)
+    guard = Guard(verified_domains, clock=clock)
     callback = Callback(
         vault=vault,
         clock=clock,
@@ -169,6 +172,7 @@ def open_room(
         tokens=tokens,
         refreshing=refreshing,
         step_up=step_up,
+        guard=guard,
         trace=trace,
         parse=parse,
     )
@@ -191,6 +195,7 @@ def open_room(
         callback=callback,
         unsigned=unsigned,
         step_up=step_up,
+        guard=guard,
         trace=trace,
         parse=parse,
         may_connect=may_connect,

@@ -103,6 +103,21 @@ class FormRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose account it is, as the ID token says that came beside the tokens.
+
+    It came from the token endpoint itself, so its signature would say nothing more (OpenID Connect Core 3.1.3.7, 6);
+    whom it is from and for, and until when, is for the caller to check.
+    """
+
+    issuer: str
+    audience: tuple[str, ...]
+    email: str
+    is_verified: bool
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class TokenSet:
     """What a token endpoint gave. `usable_for` is in seconds from its receipt, with a margin taken off.
 
@@ -114,6 +129,7 @@ class TokenSet:
     refresh_token: Secret | None
     usable_for: float
     scope: str | None
+    holder: Holder | None = None
 
     def granted(self, asked: str) -> str:
         """The scope granted for a request that asked for `asked`."""

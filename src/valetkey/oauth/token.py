@@ -14,12 +14,13 @@ from valetkey.kernel.secret import Secret
 from valetkey.net.model import Url
 from valetkey.oauth.client_assertion import ASSERTION_TYPE
 from valetkey.oauth.document import read_object, split_scope
-from valetkey.oauth.model import BadMetadata, Client, FormRequest, TokenFailure, TokenFailureKind, TokenSet
+from valetkey.oauth.model import BadMetadata, Client, FormRequest, Holder, TokenFailure, TokenFailureKind, TokenSet
 
 _JSON = {"accept": "application/json"}
 # What can stand in an Authorization header as one word; longer ones no server takes.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _LIFETIME_UNKNOWN = 300.0
+_LONGEST_ID_TOKEN = 16 * 1024
 _LONGEST_LIFETIME = 10 * 365 * 86400.0
 
 _KINDS = {
@@ -140,7 +141,26 @@ def _read_tokens(document: Mapping[str, Any], status: int) -> TokenSet | TokenFa
         refresh_token=Secret(str(refresh)) if refresh else None,
         usable_for=usable_seconds(document.get("expires_in")),
         scope=None if scope is None else _scope_text(scope),
+        holder=_read_holder(document.get("id_token")),
     )
+
+
+def _read_holder(id_token: object) -> Holder | None:
+    """Whom the ID token names; `None` for what is none, or says less than its standard demands."""
+    if not isinstance(id_token, str) or len(id_token) > _LONGEST_ID_TOKEN or id_token.count(".") != 2:
+        return None
+    part = id_token.split(".")[1]
+    try:
+        claims = read_object(base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True))
+        expires_at = float(claims["exp"])
+    except (BadMetadata, ValueError, TypeError, KeyError, OverflowError):
+        return None
+    issuer, email, audience = claims.get("iss"), claims.get("email", ""), claims.get("aud")
+    named = (audience,) if isinstance(audience, str) else tuple(audience) if isinstance(audience, list) else ()
+    if not isinstance(issuer, str) or not isinstance(email, str) or not all(isinstance(one, str) for one in named):
+        return None
+    # Some say it as a text, against the standard; what is neither is no.
+    return Holder(issuer, named, email, claims.get("email_verified") in (True, "true"), expires_at)
 
 
 def _scope_text(scope: str | list[Any]) -> str:

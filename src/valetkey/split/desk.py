@@ -188,6 +188,7 @@ class GuardedDesk:
                 refresh_token=self._parcels.fresh(refresh, purpose="refresh_token", like=belongs) if refresh else None,
                 usable_for=tokens.usable_for,
                 scope=tokens.scope,
+                holder=tokens.holder,
             ),
         )
 

@@ -106,6 +106,8 @@ HAPPENED = {
     "connection.refresh": "Its access was renewed",
     "connection.reconnect_needed": "A service needs to be reconnected",
     "connection.granted_more": "A service gave more than was asked for, which was not kept",
+    "connection.domain_refused": "An account that is not on the organization's domains was refused, and given back",
+    "connection.scope_refused": "A service gave what your role may not have there, which was given back",
     "connection.callback_refused": "An answer of a service came to the wrong browser and was refused",
 }
 """Trail events as their person reads them; one that is not here is shown by its own name."""

@@ -25,6 +25,8 @@ NAMES: Final[dict[str, str]] = {
         "member_rules_updated": ("rules.set",),
         "managed_auth_updated": ("connector.key_entered", "connector.key_replaced", "connector.key_removed"),
         "token_exchanged": ("connection.refresh", "connection.granted_more", "connection.callback_refused"),
+        "domain_guard": ("connection.domain_refused",),
+        "connector_scope_not_granted": ("connection.scope_refused",),
         "tool_policy_updated": ("ceiling.set", "ceiling.removed", "vertical.enabled", "vertical.disabled"),
         "tools_enabled": ("permissions.set", "tools.accepted", "tools.accepted_for_all"),
         "tool_call_confirmed": (

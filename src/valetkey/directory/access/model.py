@@ -108,6 +108,7 @@ class Ruled:
 ANYWHERE = Reach()
 EVERYBODY = Audience()
 NO_RULES = Rules()
+NO_LIMIT = ScopeLimit()
 
 
 def _patterns(host: str) -> list[str]:

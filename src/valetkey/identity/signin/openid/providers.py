@@ -126,6 +126,10 @@ class Providers:
 
     # --- domains ----------------------------------------------------------------------------------------------------
 
+    async def verified_domains(self, organization_id: str) -> frozenset[str]:
+        """The names of those that are its own."""
+        return frozenset(one.name for one in await self.domains(organization_id) if one.verified_at is not None)
+
     async def domains(self, organization_id: str) -> list[Domain]:
         """By name."""
         async with self._database.read() as tx:
