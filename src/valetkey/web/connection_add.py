@@ -49,7 +49,7 @@ async def submit(visit: Visit) -> Response:
         return await _ask_first(visit, values)
     kind = values["sign_in"]
     try:
-            check_transport(values["transport"])
+        check_transport(values["transport"])
         add = visit.services.connectors.add_custom if for_all else visit.services.connectors.add_own
         connector = await add(
             visit.person,
