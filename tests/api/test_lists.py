@@ -161,6 +161,10 @@ def own(table: Table, prefix: str, **said: Callable[[World, int], Any]) -> Adds:
     return row(table, of)
 
 
+def wanted(number: int) -> dict[str, Any]:
+    return {"url": f"https://wanted{number}.example/mcp"}
+
+
 async def connection(world: World, number: int) -> None:
     await own(schema.connection, "cn", label=lambda *_: f"l{number}", is_default=lambda *_: False)(world, number)
     await world.hub.notifications.publish(TOPIC, world.hub.people["ada"].id)
@@ -182,6 +186,8 @@ GROWS: Mapping[str, tuple[str, Adds]] = {
     "/organizations/{organization}/invitations": ("ada", invitation("ada", "eve")),
     "/organizations/{organization}/feeds": ("ada", own(schema.feed, "feed", kind=lambda _, __: "webhook")),
     "/invitations": ("eve", invitation("ada", "eve")),
+    "/connector-requests": ("ada", post("/connector-requests", wanted)),
+    "/organizations/{organization}/connector-requests": ("ada", post("/connector-requests", wanted)),
     "/tokens": ("ada", own(schema.access_token, "tok", hash=lambda _, number: f"{number:064}")),
     "/assistants": ("ada", assistant),
     "/connections/receipts": ("ada", receipt),

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
-from valetkey.api.paging import Listed
+from valetkey.api.paging import At, Page, by_age
 from valetkey.api.services import Services
 from valetkey.api.sign_in import OrganizationId, demand_own
 from valetkey.directory.model import AuthKind
@@ -62,9 +62,9 @@ class Decision(BaseModel):
 
 
 @router.get("/connector-requests", operation_id="list_my_requests")
-async def list_my_requests(_who: OwnReader, whose: Whose, rooms: Rooms) -> Listed[RequestShown]:
-    """What the asker asked for, and what came of it."""
-    return Listed(items=[RequestShown.of(one) for one in await rooms.requests.by(whose)])
+async def list_my_requests(_who: OwnReader, whose: Whose, rooms: Rooms, at: At) -> Page[RequestShown]:
+    """What the asker asked for, and what came of it; the newest first."""
+    return at.page(await rooms.requests.by(whose), by=by_age, show=RequestShown.of, newest_first=True)
 
 
 @router.post("/connector-requests", operation_id="ask_for_connector", status_code=201)
@@ -76,12 +76,12 @@ async def ask_for_connector(new: NewRequest, _who: OwnWriter, whose: Whose, room
 
 
 @router.get("/organizations/{organization}/connector-requests", operation_id="list_requests")
-async def list_requests(organization: OrganizationId, who: Reader, rooms: Rooms) -> Listed[RequestShown]:
-    """What members asked for, those that are open first. For whoever sees the people."""
+async def list_requests(organization: OrganizationId, who: Reader, rooms: Rooms, at: At) -> Page[RequestShown]:
+    """What members asked for, the newest first. For whoever sees the people."""
     demand_own(who, organization)
     demand_act(who, Act.SEE_PEOPLE)
     await rooms.organizations.get(organization)
-    return Listed(items=[RequestShown.of(one) for one in await rooms.requests.of(organization)])
+    return at.page(await rooms.requests.of(organization), by=by_age, show=RequestShown.of, newest_first=True)
 
 
 @router.post("/organizations/{organization}/connector-requests/{request_id}", operation_id="resolve_request")

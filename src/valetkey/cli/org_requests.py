@@ -27,7 +27,7 @@ def request_connector(hub: Hub, url: str, name: str, as_json: bool) -> None:
 @hub_options
 def my_requests(hub: Hub, as_json: bool) -> None:
     """List the connectors that you asked for, and what came of it."""
-    found = hub.get("/connector-requests")
+    found = hub.all("/connector-requests")
     if as_json:
         print_json(found)
         return
@@ -44,8 +44,8 @@ def requests() -> None:
 @as_json
 @hub_options
 def list_requests(hub: Hub, organization: str, as_json: bool) -> None:
-    """List what members asked for, those that are open first."""
-    found = hub.get(f"/organizations/{part(organization)}/connector-requests")
+    """List what members asked for, the newest first."""
+    found = hub.all(f"/organizations/{part(organization)}/connector-requests")
     if as_json:
         print_json(found)
         return

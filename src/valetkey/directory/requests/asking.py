@@ -22,7 +22,7 @@ from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 
 _MOST_OPEN: Final = 200
-_SHOWN: Final = 300
+_SHOWN: Final = 1000
 
 
 class TrailWriter(Protocol):
