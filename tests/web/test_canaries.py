@@ -248,6 +248,7 @@ async def test_no_slot_of_any_page_becomes_anything_but_text_in_a_real_browser(
         "/settings/password": {"password": "x", "repeat": "y"},
         "/settings/tokens/new#made": {"name": "x", "audience": "/mcp", "days": "1"},
         f"/admin/people/{names['{person}']}/link#": {},
+        f"/connections/{names['{connection}']}/check#": {},
     }
 
     complaints: list[str] = []
