@@ -122,7 +122,10 @@ async def completes(client: ReferenceClient, names: Names, _heard: Heard) -> boo
 
 
 async def hears_changes(client: ReferenceClient, names: Names, heard: Heard) -> bool:
-    """Modern clients open a stream for it, older ones have theirs from the start."""
+    """Modern clients open a stream for it, older ones have theirs from the start. The hub listens at the service a moment
+
+    later: what changes before that, a list that is asked for meanwhile tells.
+    """
     call = client.call_tool(names.name("test_trigger_prompt_change"), {})
     if client.protocol_version == "2026-07-28":
         async with client.listen(prompts_list_changed=True) as stream:
@@ -131,6 +134,7 @@ async def hears_changes(client: ReferenceClient, names: Names, heard: Heard) -> 
             async with asyncio.timeout(10):
                 async for event in stream:
                     return "Prompts" in type(event).__name__
+    await asyncio.sleep(0.3)
     await call
     async with asyncio.timeout(10):
         while not any("prompts/list_changed" in message for message in heard.messages):
