@@ -124,7 +124,7 @@ async def completes(client: ReferenceClient, names: Names, _heard: Heard) -> boo
 async def hears_changes(client: ReferenceClient, names: Names, heard: Heard) -> bool:
     """Modern clients open a stream for it, older ones have theirs from the start.
 
-    The hub listens at the service a moment later: what changes before that is told by the list, which is asked for then.
+    The hub listens at the service a moment later: what changes before that is told by the list asked for then.
     """
     call = client.call_tool(names.name("test_trigger_prompt_change"), {})
     if client.protocol_version == "2026-07-28":
