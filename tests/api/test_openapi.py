@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -57,3 +58,36 @@ async def test_every_reference_in_it_leads_somewhere_and_every_operation_has_its
     names = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
     assert len(set(names)) == len(names)
     assert "Page_" not in "".join(names)
+
+
+def integers(schema: dict[str, Any], schemas: dict[str, Any], where: str, seen: tuple[str, ...] = ()) -> Iterator[str]:
+    """Where a whole number may be larger than a database can compare with."""
+    if name := schema.get("$ref", "").rpartition("/")[2]:
+        if name not in seen:
+            yield from integers(schemas[name], schemas, where, (*seen, name))
+        return
+    if schema.get("type") == "integer" and not {"maximum", "exclusiveMaximum", "enum", "const"} & schema.keys():
+        yield where
+    for part in ("anyOf", "allOf", "oneOf"):
+        for one in schema.get(part, ()):
+            yield from integers(one, schemas, where, seen)
+    if "items" in schema:
+        yield from integers(schema["items"], schemas, f"{where}[]", seen)
+    for name, one in schema.get("properties", {}).items():
+        yield from integers(one, schemas, f"{where}.{name}", seen)
+
+
+async def test_no_whole_number_in_a_request_is_larger_than_a_database_takes(hub: Hub) -> None:
+    """T48: 3903920000370823659520 in a path made the hub answer 500."""
+    document = await describe(hub)
+    schemas = document["components"]["schemas"]
+
+    found: list[str] = []
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            for parameter in operation.get("parameters", ()):
+                found += integers(parameter["schema"], schemas, f"{method} {path} {parameter['name']}")
+            for kind in operation.get("requestBody", {}).get("content", {}).values():
+                found += integers(kind["schema"], schemas, f"{method} {path} body")
+
+    assert found == []

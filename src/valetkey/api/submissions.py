@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
-from valetkey.api.paging import At, Listed, Page, by_age
+from valetkey.api.paging import LARGEST, At, Listed, Page, by_age
 from valetkey.api.submission_shapes import HealthShown, RunShown, SubmissionInFull, SubmissionShown, TextShown
 from valetkey.identity.model import Person, Principal
 from valetkey.kernel.errors import BadInput, NotFound
@@ -37,7 +37,7 @@ class Edit(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     fields: dict[str, Any] = Field(description="What is said anew; the rest stays.")
-    revision: int = Field(description="The one that was seen.")
+    revision: int = Field(ge=0, le=LARGEST, description="The one that was seen.")
 
 
 class Agree(BaseModel):
@@ -69,7 +69,7 @@ class HandedIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     png: str = Field(max_length=4 * -(-MOST_BYTES // 3), description="The file, in base64.")
-    revision: int = Field(description="The one that was seen.")
+    revision: int = Field(ge=0, le=LARGEST, description="The one that was seen.")
 
 
 class Code(BaseModel):

@@ -6,11 +6,11 @@ import base64
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, demand_act
-from valetkey.api.paging import At, Page
+from valetkey.api.paging import LARGEST, At, Page
 from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.api.trail import Readable
 from valetkey.audit.checkpoint_repository import KeptCheckpoint, SinkState
@@ -26,6 +26,7 @@ router = APIRouter(prefix="/trail", tags=["trail"])
 
 Reader = Annotated[Principal, Depends(Needs(Scope.TRAIL_READ, operator=True))]
 Operator = Annotated[Principal, Depends(OnlyOperator())]
+Number = Annotated[int, Path(ge=0, le=LARGEST)]
 
 
 def _auditing(who: Reader) -> Principal:
@@ -217,13 +218,13 @@ async def prove_call(call_id: str, scope: Readable, rooms: Rooms) -> ProvenRecor
 
 
 @router.get("/proofs/events/{event_seq}", operation_id="prove_event")
-async def prove_event(event_seq: int, scope: Readable, rooms: Rooms) -> ProvenRecord:
+async def prove_event(event_seq: Number, scope: Readable, rooms: Rooms) -> ProvenRecord:
     """That an event is in the log that was signed: one's own, the organization's, or any for the operator."""
     return _proven(await rooms.trail_log.proofs.of(EVENT, str(event_seq), scope))
 
 
 @router.get("/proofs/consistency/{before}/{after}", operation_id="prove_consistency")
-async def prove_consistency(before: int, after: int, _who: Reader, rooms: Rooms) -> ProvenConsistency:
+async def prove_consistency(before: Number, after: Number, _who: Reader, rooms: Rooms) -> ProvenConsistency:
     """That the log under checkpoint number `after` begins with the log under number `before`."""
     found = await rooms.trail_log.proofs.consistency(before, after)
     return ProvenConsistency(
@@ -235,8 +236,8 @@ async def prove_consistency(before: int, after: int, _who: Reader, rooms: Rooms)
 async def export_trail(
     scope: Readable,
     rooms: Rooms,
-    start: Annotated[int, Query(alias="from", ge=0, description="Number of the first record wanted.")] = 0,
-    checkpoint: Annotated[int, Query(ge=0, description="Prove under this checkpoint; 0 for the last.")] = 0,
+    start: Annotated[int, Query(alias="from", ge=0, le=LARGEST, description="Number of the first record wanted.")] = 0,
+    checkpoint: Annotated[int, Query(ge=0, le=LARGEST, description="Prove under this checkpoint; 0 for the last.")] = 0,
 ) -> ExportShown:
     """Records with their proofs, in order: one's own, the organization's, or all for the operator."""
     return ExportShown.of(await rooms.trail_log.proofs.export(scope, start=start, checkpoint=checkpoint))
