@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import BaseModel, Strict
 
 from tests.api.hub import Hub
 from tests.api.test_doors import ANYBODY, OPERATOR_ONLY, TABLE
@@ -91,3 +92,17 @@ async def test_no_whole_number_in_a_request_is_larger_than_a_database_takes(hub:
                 found += integers(kind["schema"], schemas, f"{method} {path} body")
 
     assert found == []
+
+
+def test_yes_and_no_are_not_said_by_numbers_or_words() -> None:
+    """T48: pydantic takes 1 and "on" for true, of which the document says nothing."""
+    said = [
+        (model, name, field)
+        for model in BaseModel.__subclasses__()
+        if model.__module__.startswith("valetkey.api.") and model.model_config.get("extra") == "forbid"
+        for name, field in model.model_fields.items()
+        if field.annotation is bool
+    ]
+
+    assert len(said) >= 10
+    assert [(model.__name__, name) for model, name, field in said if Strict() not in field.metadata] == []

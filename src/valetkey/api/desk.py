@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, find_person
 from valetkey.api.paging import At, Page, by_age, instant
@@ -52,7 +52,7 @@ class Decision(BaseModel):
     act: Literal["approve", "request changes", "reject", "delist", "relist"]
     reason: str = Field(min_length=1, max_length=1000, description="The publisher reads it.")
     seen: str = Field(max_length=64, description="The `version` that was seen.")
-    verified: bool = Field(default=False, description="To approve: whether its label says *verified*.")
+    verified: StrictBool = Field(default=False, description="To approve: whether its label says *verified*.")
     vertical: str = Field(default="", max_length=40, description="To approve: its vertical, if not as it says itself.")
     classes: dict[str, GradeGiven] = Field(
         default_factory=dict, max_length=1000, description="To approve: tools in another class than the review says."
@@ -69,7 +69,7 @@ class Rescan(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     listing: str = Field(default="", max_length=24, description="Its slug; empty for all.")
-    everything: bool = False
+    everything: StrictBool = False
 
 
 class RescanShown(BaseModel):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of, demand_act, find_person
 from valetkey.api.keys import demand_fresh
@@ -76,7 +76,7 @@ class MovedShown(LeftShown):
 class Invitation(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    recovery: bool = Field(
+    recovery: StrictBool = Field(
         default=False,
         description="Also for a person who has a password or passkey. Operator only; the person is shown it.",
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
 from valetkey.api.connectors import ConnectorShown
@@ -64,7 +64,7 @@ class VerticalSwitch(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     connector: str = Field(max_length=40)
-    enabled: bool
+    enabled: StrictBool
 
 
 class RaisedWanted(BaseModel):

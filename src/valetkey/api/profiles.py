@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.paging import At, Page
@@ -27,7 +27,7 @@ class ChoiceGiven(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     connection_id: str = Field(max_length=40)
-    whole: bool = False
+    whole: StrictBool = False
     tools: list[Annotated[str, Field(max_length=255)]] = Field(default_factory=list, max_length=5000)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, Whose
 from valetkey.api.directory import Words
@@ -62,7 +62,7 @@ class RunShown(BaseModel):
 class Refresh(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    whole: bool = False
+    whole: StrictBool = False
 
 
 @router.get("", operation_id="search_registry")

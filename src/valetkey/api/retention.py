@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, Whose, actor_of, demand_act, find_person
 from valetkey.api.keys import demand_fresh
@@ -65,7 +65,7 @@ class NewRetention(BaseModel):
 
     contents: int | None = Field(ge=1, le=100_000)
     calls: int | None = Field(default=None, ge=1, le=100_000)
-    meant: bool = False
+    meant: StrictBool = False
 
 
 class HoldShown(BaseModel):

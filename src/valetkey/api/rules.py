@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of
 from valetkey.api.sign_in import OrganizationId, demand_own, demand_owner
@@ -35,13 +35,13 @@ class RulesWanted(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    own_connectors: bool = Field(default=False, description="Members add custom connectors, each for themself.")
-    own_clients: bool = Field(default=False, description="With a client id that they registered themself.")
-    local_servers: bool = Field(default=True, description="Members connect programs on the hub's host.")
+    own_connectors: StrictBool = Field(default=False, description="Members add custom connectors, each for themself.")
+    own_clients: StrictBool = Field(default=False, description="With a client id that they registered themself.")
+    local_servers: StrictBool = Field(default=True, description="Members connect programs on the hub's host.")
     managed: list[Name] | None = Field(
         default=None, max_length=500, description="Only these connectors, by slug; null: no such set."
     )
-    only_domains: bool = Field(
+    only_domains: StrictBool = Field(
         default=False, description="Accounts on the organization's verified domains only, as the service says."
     )
     scopes: list[ScopesGranted] = Field(default=[], max_length=200)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool
 
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, demand_act, find_person
 from valetkey.api.keys import demand_fresh
@@ -62,9 +62,9 @@ class ProviderWanted(BaseModel):
     client_secret: SecretStr | None = Field(
         default=None, max_length=500, description="Sealed, never shown. Not given: the one that is there stays."
     )
-    required: bool = False
-    adds_people: bool = True
-    trusts_email: bool = False
+    required: StrictBool = False
+    adds_people: StrictBool = True
+    trusts_email: StrictBool = False
 
 
 class DomainShown(BaseModel):
@@ -89,7 +89,7 @@ class NewDomain(BaseModel):
 class Verification(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    vouched: bool = Field(default=False, description="Not looked for: who runs the hub knows. Operator only.")
+    vouched: StrictBool = Field(default=False, description="Not looked for: who runs the hub knows. Operator only.")
 
 
 @router.get("/organizations/{organization}/sign-in", operation_id="show_sign_in")

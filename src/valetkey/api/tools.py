@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
 from valetkey.api.services import Services
@@ -157,7 +157,7 @@ class Accepting(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     accept: list[LookedAt] = Field(max_length=5000)
-    for_everybody: bool = False
+    for_everybody: StrictBool = False
 
 
 @router.get("/changes", operation_id="list_changes")
