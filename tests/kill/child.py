@@ -183,7 +183,7 @@ async def _act(play: Play, hub: Hub) -> None:
         case "rotate":
             await rotate(play.organization_id, hub)
         case "checkpoint":
-            await checkpoint(Path(play.folder), hub)
+            await checkpoint(Path(play.folder), hub, watched=True)
 
 
 def assistant(play: Play, hub: Hub) -> Client:
@@ -207,10 +207,12 @@ async def rotate(organization_id: str, hub: Hub) -> None:
     await rotation.rewrap(EveryTenant(), seconds=60, on_progress=lambda _: None)
 
 
-async def checkpoint(folder: Path, hub: Hub) -> Checkpoints:
-    """One more, and to a sink beside the data."""
+async def checkpoint(folder: Path, hub: Hub, *, watched: bool = False) -> Checkpoints:
+    """One more, and to a sink beside the data; `watched` by a key that evolves with it."""
     keys = TrailKeys(hub.vault, DEPLOYMENT)
     await keys.open()
+    if watched:
+        (await keys.begin_watch()).wipe()
     sink = FileSink(read_address(f"file://{folder.resolve()}-sink"), forbidden_below=folder)
     made = Checkpoints(
         hub.database, clock=hub.clock, leases=Leases(hub.database, clock=hub.clock), trail=hub.trail, signer=keys,
