@@ -286,7 +286,9 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         listings=connectors.listings, groups=groups, passkeys_work=passkeys.available,
         on_asked=[letters.asked] if letters is not None else [],
     )  # fmt: skip
-    acceptances = introductions.acceptances = policy.acceptances(snapshots, Accounts(database))
+    acceptances = introductions.acceptances = policy.acceptances(
+        snapshots, Accounts(database), members_accept=access.members_accept
+    )
     local = {one.name: LocalServer(one.name, one.command, one.environment) for one in settings.local_servers}
     upstreams = Upstreams(outbound.calls, database, clock, local=local)
     policies = Policies(database, clock=clock, trail=trail)

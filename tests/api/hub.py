@@ -272,7 +272,7 @@ class Hub:
                 database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
             ),
             snapshots=snapshots,
-            acceptances=policy.acceptances(snapshots, Accounts(database)),
+            acceptances=policy.acceptances(snapshots, Accounts(database), members_accept=access.members_accept),
             profiles=Profiles(
                 database, notifications, clock=clock, trail=trail, connections=connections, on_removed=_nobody_let_in
             ),

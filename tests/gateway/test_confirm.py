@@ -195,7 +195,7 @@ async def test_the_api_and_call_tool_pass_the_same_gate(hub: Hub, modern: Servic
 
 @pytest.mark.parametrize("version", ["2025-11-25", MODERN])
 async def test_a_block_and_a_ceiling_act_at_once_in_every_session(hub: Hub, modern: Service, version: str) -> None:
-    """ORG-03, PERM-09: tightened in the middle of a session."""
+    """ORG-03, ORG-07, PERM-09: tightened in the middle of a session."""
     ada = await hub.person("ada")
     connection = await hub.connect(ada, modern, "adas-token")
     client = await hub.client(ada, modern, version=version)

@@ -72,6 +72,25 @@ async def test_a_replica_that_missed_the_news_lets_a_disabled_person_in_for_ten_
         await deaf.tokens.authenticate(token.reveal(), audience="/mcp")
 
 
+async def test_a_replica_that_missed_the_news_knows_another_role_after_ten_seconds_at_most(rooms: Rooms) -> None:
+    """ORG-07: a quarter of an hour may pass for admin rights; in a session and for a token that are open."""
+    await rooms.person("owner")
+    bob = await rooms.person("bob", Role.ADMIN)
+    cookie = await rooms.sessions.begin(bob, "password", "Firefox")
+    token, _ = await rooms.tokens.create_personal(bob, "laptop", "/mcp", (), 3600)
+    deaf = rooms.another_replica()
+    await deaf.tokens.authenticate(token.reveal(), audience="/mcp")
+    await deaf.sessions.find(cookie)
+
+    await rooms.people.set_role(bob.id, Role.MEMBER)
+    rooms.clock.advance(10)
+
+    session = await deaf.sessions.find(cookie)
+    assert session is not None
+    assert session.person.role is Role.MEMBER
+    assert (await deaf.tokens.authenticate(token.reveal(), audience="/mcp")).role is Role.MEMBER
+
+
 async def test_the_last_owner_cannot_be_disabled(rooms: Rooms) -> None:
     first = await rooms.person("first")
     second = await rooms.person("second")

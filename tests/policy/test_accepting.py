@@ -13,7 +13,7 @@ from tests.policy.rooms import Keys, Told, seed
 from valetkey.connections.model import Connection
 from valetkey.connections.whose import Accounts
 from valetkey.directory.snapshots import Snapshots
-from valetkey.kernel.errors import Conflict
+from valetkey.kernel.errors import Conflict, Forbidden
 from valetkey.policy.accepting import Acceptances
 from valetkey.policy.room import Policy, open_policy
 from valetkey.store.database import Database
@@ -35,7 +35,14 @@ class Room:
         self.policy: Policy = open_policy(
             database, Notifications(database), clock=clock, keys=Keys(), trail=self.told, snapshots=self.snapshots
         )
-        self.acceptances: Acceptances = self.policy.acceptances(self.snapshots, self.accounts)
+        self.owners_accept = False
+        self.acceptances: Acceptances = self.policy.acceptances(
+            self.snapshots, self.accounts, members_accept=self.members_accept
+        )
+
+    async def members_accept(self, organization_id: str) -> bool:
+        """As the organization of all these accounts says."""
+        return not (self.owners_accept and organization_id == "org_a")
 
     async def lists(self, connection_id: str, *tools: Definition) -> None:
         await self.snapshots.put(connection_id, [json.dumps(tool).encode() for tool in tools], b"{}", 60)
@@ -130,3 +137,35 @@ async def test_an_owner_who_looked_at_something_else_accepts_nothing_for_anybody
 
     assert set(await room.held("other")) == {"read_note"}
     assert room.told.events == []
+
+
+async def test_where_owners_accept_a_member_does_not_and_what_is_new_runs_for_nobody_before(room: Room) -> None:
+    """ORG-21: a new tool arrives as blocked, or as one that its person is asked about; never as one that runs."""
+    new = {"name": "export_notes", "description": "Exports notes.", "inputSchema": {"type": "object"}}
+    room.owners_accept = True
+    for connection_id in ("mine", "other"):
+        await room.lists(connection_id, ACCEPTED, OTHER, new)
+
+    with pytest.raises(Forbidden, match="an owner or admin"):
+        await room.acceptances.accept(await room.account("other"), await room.held("other"), actor="person:ada")
+    held = await room.held("other")
+    before = await room.snapshots.get("other")
+    await room.accept_for_all()
+    after = await room.snapshots.get("other")
+
+    assert set(held) == {"export_notes"}
+    assert before is not None
+    assert after is not None
+    assert (before.tool("export_notes"), after.tool("export_notes") is not None) == (None, True)
+    assert "export_notes" not in await room.policy.permissions.given("other")
+
+
+async def test_where_members_accept_each_does_for_their_own_account(room: Room) -> None:
+    """ORG-21, the default."""
+    for connection_id in ("mine", "other"):
+        await room.lists(connection_id, CHANGED, OTHER)
+
+    await room.acceptances.accept(await room.account("other"), await room.held("other"), actor="person:ada")
+
+    assert await room.held("other") == {}
+    assert set(await room.held("mine")) == {"read_note"}

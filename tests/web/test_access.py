@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
+from tests.conftest import FakeClock
 from tests.web.world import World
 from valetkey.audit.model import OfOrganization
+from valetkey.directory.listings import DataHandling, Listing, ReviewedTool, SignIn, Source
 from valetkey.identity.model import Role
 from valetkey.store.schema import organization
 
@@ -118,3 +120,50 @@ async def test_a_connector_for_a_group_is_found_by_its_members_alone(world: Worl
     assert connector.slug in (await bob.open("/directory")).text
     assert connector.slug not in (await eve.open("/directory")).text
     assert (await eve.open(f"/connections/new/{connector.slug}")).status_code == 404
+
+
+REVIEWED = Listing(
+    slug="board", name="Board", publisher="Board Inc.", about="Cards on a board.", url="https://mcp.board.example/mcp",
+    categories=("project work",), vertical="finance", auth=SignIn(scope="board:read board:write"),
+    data=DataHandling(collected="What you put on a board.", retention="90 days"),
+    tools=(
+        ReviewedTool(name="list_cards", is_a="read", fingerprint="0" * 64),
+        ReviewedTool(name="delete_board", is_a="high", fingerprint="1" * 64),
+    ),
+    source=Source(url="https://board.example/docs", date=FakeClock().now().date()),
+)  # fmt: skip
+
+
+async def test_an_owner_is_shown_tools_scopes_data_and_risk_where_a_connector_is_switched_on(world: World) -> None:
+    """ORG-21: of a listing as its reviewer saw it; no account is needed for that, and none is made."""
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    world.services.connectors.listings.publish([REVIEWED])
+    connector = await world.services.connectors.add_listed(ada, "board")
+    await world.services.connectors.set_state(connector.id, "blocked")
+
+    page = (await browser.open(f"{HERE}/board")).text
+
+    for words in (
+        "Switch on", "As its reviewer saw it", "list_cards", "delete_board", "hard to take back", "acts in finance",
+        "board:read board:write", "What you put on a board.", "90 days", "runs for nobody",
+    ):  # fmt: skip
+        assert words in page, words
+    assert len(await world.services.connections.list(ada.id)) == 0
+
+
+async def test_an_owner_sees_what_their_own_account_lists_and_nobody_elses(world: World) -> None:
+    """ORG-21, ORG-01."""
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    member = await world.person("mia")
+    connector = await world.connector(ada)
+    delete = b'{"name":"delete_everything","description":"Deletes it all <b>for good</b>."}'
+    await world.connection(member, connector, tools=(delete,))
+
+    before = (await browser.open(f"{HERE}/{connector.slug}")).text
+    await world.connection(ada, connector, tools=(delete,))
+    after = (await browser.open(f"{HERE}/{connector.slug}")).text
+
+    assert "delete_everything" not in before
+    assert "only to who has signed in" in before
+    for words in ("delete_everything", "As your own account there", "hard to take back", "&lt;b&gt;"):
+        assert words in after, words

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
+from urllib.parse import urlencode
 
 import pytest
 
@@ -194,3 +197,27 @@ async def test_an_owner_raises_what_a_connector_acts_in_and_the_class_of_a_tool_
     assert told == [
         ("delete_note", "W", "V"), ("delete_note", "", "W"), ("*", "finance", ""), ("*", "", "finance"),
     ]  # fmt: skip
+
+
+async def test_a_ceiling_is_for_the_tool_that_is_called_so_to_the_letter(world: World) -> None:
+    """ORG-05, through the form and the page that says why: nothing in a name is read as a pattern or a path."""
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    connector = await world.connector(ada)
+    names = ["a/b", "a/../b", "del*", "*", "a:b", "a|b", "a%2Fb", "löschen", "<b>", "a b", "a?c=d&e", "a#b"]
+    tools = [json.dumps({"name": name, "description": "Lists."}).encode() for name in names]
+    connection = await world.connection(ada, connector, tools=tuple(tools))
+
+    async def stopped() -> list[str]:
+        pages = {
+            name: await browser.open(f"/connections/{connection.id}/why?{urlencode({'tool': name})}") for name in names
+        }
+        return [name for name, page in pages.items() if "ceiling_block" in page.text]
+
+    for name in names:
+        await browser.open("/admin/ceilings")
+        page = await browser.submit("/admin/ceilings", {**BLOCK, "connector": connector.slug, "tool": name})
+        [one] = await world.services.policy.ceilings.list(ada.organization_id)
+
+        assert (one.tool, html.escape(name, quote=False) in page.text or name == "*") == (name, True)
+        assert await stopped() == (names if name == "*" else [name])
+        await world.services.policy.ceilings.remove(ada.organization_id, one.id, actor="person:x")

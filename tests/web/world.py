@@ -391,7 +391,7 @@ async def build_world(
             database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
         ),
         snapshots=snapshots,
-        acceptances=policy.acceptances(snapshots, Accounts(database)),
+        acceptances=policy.acceptances(snapshots, Accounts(database), members_accept=access.members_accept),
         profiles=profiles,
         policy=policy,
         connections=room.connections,

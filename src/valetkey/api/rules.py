@@ -1,4 +1,4 @@
-"""What members of an organization may do by themselves, as its owner says (ORG-06, ORG-08, ORG-09, ORG-11)."""
+"""What members of an organization may do by themselves, as its owner says (ORG-06, 08, 09, 11, 16, 21)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of
 from valetkey.api.sign_in import OrganizationId, demand_own, demand_owner
-from valetkey.directory.access.model import Ruled, Rules, ScopeRule
+from valetkey.directory.access.model import NamedTool, Ruled, Rules, ScopeRule
 from valetkey.identity.model import Principal
 
 router = APIRouter(tags=["access"])
@@ -30,6 +30,13 @@ class ScopesGranted(BaseModel):
     )
 
 
+class ToolNamed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    connector: Name = Field(description="Its slug, or * for every one.")
+    tool: str = Field(min_length=1, max_length=255, description="Its own name, or * for every one.")
+
+
 class RulesWanted(BaseModel):
     """In the place of what was said before; what is not given is as where nothing was ever said."""
 
@@ -45,6 +52,12 @@ class RulesWanted(BaseModel):
         default=False, description="Accounts on the organization's verified domains only, as the service says."
     )
     scopes: list[ScopesGranted] = Field(default=[], max_length=200)
+    owners_accept: StrictBool = Field(
+        default=False, description="What services add or change waits for an owner or admin, not for each member."
+    )
+    text_only: list[ToolNamed] = Field(
+        default=[], max_length=500, description="Tools without their interactive pages: they answer with text."
+    )
 
     def rules(self) -> Rules:
         return Rules(
@@ -52,6 +65,8 @@ class RulesWanted(BaseModel):
             is_exclusive=self.managed is not None, managed=frozenset(self.managed or ()),
             only_domains=self.only_domains,
             scopes=tuple(ScopeRule(one.connector, one.role, frozenset(one.scopes)) for one in self.scopes),
+            owners_accept=self.owners_accept,
+            text_only=frozenset(NamedTool(one.connector, one.tool) for one in self.text_only),
         )  # fmt: skip
 
 
@@ -76,6 +91,8 @@ class RulesShown(RulesWanted):
                 ScopesGranted(connector=one.connector, role=one.role, scopes=sorted(one.scopes))
                 for one in rules.scopes
             ],
+            owners_accept=rules.owners_accept,
+            text_only=[ToolNamed(connector=one.connector, tool=one.tool) for one in sorted(rules.text_only)],
             set_by=said.set_by, set_at=said.set_at,
         )  # fmt: skip
 

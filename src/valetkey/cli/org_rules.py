@@ -37,22 +37,31 @@ def show_rules(hub: Hub, organization: str, as_json: bool) -> None:
     help="All that this role may be granted there; * is every one. In the place of those that were said.",
 )  # fmt: skip
 @click.option("--any-scopes", is_flag=True, help="No rule about scopes.")
+@click.option("--owners-accept/--members-accept", default=None, help="Who accepts what services add and change.")
+@click.option(
+    "--text-only", "text_only", multiple=True, metavar="CONNECTOR:TOOL",
+    help="No interactive pages of this tool; * is every one. In the place of those that were said.",
+)  # fmt: skip
+@click.option("--any-pages", is_flag=True, help="No rule about interactive pages.")
 @click.option("--purge", is_flag=True, help="End what has no room any more, instead of freezing it.")
 @as_json
 @hub_options
 def set_rules(hub: Hub, organization: str, as_json: bool, **said: Any) -> None:
     """Say what members may do by themselves; what is not said stays. It holds at once."""
-    if (said["managed"] and said["no_set"]) or (said["scopes"] and said["any_scopes"]):
+    pairs = (("managed", "no_set"), ("scopes", "any_scopes"), ("text_only", "any_pages"))
+    if any(said[one] and said[other] for one, other in pairs):
         raise click.UsageError("Say one of the two.")
     path = f"/organizations/{part(organization)}/rules"
     body = {name: value for name, value in hub.get(path).items() if name not in ("set_by", "set_at")}
-    for name in ("own_connectors", "own_clients", "local_servers", "only_domains"):
+    for name in ("own_connectors", "own_clients", "local_servers", "only_domains", "owners_accept"):
         if said[name] is not None:
             body[name] = said[name]
     if said["managed"] or said["no_set"]:
         body["managed"] = None if said["no_set"] else list(said["managed"])
     if said["scopes"] or said["any_scopes"]:
         body["scopes"] = [_rule(text) for text in said["scopes"]]
+    if said["text_only"] or said["any_pages"]:
+        body["text_only"] = [_tool(text) for text in said["text_only"]]
     _print(hub.put(path, body | {"purge": said["purge"]}), as_json)
     if not as_json:
         note("What has no room any more is not called, and is connected anew by its person when there is room.")
@@ -61,8 +70,16 @@ def set_rules(hub: Hub, organization: str, as_json: bool, **said: Any) -> None:
 def _rule(text: str) -> dict[str, object]:
     parts = text.split(":", 2)
     if len(parts) != 3:
-        raise click.UsageError(f"“{text[:60]}” is no rule: write github:member:repo,read:user.")
-    return {"connector": parts[0], "role": parts[1], "scopes": [one for one in parts[2].split(",") if one]}
+        raise click.UsageError(f"“{text[:60]}” is no rule: write 'github:member:repo read:user'.")
+    # A scope may have commas and colons in it, and no space (RFC 6749 3.3).
+    return {"connector": parts[0], "role": parts[1], "scopes": parts[2].split()}
+
+
+def _tool(text: str) -> dict[str, str]:
+    connector, found, tool = text.partition(":")
+    if not found:
+        raise click.UsageError(f"“{text[:60]}” names no tool: write github:show_board.")
+    return {"connector": connector, "tool": tool}
 
 
 def _print(shown: dict[str, Any], as_json: bool) -> None:
@@ -79,5 +96,7 @@ def _print(shown: dict[str, Any], as_json: bool) -> None:
             "only these": "no set" if managed is None else ", ".join(managed) or "none",
             "accounts": "on verified domains" if shown["only_domains"] else "any",
             "scopes": "; ".join(lines) or "any",
+            "new and changed tools": "wait for an owner" if shown["owners_accept"] else "each member accepts them",
+            "text only": "; ".join(f"{one['connector']}, {one['tool']}" for one in shown["text_only"]) or "no tool",
         }
     )

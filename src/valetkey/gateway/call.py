@@ -14,7 +14,7 @@ import msgspec
 from valetkey.audit.model import Outcome
 from valetkey.connections.step_up import MoreNeeded
 from valetkey.directory.model import Tool
-from valetkey.gateway import addresses, answers
+from valetkey.gateway import addresses, answers, apps
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.continuation import Continuations, More, checked
 from valetkey.gateway.large import Large, limit_of
@@ -262,7 +262,8 @@ class Calls:
         if not facts.is_complete and not is_task:
             return self._not_mcp(client, meant, record, "it asks for something this hub does not pass on", result)
         record.end(Outcome.TOOL_ERROR if facts.is_tool_error else Outcome.OK, response=result)
-        said = translate.tool_result(result, facts, version=client.version)
+        plain = result if is_task else apps.answer(meant.account, meant.name, result)
+        said = translate.tool_result(plain, facts, version=client.version)
         if record.echoed:
             said = answers.flagged(said, answers.MASKED)
         if record.orders:

@@ -11,14 +11,14 @@ from typing import Any, Final
 from valetkey.audit.model import Outcome
 from valetkey.directory.lookalikes import skeleton
 from valetkey.directory.model import Snapshot, Tool
-from valetkey.gateway import addresses
+from valetkey.gateway import addresses, apps
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.catalog import TOPIC as LISTS
 from valetkey.gateway.model import Account, Client, Door
 from valetkey.gateway.recording import Record, Records, outcome_of
 from valetkey.gateway.tickets import CallTickets, Tickets
 from valetkey.gateway.unusual import Unusual
-from valetkey.gateway.visible import is_visible, visible
+from valetkey.gateway.visible import is_visible
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import NotConnected, NotFound, OutboundFailed, TooMany, ValetkeyError, VaultFailed
@@ -92,7 +92,7 @@ class Listings:
         seen = await self._look(who, door, account)
         hidden = await self._accounts.hidden(account, who)
         shown = [
-            translate.tool(visible(tool.raw), version=client.version)
+            translate.tool(apps.definition(account, tool), version=client.version)
             for tool in (seen.snapshot.tools if seen.snapshot is not None else ())
             if tool.name not in hidden and is_callable(tool, client)
         ]
@@ -105,7 +105,7 @@ class Listings:
         for name, (account, tool_name) in names.items():
             tools = await self._accounts.tools(account)
             if (tool := tools.get(tool_name)) is not None and is_callable(tool, client):
-                raw = translate.tool(visible(tool.raw), version=client.version, name=name)
+                raw = translate.tool(apps.definition(account, tool), version=client.version, name=name)
                 shown.append(uris.in_tool(raw, addresses.outward(account)))
         return self.instead(client, seen, shown)
 

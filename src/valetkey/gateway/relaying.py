@@ -9,7 +9,7 @@ import msgspec
 from valetkey.audit.model import Outcome
 from valetkey.connections.step_up import MoreNeeded
 from valetkey.directory.model import PINNED
-from valetkey.gateway import addresses, answers
+from valetkey.gateway import addresses, answers, apps
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.capabilities import Offers
 from valetkey.gateway.carry import Carrier
@@ -80,6 +80,8 @@ class Relays:
                 if account is None:
                     raise self._nothing_meant(door, asked)
                 await self._check_accepted(door, account, onward)
+                if asked.method == "resources/read":
+                    apps.check_page(account, onward.named, (await self._accounts.tools(account)).values())
                 carried = await self._ask(who, client, account, onward, record, notify)  # 2. ask
                 carried = await self._accepted_of(door, account, onward, carried)
                 if carried.result and asked.method in _CONTENT:
@@ -193,9 +195,12 @@ class Relays:
             return answers.failure(INTERNAL_ERROR, f"{account.connector.name} gave an answer that is none: {why}.")
         result = translate.result(carried.result, row, version=client.version)
         record.end(Outcome.OK, response=carried.result)
+        is_task = asked.method.startswith("tasks/")
+        if is_task:
+            result = apps.task_answer(account, result)
         if door.connector:
             return Said(result=result)
-        if asked.method.startswith("tasks/"):
+        if is_task:
             return Said(result=addresses.result_outward(account, result, is_task=True))
         return Said(result=uris.in_result(asked.method, result, change))
 

@@ -17,13 +17,12 @@ import msgspec
 
 from valetkey.audit.model import Outcome
 from valetkey.directory.model import Tool, ToolAccess
-from valetkey.gateway import answers
+from valetkey.gateway import answers, apps
 from valetkey.gateway.accounts import Accounts
 from valetkey.gateway.call import Calls
 from valetkey.gateway.listing import Listings, is_callable
 from valetkey.gateway.model import Account, Client, Door, Notify, Said
 from valetkey.gateway.recording import Records
-from valetkey.gateway.visible import visible
 from valetkey.identity.model import Principal
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import printable
@@ -135,7 +134,9 @@ class ToolSearch:
         room = _MOST_CHARACTERS
         for number in hits[:limit]:
             entry = entries[number]
-            definition = translate.tool(visible(entry.tool.raw), version=client.version, name=entry.name)
+            definition = translate.tool(
+                apps.definition(entry.account, entry.tool), version=client.version, name=entry.name
+            )
             if len(definition) > room:
                 too_long.append(entry.name)
                 continue

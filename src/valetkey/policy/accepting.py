@@ -7,12 +7,12 @@ the same later. Exactly that definition: one that differs in a letter is held fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from valetkey.directory.model import Drift
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import Conflict, NotFound, printable
+from valetkey.kernel.errors import Conflict, Forbidden, NotFound, printable
 from valetkey.policy import accepting_repository as repository
 from valetkey.policy.approvals import TrailWriter
 from valetkey.policy.held import lapse
@@ -20,6 +20,9 @@ from valetkey.policy.permissions import Permissions
 from valetkey.store.database import Database
 
 _IN_TRAIL: Final = 20
+
+MembersAccept = Callable[[str], Awaitable[bool]]
+"""Whether members of an organization accept for themselves, or wait for an owner (ORG-21)."""
 
 
 class Account(Protocol):
@@ -53,18 +56,29 @@ class Acceptances:
     """Accepts, and lets what was said about the definition before lapse. Each acceptance is in the trail."""
 
     def __init__(
-        self, database: Database, snapshots: Snapshots, permissions: Permissions, accounts: Accounts, *, clock: Clock,
-        trail: TrailWriter,
+        self, database: Database, snapshots: Snapshots, permissions: Permissions, accounts: Accounts, *,
+        members_accept: MembersAccept, clock: Clock, trail: TrailWriter,
     ) -> None:  # fmt: skip
         self._database = database
         self._snapshots = snapshots
         self._permissions = permissions
         self._accounts = accounts
+        self._members_accept = members_accept
         self._clock = clock
         self._trail = trail
 
     async def accept(self, account: Account, looked_at: Mapping[str, str], *, actor: str) -> Sequence[Drift]:
-        """For this account: each exactly as it was looked at. Raises `NotFound` and `Conflict` as `Snapshots` does."""
+        """For this account, by its person: each exactly as it was looked at. Raises `NotFound` and `Conflict` as
+        `Snapshots` does, and `Forbidden` where their organization wants an owner to look.
+        """
+        if not await self._members_accept(account.organization_id):
+            raise Forbidden(
+                "Your organization has an owner or admin accept what services add or change, for everybody.",
+                hint="Ask one of them to look at it on an account of their own.",
+            )
+        return await self._accept(account, looked_at, actor=actor)
+
+    async def _accept(self, account: Account, looked_at: Mapping[str, str], *, actor: str) -> Sequence[Drift]:
         accepted = await self._snapshots.accept(account.id, looked_at)
         await lapse(self._permissions, account.id, accepted)
         await self._trail.write(
@@ -77,7 +91,7 @@ class Acceptances:
         """For every account at this one's connector; at how many others it was held. Who may, the caller has made
         sure of. Raises as `accept`.
         """
-        accepted = await self.accept(account, looked_at, actor=actor)
+        accepted = await self._accept(account, looked_at, actor=actor)
         await self._trail.write(
             "tools.accepted_for_all", actor=actor, organization_id=account.organization_id,
             object=account.connector_id, detail={"tools": names_of([one.tool for one in accepted])},
@@ -103,7 +117,7 @@ class Acceptances:
         if not known:
             return False
         try:
-            await self.accept(account, known, actor=said[next(iter(known.items()))])
+            await self._accept(account, known, actor=said[next(iter(known.items()))])
         except (Conflict, NotFound):
             return False  # its person was faster, or the service: then it is held as it is now
         return True

@@ -66,16 +66,15 @@ class Grants:
         given, snapshot = self._permissions.given_now(connection_id), self._snapshots.get_now(connection_id)
         if given is None or snapshot is None:
             return False
-        seen, permission = snapshot.tool(tool), given.get(tool)
-        if self._lasts(connector, seen, permission):
-            return True
-        # What runs by itself is most of what is called; an approval that may have been used is looked up, not guessed.
-        around = self._classed.around_now(connection_id, connector)
-        is_asked = permission is not None and permission.setting is not Setting.ALLOW
-        if seen is None or around is None or is_asked or self._each_time(connector, seen):
+        seen, around = snapshot.tool(tool), self._classed.around_now(connection_id, connector)
+        if seen is None or around is None or self._each_time(connector, seen):
             return False
-        kind = self._classed.of(connector, seen, around)
-        return _runs_by_itself(connector, seen, kind, permission, differs=self._classed.differs(connector, seen))
+        # What runs by itself is most of what is called; an approval that may have been used is looked up, not guessed.
+        kind, permission = self._classed.of(connector, seen, around), given.get(tool)
+        differs = self._classed.differs(connector, seen)
+        return _lasts(connector, seen, kind, permission) or _runs_by_itself(
+            connector, seen, kind, permission, differs=differs
+        )
 
     async def holds(
         self,
@@ -95,26 +94,17 @@ class Grants:
         given = (await self._permissions.given(connection_id)).get(tool)
         snapshot = await self._snapshots.get(connection_id)
         seen = snapshot.tool(tool) if snapshot is not None else None
-        if self._lasts(connector, seen, given):
-            return True
+        kind = None
+        if seen is not None and not self._each_time(connector, seen):
+            kind = self._classed.of(connector, seen, await self._classed.around(connection_id, connector))
+            if _lasts(connector, seen, kind, given):
+                return True
         used = await self._used_for(call_id)
         if used is not None and used.connection_id == connection_id and used.tool == tool:
             return not is_standing(used.approval_id) or await self._stands(person_id, connector, seen, used)
-        if seen is None or self._each_time(connector, seen):
+        if seen is None or kind is None:
             return False
-        kind = self._classed.of(connector, seen, await self._classed.around(connection_id, connector))
         return _runs_by_itself(connector, seen, kind, given, differs=self._classed.differs(connector, seen))
-
-    def _lasts(self, connector: Connector, seen: Tool | None, given: Permission | None) -> bool:
-        """Whether the *allow* is for the tool as it is seen now, and for one that does not ask each time."""
-        return (
-            seen is not None
-            and given is not None
-            and given.setting is Setting.ALLOW
-            and given.tool_class in (_READING if connector.acts_as_organization else _LASTING)
-            and given.fingerprint == seen.fingerprint
-            and not self._each_time(connector, seen)
-        )
 
     async def _used_for(self, call_id: str) -> Use | None:
         async with self._database.read() as tx:
@@ -152,12 +142,28 @@ def _with_key(connector: Connector | None, key_of: tuple[str, int] | None) -> Co
     return connector if goes_with == key_of else None
 
 
+def _lasts(connector: Connector, seen: Tool, kind: Classified, given: Permission | None) -> bool:
+    """Whether the *allow* is for the tool as it is seen now, and for no lower class than it has by now: an owner may
+    have raised it since (S-27 d), or another tool beside it have told what the connector is about.
+    """
+    return (
+        given is not None
+        and given.setting is Setting.ALLOW
+        and given.tool_class in (_READING if connector.acts_as_organization else _LASTING)
+        and given.fingerprint == seen.fingerprint
+        and RANK[given.tool_class] >= RANK[kind.counts_as]
+    )
+
+
 def _runs_by_itself(
     connector: Connector, seen: Tool, kind: Classified, given: Permission | None, *, differs: bool
 ) -> bool:
     """Whether it reads, and its connector is verified: that needs nobody's yes. Or whether an *allow* without a class,
-    as given before there were any or for what nothing is known of, is for a tool that may have one now.
+    as given before there were any or for what nothing is known of, is for a tool that may have one now. What its
+    person wants to be asked about does not.
     """
+    if given is not None and given.setting is not Setting.ALLOW:
+        return False
     verified = connector.review_state is ReviewState.VERIFIED and not differs
     classless = given is not None and given.setting is Setting.ALLOW and not given.tool_class
     if not verified and not classless:

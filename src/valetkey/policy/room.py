@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from valetkey.directory.listings import NO_LISTINGS, Listings
 from valetkey.kernel.clock import Clock
-from valetkey.policy.accepting import Acceptances, Accounts
+from valetkey.policy.accepting import Acceptances, Accounts, MembersAccept
 from valetkey.policy.accepting import Snapshots as HeldSnapshots
 from valetkey.policy.approvals import Approvals, FindsDayKeys, OnAsked, TrailWriter
 from valetkey.policy.ceilings import Ceilings
@@ -46,9 +46,14 @@ class Policy:
         """What the vault asks."""
         return Grants(self.database, self.permissions, snapshots, connector_of, self.each_time, self.gate.classed)
 
-    def acceptances(self, snapshots: HeldSnapshots, accounts: Accounts) -> Acceptances:
+    def acceptances(
+        self, snapshots: HeldSnapshots, accounts: Accounts, *, members_accept: MembersAccept
+    ) -> Acceptances:
         """What is accepted of what services changed."""
-        return Acceptances(self.database, snapshots, self.permissions, accounts, clock=self.clock, trail=self.trail)
+        return Acceptances(
+            self.database, snapshots, self.permissions, accounts, members_accept=members_accept, clock=self.clock,
+            trail=self.trail,
+        )  # fmt: skip
 
     async def forget(self, connection_id: str) -> None:
         """The connection has ended: what waits, and what was approved and not used, is void."""

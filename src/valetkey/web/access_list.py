@@ -10,6 +10,7 @@ from valetkey.directory.access.model import EVERYBODY, Audience
 from valetkey.directory.model import Connector
 from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import BadInput, Conflict, NotFound
+from valetkey.web.enabling import read_enabling
 from valetkey.web.powers import check_may
 from valetkey.web.sign_in_again import ask_again
 from valetkey.web.visit import Visit
@@ -138,5 +139,6 @@ async def _one(visit: Visit, errors: Mapping[str, str]) -> Response:
     connector = await _named(visit)
     groups = await visit.services.provisioning.directory.groups(visit.person.organization_id)
     return visit.page(
-        "access_show.html", status=422 if errors else 200, errors=errors, connector=connector, groups=groups
-    )
+        "access_show.html", status=422 if errors else 200, errors=errors, connector=connector, groups=groups,
+        seen=await read_enabling(visit, connector),
+    )  # fmt: skip

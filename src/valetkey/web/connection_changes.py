@@ -38,6 +38,7 @@ async def show(visit: Visit) -> Response:
         changes=[(one, KINDS[one.kind], *_classes(one, class_of)) for one in held[:_AT_ONCE]],
         more=max(0, len(held) - _AT_ONCE),
         for_all=await _may_for_all(visit),
+        for_self=await visit.services.access.members_accept(visit.person.organization_id),
     )
 
 

@@ -72,6 +72,14 @@ class ScopeLimit:
         return tuple(one for one in scopes if one not in self.scopes) if self.is_limited else ()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class NamedTool:
+    """A tool by its own name, as its service gives it, at `connector`; `*` is every one. Nothing else is a pattern."""
+
+    connector: str
+    tool: str
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What an organization lets its members do by themselves, each apart from the others (ORG-09).
@@ -79,7 +87,8 @@ class Rules:
     `own_connectors`: add custom connectors, each for themself; `own_clients`: with a client id that they registered;
     `local_servers`: connect the programs on the hub's host. With `is_exclusive` only connectors in `managed` (their
     slugs) can be used at all (ORG-11). With `only_domains` accounts are of the organization's verified domains
-    (ORG-08).
+    (ORG-08). With `owners_accept` what services add or change waits for an owner or admin, and not for each member
+    (ORG-21). Tools in `text_only` come without their interactive pages (ORG-16).
     """
 
     own_connectors: bool = False
@@ -89,6 +98,16 @@ class Rules:
     managed: frozenset[str] = frozenset()
     only_domains: bool = False
     scopes: tuple[ScopeRule, ...] = ()
+    owners_accept: bool = False
+    text_only: frozenset[NamedTool] = frozenset()
+
+    def is_text_only(self, connector: str, tool: str) -> bool:
+        """Whether the tool's interactive pages are switched off."""
+        return any(one.connector in ("*", connector) and one.tool in ("*", tool) for one in self.text_only)
+
+    def text_only_at(self, connector: str) -> bool:
+        """Whether any of the connector's tools is without its pages."""
+        return any(one.connector in ("*", connector) for one in self.text_only)
 
     def scope_limit(self, connector: str, role: str) -> ScopeLimit:
         """What all rules that fit let through: each narrows."""

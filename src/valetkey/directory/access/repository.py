@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from valetkey.directory.access.model import Audience, Hosts, Reach, Ruled, Rules, ScopeRule
+from valetkey.directory.access.model import Audience, Hosts, NamedTool, Reach, Ruled, Rules, ScopeRule
 from valetkey.store.schema import connector_audience, organization_hosts, organization_rules
 
 
@@ -57,20 +57,22 @@ def as_document(rules: Rules) -> dict[str, object]:
         "scopes": [
             {"connector": one.connector, "role": one.role, "scopes": sorted(one.scopes)} for one in rules.scopes
         ],
+        "text_only": [{"connector": one.connector, "tool": one.tool} for one in sorted(rules.text_only)],
     }
 
 
-_FLAGS = ("own_connectors", "own_clients", "local_servers", "is_exclusive", "only_domains")
+_FLAGS = ("own_connectors", "own_clients", "local_servers", "is_exclusive", "only_domains", "owners_accept")
 
 
 def read_rules(said: Mapping[str, Any] | None) -> Rules:
-    """What a row says; without one nothing is said."""
+    """What a row says; without one nothing is said, and of what came later than the row neither."""
     if said is None:
         return Rules()
     return Rules(
-        **{name: bool(said[name]) for name in _FLAGS},
+        **{name: bool(said.get(name, False)) for name in _FLAGS},
         managed=_texts(said["managed"]),
         scopes=tuple(ScopeRule(one["connector"], one["role"], _texts(one["scopes"])) for one in said["scopes"]),
+        text_only=frozenset(NamedTool(one["connector"], one["tool"]) for one in said.get("text_only", ())),
     )
 
 

@@ -26,6 +26,7 @@ _TOLD: Final = 20
 _LONGEST_TOLD: Final = 400
 _MOST_RULES: Final = 200
 _MOST_SCOPES: Final = 100
+_MOST_TOOLS: Final = 500
 _ROLES: Final = frozenset({"*", "owner", "admin", "auditor", "member"})
 _SCOPE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,200}")  # RFC 6749 3.3
 
@@ -91,6 +92,10 @@ class Access:
         await self._notifications.publish(TOPIC, EVERYTHING)
         return new
 
+    async def members_accept(self, organization_id: str) -> bool:
+        """Whether each member accepts for their own account what a service added or changed (ORG-21)."""
+        return not (await self.rules(organization_id)).rules.owners_accept
+
     async def give_to(self, connector: Connector, audience: Audience, *, by: str) -> None:
         """For whom the connector is. That the groups are the organization's, the caller has made sure of."""
         if len(audience.groups) > _MOST_GROUPS:
@@ -142,6 +147,10 @@ def _check_rules(rules: Rules) -> None:
             raise BadInput(f"A rule names a connector and at most {_MOST_SCOPES} scopes.", field="scopes")
         if not all(_SCOPE.fullmatch(scope) for scope in one.scopes):
             raise BadInput("A scope has a character that cannot stand in one.", field="scopes")
+    if len(rules.text_only) > _MOST_TOOLS:
+        raise BadInput(f"At most {_MOST_TOOLS} tools can be named here.", field="text_only")
+    if not all(0 < len(one.connector) <= 40 and 0 < len(one.tool) <= 255 for one in rules.text_only):
+        raise BadInput("Name a connector and one of its tools, or * for every one.", field="text_only")
 
 
 def _told(before: Reach, now: Reach) -> Mapping[str, object]:

@@ -1,0 +1,120 @@
+"""The vault's second look: what was said of a tool before it counted as more releases nothing (S-27 d, PERM-08)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import FakeClock
+from tests.policy.rooms import Keys, Told, seed
+from tests.policy.test_choices import ADA, EDIT, PLACE, READ, connector, listings
+from valetkey.directory.model import Connector, Tool
+from valetkey.directory.snapshots import Snapshots
+from valetkey.policy.gate import Subject, ToConfirm
+from valetkey.policy.granted import Grants
+from valetkey.policy.model import Setting
+from valetkey.policy.room import Policy, open_policy
+from valetkey.store.database import Database
+from valetkey.store.notify import Notifications
+
+
+class Whose:
+    """Ada's connector, as it is now."""
+
+    def __init__(self) -> None:
+        self.connector = connector()
+
+    def now(self, person_id: str, connection_id: str) -> Connector:
+        return self.connector
+
+    async def __call__(self, person_id: str, connection_id: str) -> Connector:
+        return self.connector
+
+
+class Scene:
+    """A verified connector with one tool that reads and one that writes, both seen by the gate and by the vault."""
+
+    def __init__(self, policy: Policy, snapshots: Snapshots) -> None:
+        self.policy = policy
+        self.whose = Whose()
+        self.grants: Grants = policy.grants(snapshots, self.whose)
+
+    def subject(self, tool: Tool) -> Subject:
+        return replace(PLACE, connector=self.whose.connector, tool=tool)
+
+    def raised(self, tool: str, to: str) -> None:
+        """An owner raises it, and it is another connector in everybody's memory."""
+        self.whose.connector = replace(self.whose.connector, raised={tool: to} if to else {})
+
+    async def say(self, tool: Tool, setting: Setting) -> None:
+        await self.policy.choices.say(ADA, self.subject(tool), [(tool, setting)], actor="person:ada")
+
+    async def runs(self, tool: Tool) -> bool:
+        """Whether the vault releases a call of it that nobody approved: both of its ways agree."""
+        looked_up = await self.grants.holds("ada", "cn_1", tool.name, "call_none")
+        assert self.grants.holds_now("ada", "cn_1", tool.name) is looked_up
+        return looked_up
+
+    async def approved(self, tool: Tool, call_id: str) -> None:
+        """The person is asked, says yes, and the call with this record uses it up."""
+        subject, call = self.subject(tool), b'{"name":"%b","arguments":{}}' % tool.name.encode()
+        decision = await self.policy.gate.decide(ADA, subject)
+        with pytest.raises(ToConfirm) as asked:
+            await self.policy.gate.let_through(ADA, subject, decision, call, call_id)
+        await self.policy.approvals.approve(asked.value.approval, session_id="s_1", proof=b"{}")
+        await self.policy.gate.let_through(ADA, subject, decision, call, call_id)
+
+
+@pytest.fixture
+async def scene(sqlite_database: Database, clock: FakeClock) -> Scene:
+    await seed(sqlite_database, clock)
+    notifications = Notifications(sqlite_database)
+    snapshots = Snapshots(sqlite_database, notifications, clock=clock)
+    policy = open_policy(
+        sqlite_database, notifications, clock=clock, keys=Keys(), trail=Told(), listings=listings(),
+        snapshots=snapshots,
+    )  # fmt: skip
+    await snapshots.put("cn_1", [READ.raw, EDIT.raw], b"{}", 300.0)
+    return Scene(policy, snapshots)
+
+
+@pytest.mark.parametrize("to", ["M", "H", "V"])
+async def test_an_allow_of_before_the_class_was_raised_releases_nothing(scene: Scene, to: str) -> None:
+    """Taken back, it is what it was."""
+    await scene.say(EDIT, Setting.ALLOW)
+    assert await scene.runs(EDIT)
+
+    scene.raised(EDIT.name, to)
+
+    assert not await scene.runs(EDIT)
+    scene.raised(EDIT.name, "")
+    assert await scene.runs(EDIT)
+
+
+async def test_a_call_of_a_raised_tool_that_its_person_approves_is_released_and_only_that_one(scene: Scene) -> None:
+    await scene.say(EDIT, Setting.ALLOW)
+    scene.raised(EDIT.name, "H")
+
+    await scene.approved(EDIT, "call_1")
+
+    assert await scene.grants.holds("ada", "cn_1", EDIT.name, "call_1")
+    assert not await scene.grants.holds("ada", "cn_1", EDIT.name, "call_2")
+    assert not scene.grants.holds_now("ada", "cn_1", EDIT.name)
+
+
+async def test_a_read_of_a_verified_connector_that_its_person_wants_to_be_asked_about_waits_for_their_yes(
+    scene: Scene,
+) -> None:
+    """It would run by itself; *ask* and *block* are theirs to say, and the vault does not go by the class then."""
+    assert await scene.runs(READ)
+
+    for setting in (Setting.ASK, Setting.BLOCK):
+        await scene.say(READ, setting)
+        assert not await scene.runs(READ)
+    await scene.say(READ, Setting.ASK)
+    await scene.approved(READ, "call_1")
+
+    assert await scene.grants.holds("ada", "cn_1", READ.name, "call_1")
+    assert not await scene.grants.holds("ada", "cn_1", READ.name, "call_2")
+    assert not scene.grants.holds_now("ada", "cn_1", READ.name)
