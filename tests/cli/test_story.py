@@ -16,10 +16,12 @@ from unittest import mock
 import pytest
 
 from tests.cli.conftest import environment, first_words, start
+from tests.cli.transcript import play
 from tests.gateway.service import Service
 from valetkey.cli.hub_client import open_hub
 from valetkey.demo.story.browser import Browser
 
+HERE = Path(__file__).parent
 PASSWORD = "four unrelated words here"
 KEY = "CANARY-open-sesame"
 SCOPES = ["connectors:read", "connections:read", "connections:write", "permissions:write", "calls:read", "calls:run"]
@@ -108,6 +110,17 @@ def sign_in(link: str, url: str) -> str:
     page = browser.press("Create", {"name": "shell", "audience": "/api/v1", "days": "1", "scope": SCOPES})
     browser.close()
     return next(code for code in page.codes if code.startswith("vkt_"))
+
+
+async def test_nobody_connects_who_did_not_read_what_is_said_of_the_service_today(
+    shell: Shell, service: Service
+) -> None:
+    """S-24: without the version, with another, and after a fact has changed; then with the one of today."""
+    given = {"url": service.url, "token": shell.token}
+    await asyncio.to_thread(play, HERE / "apart/acknowledge.txt", environment(shell.home), **given)
+
+    assert service.seen
+    assert service.calls == []
 
 
 @pytest.mark.parametrize("by_url", [False, True], ids=["by socket", "by url"])

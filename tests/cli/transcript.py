@@ -54,9 +54,11 @@ def read(path: Path) -> list[Step]:
     return steps
 
 
-def play(path: Path, environment: Mapping[str, str]) -> None:
-    """Runs every command of the transcript. Raises `AssertionError` at the first that does not answer as written."""
-    known: dict[str, str] = {}
+def play(path: Path, environment: Mapping[str, str], **known: str) -> None:
+    """Runs every command of the transcript; `known` are words that it takes as given.
+
+    Raises `AssertionError` at the first that does not answer as written.
+    """
     for step in read(path):
         said = _run(_filled(step.command, known), step.stdin, environment)
         _compare(step, said, known, f"{path.name}:{step.line}: $ {step.command}")

@@ -62,7 +62,7 @@ async def test_an_open_service_is_not_connected_either(hub: Hub, ada: BrowserSes
         'privacy_policy = "https://notes.example/privacy"',
         'terms = "https://notes.example/terms"',
         'data = { retention = "for ever" }',
-        'support = "help@notes.example"',
+        'support = "mailto:help@notes.example"',
         'vertical = "medical"',
     ],
 )

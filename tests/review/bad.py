@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from tests.review.bad_pages import BAD_PAGES
 from tests.review.corpus import (
     GOOD,
     NOW,
@@ -48,6 +49,7 @@ _FEW = "Lists what is new in a notebook, by title."
 _URL = GOOD.url
 
 BAD: Mapping[str, Sequence[Change]] = {
+    **BAD_PAGES,
     "L-101": [
         tool("list_invoices", description="Lists invoices and payments of a ledger, newest first."),
         tool("get_patient", description="Shows a patient and their prescription, by number."),
@@ -112,6 +114,12 @@ BAD: Mapping[str, Sequence[Change]] = {
         tool(description=_FEW + " Use for anything."),
         tool(description="Lists notes. " * 100),
         lambda crawl: listed(crawl, definition(), definition("list_more_notes")),
+    ],
+    "L-210": [
+        tool("run_query", inputSchema=parameter("sql"), description="Runs the SQL that is given, and gives its rows."),
+        tool("graphql", inputSchema=parameter("query"), description="Takes a GraphQL query, gives what comes of it."),
+        tool("call_api", inputSchema=parameter("body"), description="Calls the API with a body, as it is given."),
+        tool("execute", inputSchema=parameter("statement"), annotations=_WRITES),
     ],
     "L-203": [witness("1", "1", "2"), witness("[]", "[]", '["new"]'), witness("a", "a", "")],
     "L-204": [
@@ -244,6 +252,9 @@ BAD: Mapping[str, Sequence[Change]] = {
         trial(failed=True, text="No such notebook."),
         trial(answered=False, problem="It took too long."),
         lambda crawl: trial(tool="list_rows", answered=False, forbidden=True)(tool("list_rows")(crawl)),
+        lambda crawl: trial(tool="count_rows", failed=True, text="No such table.")(
+            tool("count_rows", inputSchema=parameter("table", examples=["wolves"]))(crawl)
+        ),
     ],
     "L-502": [
         tool(_meta={"help": "word " * 5000}),
@@ -300,6 +311,12 @@ BAD: Mapping[str, Sequence[Change]] = {
         tool("notes", inputSchema=parameter("action", enum=["list", "delete"]), annotations=_WRITES),
         tool("notes", inputSchema=parameter("method", enum=["GET", "POST", "DELETE"]), annotations=_WRITES),
         tool("notes", inputSchema=parameter("operation", enum=["read_note", "write_note"]), annotations=_WRITES),
+        tool("notes", inputSchema={"type": "object", "oneOf": [
+            {"properties": {"action": {"const": "list"}}}, {"properties": {"action": {"const": "delete"}}}]},
+            annotations=_WRITES),
+        tool("notes", inputSchema=parameter("action", description="Either list, get, or delete."), annotations=_WRITES),
+        tool("marginalia_request", annotations=_WRITES, inputSchema={"type": "object", "properties": {
+            "method": {"type": "string", "maxLength": 9}, "path": {"type": "string", "maxLength": 99}}}),
     ],
     "L-510": [
         lambda crawl: probe(opening=Exchange(problem="no answer"), stream=Exchange(), preflight=Exchange())(crawl),

@@ -13,6 +13,7 @@ from typing import Any
 from valetkey.net.certificate import Certificate
 from valetkey.net.url import parse_url
 from valetkey.oauth.model import AuthorizationServer, ProtectedResource
+from valetkey.review.app_pages import MIME, AppPage
 from valetkey.review.clauses import VERSION
 from valetkey.review.conversation import seen_tools
 from valetkey.review.model import (
@@ -221,6 +222,41 @@ def lists(**changes: Any) -> Change:
         return replace(crawl, lists=replace(crawl.lists, **changes))
 
     return change
+
+
+_PAGE_URI = "ui://marginalia/notes.html"
+_CSP = {"connectDomains": ["https://api.marginalia.example"], "resourceDomains": ["https://*.marginalia.example"]}
+_HTML = (
+    "<!doctype html><html><head><script src='https://cdn.marginalia.example/app.js'></script></head>"
+    "<body><a href='https://elsewhere.example/'>on wolves</a><script>fetch('https://api.marginalia.example/notes');"
+    "window.parent.postMessage({jsonrpc: '2.0'}, '*')</script></body></html>"
+)
+
+
+def interactive(*, visibility: object = None, screenshots: int = 3, **changes: Any) -> Change:
+    """A tool with an interactive page, and what is to be otherwise about that."""
+    page = AppPage(**{"uri": _PAGE_URI, "mime": MIME, "html": _HTML, "ui": {"csp": _CSP}} | changes)
+    ui = {"resourceUri": page.uri} | ({} if visibility is None else {"visibility": visibility})
+
+    def change(crawl: Crawl) -> Crawl:
+        shown = listed(crawl, definition(_meta={"ui": ui}))
+        assert shown.lists is not None
+        pictures = tuple(f"{number}.png" for number in range(screenshots))
+        return replace(
+            shown,
+            listing=replace(_LISTING, screenshots=pictures),
+            lists=replace(shown.lists, apps=(page,)),
+        )
+
+    return change
+
+
+def csp(**lists_of: object) -> Change:
+    return interactive(ui={"csp": {**_CSP, **lists_of}})
+
+
+def document(more: str) -> Change:
+    return interactive(html=_HTML + more)
 
 
 def server(**changes: Any) -> Change:

@@ -147,10 +147,18 @@ class Played:
             return {"tools": [tool.definition for tool in (*again, *self.witnesses)]}
         if method == "resources/list":
             return {"resources": list(self.lists.resources)}
+        if method == "resources/read":
+            return self._page_of_app(params["uri"])
         if method == "tools/call":
             tools = {one.name: one for one in (*self.lists.tools, *self.witnesses)}
             return self._called(tools[params["name"]], params.get("arguments", {}))
         return None
+
+    def _page_of_app(self, uri: str) -> Mapping[str, Any] | None:
+        page = next((one for one in self.lists.apps if one.uri == uri and not one.problem), None)
+        if page is None:
+            return None
+        return {"contents": [{"uri": uri, "mimeType": page.mime, "text": page.html, "_meta": {"ui": page.ui}}]}
 
     def _called(self, tool: SeenTool, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         kinds = {json.dumps(given, sort_keys=True): kind for kind, given in (*invalid(tool), ("valid", valid(tool)))}

@@ -15,7 +15,7 @@ from tests.submissions.conftest import World
 from tests.submissions.test_desk import OPERATOR, published
 from valetkey.directory.model import ReviewState
 from valetkey.kernel.errors import BadInput, Conflict
-from valetkey.review.clauses import CLAUSES
+from valetkey.review.clauses import CLAUSES, VERSION
 from valetkey.review.rules import RULES
 from valetkey.submissions.model import Act
 from valetkey.submissions.reviews import report_of
@@ -104,7 +104,9 @@ async def test_dir_07_dir_04_s_29_one_text_that_is_not_agreed_to_is_a_step_that_
 
     assert refused.value.field == "acknowledgments"
     assert len({found.text_hash for found in agreed}) == 6
-    assert {(found.person_id, found.version, found.at is not None) for found in agreed} == {(world.ada.id, "1", True)}
+    assert {(found.person_id, found.version, found.at is not None) for found in agreed} == {
+        (world.ada.id, VERSION, True)
+    }
 
 
 async def test_dir_17_a_tool_that_both_reads_and_writes_is_seen_before_anybody_decides(world: World) -> None:

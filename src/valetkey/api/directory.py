@@ -26,16 +26,17 @@ Category = Annotated[str, Query(max_length=40)]
 
 
 class SourceShown(BaseModel):
-    """Where the endpoint was read, and as of when."""
+    """Where the endpoint was read, and as of when; or, if `proved`, that its publisher showed to control the domain."""
 
     url: str
     file: str
     commit: str
     date: date
+    proved: bool
 
     @classmethod
     def of(cls, source: Source) -> SourceShown:
-        return cls(url=source.url, file=source.file, commit=source.commit, date=source.date)
+        return cls(url=source.url, file=source.file, commit=source.commit, date=source.date, proved=source.proved)
 
 
 class EntryShown(BaseModel):

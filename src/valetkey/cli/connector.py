@@ -299,13 +299,15 @@ def _tell_added(added: dict[str, Any], *, as_json: bool) -> None:
 def _listing(listed: dict[str, Any]) -> dict[str, Any]:
     """What the directory says of a listing."""
     source = listed["source"]
+    read_in = f"{source['url']} {source['file']} ({source['date']})"
     told = {
         "publisher": listed["publisher"],
         "about": listed["about"],
         "categories": ", ".join(listed["categories"]),
         "privacy policy": listed["privacy_policy"],
         "terms": listed["terms"],
-        "endpoint read in": f"{source['url']} {source['file']} ({source['date']})",
+        "domain proved": source["date"] if source["proved"] else "",
+        "endpoint read in": "" if source["proved"] else read_in,
     }
     return {name: text for name, text in told.items() if text}
 

@@ -35,6 +35,9 @@ _UNKNOWN: Final = {
 }
 
 
+_PROVED: Final = "Its publisher proved that its domain is theirs. Nobody here has vouched for the service."
+
+
 class NotAcknowledged(Conflict):
     """What is said of the connector was not acknowledged, or has changed since: it must be looked at (again)."""
 
@@ -69,7 +72,10 @@ def disclose(connector: Connector, listing: Listing | None, alike: tuple[str, ..
     held = (_AS_ORGANIZATION,) if connector.acts_as_organization else ()
     if held:
         facts["acts as"] = "the organization, not you"
-    warnings = (*alike, *held, _UNKNOWN[connector.review_state], _TRUST, _INJECTION, _CHANGE, _SCOPES)
+    unknown = _UNKNOWN[connector.review_state]
+    if listing is not None and listing.source.proved and connector.review_state is ReviewState.COMMUNITY:
+        unknown = _PROVED
+    warnings = (*alike, *held, unknown, _TRUST, _INJECTION, _CHANGE, _SCOPES)
     basis: dict[str, Any] = {
         "facts": facts,
         "warnings": warnings,

@@ -41,6 +41,7 @@ def entry_schema() -> dict[str, Any]:
     fields["support"] |= {"pattern": _MAIL_OR_LINK}
     fields["categories"] |= {"items": {"enum": list(CATEGORIES)}, "minItems": 1, "maxItems": 5, "uniqueItems": True}
     fields["vertical"] |= {"enum": ["", *VERTICALS]}
+    del defined["Source"]["properties"]["proved"]
     defined["Source"]["properties"]["url"] |= {"pattern": _LINK}
     for name in ("headers", "optional_headers"):
         defined["SignIn"]["properties"][name] |= {"maxItems": HEADER_LIMIT}

@@ -33,6 +33,8 @@ VERTICALS: Final = (
 _SLUG = re.compile(r"(?!local-)[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ONE_LABEL = "*"
+_LINKS = ("docs", "privacy_policy", "terms", "revocation")
+_MAIL = re.compile(r"mailto:[^\s@?&<>\"]{1,64}@[A-Za-z0-9.-]{3,253}")
 
 Claim = Literal["yes", "no", "not known"]
 Class = Literal["read", "low write", "medium", "high", "vertical"]
@@ -110,6 +112,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     date: date
     privacy_policy_file: str = ""
     """Where, in the same repository, the privacy policy was read."""
+    proved: bool = False
+    """Its publisher proved at the desk that the domain is theirs (DIR-03)."""
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -260,10 +264,9 @@ def read_listing(slug: str, text: str, *, parse_url: ParseUrl) -> Listing:
         listing = msgspec.convert({**said, "slug": slug}, Listing)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise BadInput(f"The listing {printable(slug, limit=40)} cannot be read: {error}", field="listing") from error
-    if listing.icon or listing.screenshots:
-        raise BadInput(
-            f"The listing {printable(slug, limit=40)}: icon and screenshots are handed in at the desk.", field="listing"
-        )
+    if listing.icon or listing.screenshots or listing.source.proved:
+        what = f"The listing {printable(slug, limit=40)}: icon, screenshots and proof of a domain are for the desk."
+        raise BadInput(what, field="listing")
     for problem in problems_of(listing, parse_url):
         raise BadInput(f"The listing {printable(slug, limit=40)}: {problem}", field="listing")
     return listing
@@ -317,12 +320,9 @@ def _places(listing: Listing, parse_url: ParseUrl) -> Iterator[str]:
     fixed = listing.url or listing.url_pattern.replace(_ONE_LABEL, "x")
     if listing.url_pattern.count(_ONE_LABEL) > 1 or f"/{_ONE_LABEL}" in listing.url_pattern.partition("://")[2]:
         yield "a pattern has one `*`, which stands for one label of the host."
-    links = ("docs", "privacy_policy", "terms", "revocation")
-    for field, text in (
-        ("url", fixed),
-        ("source", listing.source.url),
-        *((one, getattr(listing, one)) for one in links),
-    ):
+    links = _LINKS if _MAIL.fullmatch(listing.support) else (*_LINKS, "support")
+    said = (("url", fixed), ("source", listing.source.url), *((one, getattr(listing, one)) for one in links))
+    for field, text in said:
         if not text and field in links:
             continue
         try:

@@ -38,6 +38,18 @@ def valid(tool: SeenTool) -> dict[str, Any]:
     return _object(tool.schema, 0)
 
 
+def are_its_own(tool: SeenTool) -> bool:
+    """Whether each value of `valid` is its publisher's own word (a default, a choice, an example), if any is needed."""
+    properties = _properties(tool.schema)
+    return all(_is_given(properties.get(name, {})) for name in _required(tool.schema))
+
+
+def _is_given(schema: Mapping[str, Any]) -> bool:
+    description = schema.get("description")
+    said = isinstance(description, str) and _QUOTED.search(description) is not None
+    return said or any(schema.get(word) for word in ("enum", "examples")) or bool({"const", "default"} & schema.keys())
+
+
 def invalid(tool: SeenTool) -> Iterator[tuple[Kind, dict[str, Any]]]:
     """One call for each way of being wrong that the schema offers."""
     good = valid(tool)

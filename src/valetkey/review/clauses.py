@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-VERSION: Final = "1"
-IN_FORCE_FROM: Final = "28 November 2026"
+VERSION: Final = "2"
+IN_FORCE_FROM: Final = "29 November 2026"
 
 CLAUSES: Final[Mapping[str, str]] = {
     "1.A": "Lawful and allowed uses",
@@ -40,6 +40,7 @@ CLAUSES: Final[Mapping[str, str]] = {
     "5.E": "Hints",
     "5.F": "Streamable HTTP",
     "5.G": "Local programs",
+    "5.H": "Interactive pages",
     "6.A": "Instructions begin with what matters",
     "6.B": "Structured results",
     "6.C": "Few detours",

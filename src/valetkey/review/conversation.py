@@ -12,10 +12,12 @@ import msgspec
 from valetkey.directory.fingerprint import read_tool
 from valetkey.kernel.errors import BadInput, OutboundFailed
 from valetkey.protocol import headers
+from valetkey.protocol.apps import SCHEME
 from valetkey.protocol.jsonrpc import request_message
 from valetkey.protocol.messages import server_facts
 from valetkey.protocol.onward import Onward, page_onward
 from valetkey.protocol.versions import MODERN, Era
+from valetkey.review.app_pages import MOST, AppPage, Thing, pages_named, read_page
 from valetkey.review.model import Exchange, Lists, SeenTool
 from valetkey.review.visit import Visit, exchange_of, failed
 from valetkey.upstream import legacy, modern
@@ -104,6 +106,19 @@ class Conversation:
                 break
         return tuple(found[:_MAX_THINGS])
 
+    async def read_page(self, uri: str, listed: Thing) -> AppPage:
+        """One interactive page, or why there is none."""
+        if not uri.startswith(SCHEME):
+            return AppPage(uri=uri, problem=f"Its address does not begin with {SCHEME}.")
+        try:
+            params = msgspec.json.encode({"uri": uri})
+            carried = await self.carry(Onward("resources/read", params, uri))
+        except OutboundFailed as error:
+            return AppPage(uri=uri, problem=error.message)
+        if carried.error:
+            return AppPage(uri=uri, problem="The service says that there is none.")
+        return read_page(uri, listed, parsed(carried.result))
+
     @property
     def server(self) -> Mapping[str, Any]:
         return parsed(self._facts)
@@ -130,6 +145,7 @@ async def look_at_lists(visit: Visit, conversation: Conversation) -> Lists:
     if isinstance(offers, dict) and "resources" in offers:
         resources = await conversation.list_things("resources/list", "resources")
         templates = await conversation.list_things("resources/templates/list", "resourceTemplates")
+    apps = await _pages(conversation, tools, (*resources, *templates))
     unknown, answered = await _unknown_session(visit, conversation), await _headers(visit, conversation)
     return Lists(
         versions=conversation.versions,
@@ -137,10 +153,19 @@ async def look_at_lists(visit: Visit, conversation: Conversation) -> Lists:
         tools=tools,
         prompts=prompts,
         resources=(*resources, *templates),
+        apps=apps,
         unreadable=unreadable,
         unknown_session=unknown,
         answered=answered,
     )
+
+
+async def _pages(
+    conversation: Conversation, tools: tuple[SeenTool, ...], resources: tuple[Thing, ...]
+) -> tuple[AppPage, ...]:
+    named = list(pages_named((tool.definition for tool in tools), resources).items())
+    read = [await conversation.read_page(uri, listed) for uri, listed in named[:MOST]]
+    return (*read, *(AppPage(uri=uri, left_out=True) for uri, _ in named[MOST : MOST + 1]))
 
 
 async def look_again(visit: Visit, lists: Lists) -> Lists:

@@ -21,7 +21,7 @@ _TEXTS: Final = {
     "url": 2048, "publisher": 100, "one_liner": 200, "about": 2000, "privacy_policy": 2048, "docs": 2048,
     "support": 2048, "proof": 200,
 }  # fmt: skip
-_LISTS: Final = {"categories": 5, "verticals": 8, "regions": 250, "example_prompts": 20, "hosts": 50}
+_LISTS: Final = {"categories": 5, "verticals": 8, "regions": 250, "example_prompts": 20, "hosts": 50, "screenshots": 5}
 _LONGEST_ITEM: Final = 500
 # What entries of the directory have besides, and no rule asks about.
 _OTHERS: Final = word_set("slug url_pattern terms revocation auth data tools review source icon contact publisher_url")
@@ -64,6 +64,7 @@ def read_listing(text: bytes, *, is_json: bool) -> Listing:
         regions=lists["regions"],
         example_prompts=lists["example_prompts"],
         hosts=lists["hosts"],
+        screenshots=lists["screenshots"],
         justified=_justified(found.get("justified", {})),
         wants_verified=found.get("wants_verified") is True,
     )

@@ -13,6 +13,7 @@ from valetkey.directory.listings import ReviewedTool
 from valetkey.directory.model import Tool
 from valetkey.net.certificate import Certificate
 from valetkey.oauth.model import AuthorizationServer, ProtectedResource
+from valetkey.review.app_pages import AppPage
 from valetkey.review.records import NOTHING_RECORDED, Records
 from valetkey.review.texts import Text, definition_texts, result_texts
 
@@ -59,6 +60,7 @@ class Listing:
     example_prompts: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     """Hosts of others that it uses, as declared."""
+    screenshots: tuple[str, ...] = ()
     justified: Mapping[str, str] = field(default_factory=dict)
     """`tool.parameter` → why it is needed."""
     proof: str = ""
@@ -160,6 +162,7 @@ class Lists:
     tools: tuple[SeenTool, ...]
     prompts: tuple[Mapping[str, Any], ...] = ()
     resources: tuple[Mapping[str, Any], ...] = ()
+    apps: tuple[AppPage, ...] = ()
     unreadable: tuple[str, ...] = ()
     again: tuple[SeenTool, ...] | None = None
     """The tools as listed a second time, by a visitor who came anew."""

@@ -187,7 +187,9 @@ def as_listing(
         data=fields.data,
         tools=tools,
         review=Reviewed(on=at.date(), policy_version=VERSION) if verified else None,
-        source=Source(url=fields.docs or fields.url, date=at.date()),
+        source=Source(
+            url=fields.docs or fields.url, date=(one.proved_at or at).date(), proved=one.proved_at is not None
+        ),
     )
 
 
@@ -215,6 +217,7 @@ def as_claims(one: Submission) -> Claims:
         support=fields.support,
         example_prompts=fields.example_prompts,
         hosts=fields.hosts,
+        screenshots=fields.screenshots,
         justified=fields.justified,
         # Not `proof`: control of the domain is looked at by `proofs`, in both places it can stand in.
     )

@@ -28,8 +28,9 @@ from valetkey.submissions.reviews import others, read_address
 
 _OF_ITS_WORDS: Final = frozenset(rule.id for rule in RULES if isinstance(rule, Rule) and rule.needs is Stage.LISTING)
 """What a publisher says was looked at when it was approved; a later look is at what the service does."""
-_OF_A_SUBMISSION: Final = frozenset({"L-104", "L-301", "L-303", "L-306"})
-"""What is held only against who submitted: of what comes with the hub, these pages were often never read."""
+_OF_A_SUBMISSION: Final = frozenset({"L-104", "L-301", "L-303", "L-306", "L-514"})
+"""What is held only against who submitted: of what comes with the hub, these pages were often never read, and it has no
+pictures."""
 _POLICY: Final = "L-301"
 _MOST_SAID: Final = 3
 _MOST_TOOLS: Final = 1000
@@ -87,6 +88,7 @@ def _claims(listing: Listing) -> Claims:
         privacy_policy=listing.privacy_policy,
         docs=listing.docs,
         support=listing.support,
+        screenshots=listing.screenshots,
     )
 
 

@@ -139,7 +139,8 @@ def _took(microseconds: int) -> str:
 
 def _words(name: str) -> str:
     """`not_connected` as a person writes it."""
-    return name.replace("_", " ").replace(".", " ").capitalize()
+    text = name.replace("_", " ").replace(".", " ")
+    return text[:1].upper() + text[1:]  # `capitalize` would make an API an Api
 
 
 def _happened(event: str) -> str:

@@ -29,6 +29,7 @@ from valetkey.review.rules import (
     c5c_tools,
     c5d_sign_in,
     c5f_transport,
+    c5h_pages,
     c6_advice,
 )
 
@@ -54,6 +55,7 @@ RULES: Final[tuple[Rule | UnrunRule, ...]] = tuple(
             *c5c_tools.RULES,
             *c5d_sign_in.RULES,
             *c5f_transport.RULES,
+            *c5h_pages.RULES,
             *c6_advice.RULES,
         ),
         key=lambda rule: rule.id,

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 from urllib.parse import urlsplit
 
+from valetkey.review.app_pages import Thing, ui_of
 from valetkey.review.clauses import VERSION
 from valetkey.review.model import CannotSay, Crawl, Finding, Rule, Severity, Stage
-from valetkey.review.texts import folded, named
+from valetkey.review.texts import folded, named, word_set
 from valetkey.review.words import verb_of
 
 _LINK: Final = re.compile(r"https?://([a-z0-9.-]{4,253})")
 _EMPTY: Final = frozenset({"", "[]", "{}", "null", "none", "no results", "no results found", "not found"})
 _SECOND_LEVEL: Final = frozenset({"ac", "co", "com", "edu", "gov", "net", "org", "ne", "or", "go"})
+_ANYBODYS: Final = word_set(
+    "amazonaws.com azurewebsites.net cloudfront.net firebaseapp.com fly.dev github.io gitlab.io herokuapp.com "
+    "netlify.app ngrok.app onrender.com pages.dev r2.dev run.app vercel.app web.app workers.dev"
+)
+"""Below these anybody has a name of their own. Few and well known: the reviewer knows more."""
 _DEGRADED: Final = 0.05
 _MOST_HOSTS: Final = 20
 _FEWEST_PROMPTS: Final = 3
@@ -99,7 +105,9 @@ def _hosts(crawl: Crawl) -> Iterator[tuple[str, str]]:
             yield "authorization server", host
     if crawl.lists is not None:
         pictures = (*_pictures("server", crawl.lists.server.get("serverInfo")),)
-        pages = (found for resource in crawl.lists.resources for found in _loaded(resource))
+        declared = {str(one.get("uri", "")): ui_of(one) for one in crawl.lists.resources}
+        declared |= {page.uri: page.ui for page in crawl.lists.apps}
+        pages = (found for uri, ui in declared.items() for found in _loaded(uri, ui))
         shown = (found for tool in crawl.tools for found in _pictures(f"tool {named(tool.name)}", tool.definition))
         yield from list(dict.fromkeys((*pictures, *pages, *shown)))[:_MOST_HOSTS]
     linked = dict.fromkeys(host for text in crawl.results for host in _LINK.findall(text.plain))
@@ -113,20 +121,17 @@ def _pictures(whose: str, thing: object) -> Iterator[tuple[str, str]]:
         yield from _host_of(f"{whose}: icons", icon.get("src") if isinstance(icon, dict) else None)
 
 
-def _loaded(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _loaded(uri: str, ui: Thing) -> Iterator[tuple[str, str]]:
     """The hosts that an interactive page of the connector says it loads from and speaks to (`_meta.ui.csp`)."""
-    where = f"resource {named(str(resource.get('name', '')))}: _meta.ui.csp"
-    found: Any = resource
-    for member in ("_meta", "ui", "csp"):
-        found = found.get(member) if isinstance(found, dict) else None
-    for origins in found.values() if isinstance(found, dict) else ():
+    csp = ui.get("csp")
+    for origins in csp.values() if isinstance(csp, dict) else ():
         for origin in origins if isinstance(origins, list) else ():
-            yield from _host_of(where, origin)
+            yield from _host_of(f"resource {named(uri)}: _meta.ui.csp", origin)
 
 
 def _host_of(where: str, url: object) -> Iterator[tuple[str, str]]:
     try:
-        host = urlsplit(url).hostname if isinstance(url, str) and url.startswith("https://") else None
+        host = urlsplit(url).hostname if isinstance(url, str) and url.startswith(("https://", "wss://")) else None
     except ValueError:
         host = None  # what is no URL is fetched from nowhere
     if host:
@@ -138,6 +143,13 @@ def owner(host: str) -> str:
     if labels[-1].isdigit():
         return host
     return ".".join(labels[-3 if len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL else -2 :])
+
+
+def is_everybodys(domain: str) -> bool:
+    """Whether strangers have names right below it, so that a wildcard there would mean them, too."""
+    labels = domain.lower().rstrip(".").split(".")
+    second = len(labels) == 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
+    return len(labels) < 2 or second or any(".".join(labels[at:]) in _ANYBODYS for at in range(len(labels)))
 
 
 def _upkeep(crawl: Crawl) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from valetkey.review.arguments import are_its_own
 from valetkey.review.model import CannotSay, Crawl, Finding, Rule, Severity, Stage, Trial
 from valetkey.review.texts import MAX_READ, folded, named, word_set
 from valetkey.review.words import parameters, verb_of
@@ -30,6 +31,7 @@ _LONG_LIST: Final = 100
 
 
 def _errors(crawl: Crawl) -> Iterator[Finding]:
+    own = {tool.name for tool in crawl.tools if are_its_own(tool)}
     for call in crawl.trials.calls if crawl.trials is not None else ():
         where = f"tool {named(call.tool)}, called with {_kind(call)}"
         if call.forbidden:
@@ -58,6 +60,14 @@ def _errors(crawl: Crawl) -> Iterator[Finding]:
         elif call.failed and call.kind != "valid" and _SAYS_NOTHING.fullmatch(folded(call.text)):
             yield Finding(
                 Severity.WARN, where, "The error does not say what is wrong.", "Name the parameter.", call.text[:200]
+            )
+        elif call.failed and call.kind == "valid" and call.tool in own:
+            yield Finding(
+                Severity.HOLD,
+                where,
+                "It fails with what its own schema says is right.",
+                "See that every tool succeeds as its schema and examples say.",
+                call.text[:200],
             )
         elif call.failed and call.kind == "valid":
             yield Finding(

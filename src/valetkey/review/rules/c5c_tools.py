@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from valetkey.review.model import Crawl, Finding, Rule, SeenTool, Severity, Stage
@@ -15,6 +15,9 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WITH_DOTS: Final = re.compile(r"[A-Za-z0-9_./-]{1,64}")
 _PREFIXED: Final = 50
 _CHOOSES: Final = frozenset({"method", "action", "operation", "op", "command", "verb", "http_method", "mode"})
+_REQUESTED_BY: Final = frozenset({"method", "verb", "http_method", "httpmethod", "request_method"})
+_REQUESTED_AT: Final = frozenset({"path", "url", "uri", "endpoint", "route", "resource_path"})
+_WORD: Final = re.compile(r"[a-z]+")
 _READING: Final = READS | {"head", "options"}
 _WRITING: Final = WRITES | DESTROYS | PAYS
 
@@ -70,18 +73,43 @@ def _further(tool: SeenTool) -> tuple[str, ...]:
 
 def _one_thing(crawl: Crawl) -> Iterator[Finding]:
     for tool in crawl.tools:
-        for parameter in parameters(tool):
-            choices = parameter.schema.get("enum")
-            words = {str(choice).lower() for choice in choices} if isinstance(choices, list) else set()
+        where = f"tool {named(tool.name)}"
+        for (path, is_listed), words in _choices(tool).items():
             verbs = {re.split(r"[^a-z]", word)[0] for word in words}
-            if parameter.name.lower() in _CHOOSES and verbs & _READING and verbs & _WRITING:
+            if verbs & _READING and verbs & _WRITING:
                 yield Finding(
-                    Severity.BLOCK,
-                    f"tool {named(tool.name)}, parameter {named(parameter.path)}",
+                    Severity.BLOCK if is_listed else Severity.HOLD,  # what a sentence means, a person reads
+                    f"{where}, parameter {named(path)}",
                     "It chooses between reading and writing, so nobody can allow the one without the other.",
                     "Make them tools of their own.",
                     ", ".join(sorted(words)[:8]),
                 )
+        free = {one.name.lower() for one in parameters(tool) if one.is_text}
+        if free & _REQUESTED_BY and free & _REQUESTED_AT:
+            yield Finding(
+                Severity.BLOCK,
+                where,
+                "It makes whatever request there is, so nobody can tell reading from writing.",
+                "Give each thing that it can do a tool of its own.",
+                ", ".join(sorted(free & (_REQUESTED_BY | _REQUESTED_AT))),
+            )
+
+
+def _choices(tool: SeenTool) -> Mapping[tuple[str, bool], set[str]]:
+    """Parameters that say what is to be done, and the words that may stand there: as the schema lists them, or, where
+
+    any text may, as its description names them.
+    """
+    found: dict[tuple[str, bool], set[str]] = {}
+    for parameter in parameters(tool):
+        if parameter.name.lower() not in _CHOOSES:
+            continue
+        choices = parameter.schema.get("enum")
+        listed = [*(choices if isinstance(choices, list) else ()), parameter.schema.get("const", "")]
+        found.setdefault((parameter.path, True), set()).update(str(word).lower() for word in listed)
+        if parameter.is_text:
+            found.setdefault((parameter.path, False), set()).update(_WORD.findall(parameter.description.lower()))
+    return found
 
 
 RULES = (

@@ -1,0 +1,161 @@
+"""5.H Interactive pages: what a page of the connector is, what it may reach, and how the listing shows it (DIR-14).
+
+The frame that holds a page, and the Content-Security-Policy on it, are the client's to make out of what is declared
+here (SEP-1865); so a declaration that lets anybody in, or breaks out of the header, is as bad as none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from valetkey.review.app_pages import MIME, MOST, AppPage, ui_of
+from valetkey.review.model import CannotSay, Crawl, Finding, Rule, Severity, Stage
+from valetkey.review.rules.c3d_publisher import is_everybodys
+from valetkey.review.texts import named
+
+_LISTS: Final = ("connectDomains", "resourceDomains", "frameDomains", "baseUriDomains")
+_ORIGIN: Final = re.compile(
+    r"(https|wss)://(\*\.)?((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z][a-z0-9-]{0,61}[a-z0-9])(:\d{1,5})?/?"
+)
+_TAG: Final = re.compile(
+    r"<(script|img|link|iframe|frame|object|embed|video|audio|source|track|form|base)\b[^>]{0,2000}"
+)
+_FRAMES: Final = frozenset({"iframe", "frame", "object", "embed"})
+_LOADED: Final = re.compile(r"\b(?:src|href|data|action|poster)\s*=\s*[\"']?\s*((?:https?:|wss?:)?//[^\s\"'>]{1,300})")
+_ASKED: Final = re.compile(
+    r"\b(?:fetch|websocket|eventsource|sendbeacon|importscripts|import)\s*\(\s*[\"'`]((?:https?|wss?)://[^\s\"'`]{1,300})"
+)
+_OUTSIDE: Final = re.compile(
+    r"\b(?:window\.)?(?:top|parent)\.(?:location|document|frames|localstorage|opener)\b|\bdocument\.(?:cookie|domain)\b"
+    r"|\bwindow\.opener\b|\ballow-(?:same-origin|top-navigation)\b"
+)
+_FEWEST, _MOST = 3, 5  # screenshots
+_WHOM: Final = frozenset({"model", "app"})
+
+
+def _as_described(crawl: Crawl) -> Iterator[Finding]:
+    for page in crawl.lists.apps if crawl.lists is not None else ():
+        where = _where(page)
+        if page.left_out:
+            yield _hold(where, f"There are more than {MOST} pages; this one was not looked at.", "Make fewer.")
+        elif page.problem:
+            yield _block(where, f"It cannot be read: {page.problem}", "Answer resources/read for it.")
+        elif page.mime.replace(" ", "").lower() != MIME:
+            yield _block(where, f"It is not {MIME}.", "Say this type, and be it.", page.mime)
+        elif "<html" not in (start := page.html[:20_000].lower()) and "<!doctype html" not in start:
+            yield _block(where, "It is no whole HTML document.", "Give a document that stands by itself.")
+    for tool in crawl.tools:
+        said = ui_of(tool.definition).get("visibility")
+        whole = isinstance(said, list) and bool(said) and all(one in _WHOM for one in said)
+        if said is not None and not whole:
+            yield _hold(
+                f"tool {named(tool.name)}: _meta.ui.visibility",
+                "It does not say whom the tool is for.",
+                "List “model”, “app”, or both.",
+            )
+
+
+def _declared(crawl: Crawl) -> Iterator[Finding]:
+    for page in crawl.lists.apps if crawl.lists is not None else ():
+        where, csp = f"{_where(page)}: _meta.ui.csp", page.ui.get("csp", {})
+        if not isinstance(csp, dict):
+            yield _block(where, "It is not an object.", f"Give {', '.join(_LISTS)}.")
+            continue
+        let_in = []
+        for name, origins in csp.items():
+            if name not in _LISTS:
+                yield _hold(where, "It has a member that no client knows.", f"Known are {', '.join(_LISTS)}.", name)
+                continue
+            for origin in origins if isinstance(origins, list) else [origins]:
+                if (found := _origin(origin)) is None:
+                    yield _block(
+                        f"{where}.{name}",
+                        "It lets in what is no origin of one owner.",
+                        "Name https origins, if need be with *. before a domain of your own.",
+                        str(origin),
+                    )
+                else:
+                    let_in.append(found)
+            if name in ("frameDomains", "baseUriDomains") and origins:
+                yield _hold(
+                    f"{where}.{name}",
+                    "It frames others' pages." if name == "frameDomains" else "Its links begin elsewhere.",
+                    "Do without, or say in the listing what for.",
+                    ", ".join(map(str, origins)) if isinstance(origins, list) else str(origins),
+                )
+        if asked := page.ui.get("permissions"):
+            yield _hold(
+                f"{_where(page)}: _meta.ui.permissions",
+                "It asks for what the browser guards.",
+                "Do without, or say in the listing what for.",
+                ", ".join(map(str, asked)) if isinstance(asked, dict | list) else str(asked),
+            )
+        yield from _found_in(page, let_in)
+
+
+def _found_in(page: AppPage, let_in: list[tuple[str, bool, str]]) -> Iterator[Finding]:
+    """What the document itself reaches for, whatever was declared of it."""
+    html, where = page.html.lower(), _where(page)
+    tags = list(_TAG.finditer(html))
+    urls = [match[1] for tag in tags for match in _LOADED.finditer(tag[0])]
+    urls += [match[1] for match in _ASKED.finditer(html)]
+    for url in dict.fromkeys(urls):
+        if not _is_let_in(url, let_in):
+            yield _hold(where, "It loads from or speaks to what it does not declare.", "Declare it, or leave it.", url)
+    if any(tag[1] in _FRAMES for tag in tags) and not page.ui.get("csp", {}).get("frameDomains"):
+        yield _hold(where, "It frames something, and declares nothing of it.", "Do without frames.")
+    if match := _OUTSIDE.search(html):
+        yield _hold(where, "It reaches out of its frame.", "Ask the client, by messages.", match[0])
+
+
+def _origin(value: object) -> tuple[str, bool, str] | None:
+    """Scheme, whether names below are meant, and host; `None` for what would let in anybody, or is no origin."""
+    match = _ORIGIN.fullmatch(value) if isinstance(value, str) and len(value) < 300 else None
+    if match is None:
+        return None
+    scheme, below, host, port = match.groups()
+    if below and is_everybodys(host):
+        return None
+    return scheme, bool(below), host + (port or "")
+
+
+def _is_let_in(url: str, let_in: list[tuple[str, bool, str]]) -> bool:
+    host = re.split(r"[/?#]", url.partition("//")[2], maxsplit=1)[0]
+    return any(host == name or (below and host.endswith(f".{name}")) for _, below, name in let_in)
+
+
+def _in_pictures(crawl: Crawl) -> Iterator[Finding]:
+    if crawl.lists is None or not crawl.lists.apps:
+        return
+    if crawl.listing is None:
+        raise CannotSay("there is no listing, which would have pictures")
+    if not _FEWEST <= (count := len(crawl.listing.screenshots)) <= _MOST:
+        yield _block(
+            "listing: screenshots",
+            f"It has {count}, and there are interactive pages.",
+            f"Show them in {_FEWEST} to {_MOST} screenshots.",
+        )
+
+
+def _where(page: AppPage) -> str:
+    return f"page {named(page.uri)}"
+
+
+def _block(where: str, says: str, do: str, quote: str = "") -> Finding:
+    return Finding(Severity.BLOCK, where, says, do, quote)
+
+
+def _hold(where: str, says: str, do: str, quote: str = "") -> Finding:
+    return Finding(Severity.HOLD, where, says, do, quote)
+
+
+RULES = (
+    Rule("L-512", "5.H", "Interactive pages are as MCP Apps describes them", Stage.LISTS, _as_described),
+    Rule("L-513", "5.H", "Interactive pages reach only what they declare", Stage.LISTS, _declared),
+    Rule(
+        "L-514", "5.H", "Interactive pages are shown in pictures", Stage.LISTS, _in_pictures,
+        but="at most two main actions on a page are counted by a person",
+    ),
+)  # fmt: skip
