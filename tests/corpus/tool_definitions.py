@@ -16,11 +16,9 @@ on it, by these rules:
 
 `part` says what a figure of it is worth. The words were *chosen by* the first. The others were *held out* once: other
 servers, not other tools of the same ones, read and labelled in a commit of their own before the classifier was run on
-them. Most were measured once; then what was missed was *looked at* and mended by what it had in common, so that their
-figure is one of strangers no more. What they measured is kept in `tool_figures.STRANGERS`. The last eleven are *held
-out* still: no word was chosen by them, and who mends the classifier by what it misses there moves them to the others,
-with their figure. The later ones are as their documents give them: names, sentences, and arguments where those are
-documented.
+them. Each was measured once; then what was missed was *looked at* and mended by what it had in common, so that its
+figure is one of strangers no more. What they measured is kept in `tool_figures.STRANGERS`. The later ones are as their
+documents give them: names, sentences, and arguments where those are documented.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ from valetkey.policy.tool_class import ToolClass
 
 FOLDER = Path(__file__).with_name("tools")
 
-Part = Literal["chosen by", "looked at since", "held out"]
+Part = Literal["chosen by", "looked at since"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from itertools import pairwise
 from typing import Any, Final
 
 from valetkey.directory.model import Tool
-from valetkey.policy.classes import lexicon, verbs, words
+from valetkey.policy.classes import lexicon, nouns, verbs, words
+from valetkey.policy.classes.doubt import known_to_be_shared, parts, unknown
+from valetkey.policy.classes.open_ended import left_open
 from valetkey.policy.classes.surroundings import Surroundings
 from valetkey.policy.classes.verticals import DOMAINS, INSIDE, vertical
 from valetkey.policy.tool_class import RANK, Classified, Reason, Source, ToolClass
@@ -65,46 +67,13 @@ def _weighed(tool: Tool, said: list[Reason], around: Surroundings, *, raised_by_
     if known:
         kind = counts = known[0].tool_class
     else:
-        kind, counts, why = X, *_unknown(tool, around)
+        kind, counts, why = X, *unknown(tool, around)
         known = [why]
     if raised_by_taint:
         counts = _RAISED[counts]
         kind = kind if kind is X else counts
         known.insert(0, Reason("taint", counts, "Text that nobody vouches for was read a while ago: one class higher."))
     return Classified(kind, counts, known[0].words, tuple(known))
-
-
-def _unknown(tool: Tool, around: Surroundings) -> tuple[ToolClass, Reason]:
-    """What a tool counts as of which nothing is known: by what could be put into it, and by what stands beside it."""
-    fields = words.fields(tool.raw)
-    free = sorted(field for field in fields if _parts(field) & lexicon.FIELDS_FREE)
-    if free or _takes_anything(tool.raw) or not tool.description.strip():
-        what = f"it takes free text (“{free[0]}”)" if free else "it says not one word of it"
-        return H, Reason("schema field", H, f"Nothing says what it does, and {what}.")
-    if about := sorted(_named_or_said(tool) & _CONSEQUENTIAL):
-        return H, Reason("name", H, f"Nothing says what it does, and it is about “{about[0]}”.")
-    if around.is_grave:
-        return H, Reason("connector", H, "Nothing says what it does, and most other tools are hard to take back.")
-    return M, Reason("name", M, "Nothing says what it does.")
-
-
-def _named_or_said(tool: Tool) -> frozenset[str]:
-    """The words of its name and title, and those with which its description begins."""
-    first = next(words.sentences(tool.description), ())[: 2 * _NEAR]
-    return frozenset([*words.of_name(tool.name), *words.of_name(tool.title), *first])
-
-
-_CONSEQUENTIAL: Final = (lexicon.WEIGHTY | frozenset().union(*DOMAINS.values())) - lexicon.SHARED
-"""Money, law, health, insurance, access, code, machines: what a word that nobody knows does to these may be grave."""
-
-
-def _takes_anything(raw: bytes) -> bool:
-    """Whether the schema does not say what it takes: none at all, or an object without members named."""
-    try:
-        schema = json.loads(raw).get("inputSchema")
-    except (ValueError, AttributeError, RecursionError):
-        return True
-    return not isinstance(schema, dict) or ("properties" not in schema and schema.get("additionalProperties") is True)
 
 
 # --- words and fields -------------------------------------------------------------------------------------------------
@@ -119,6 +88,7 @@ def _heuristic(tool: Tool) -> Iterator[Reason]:
     said += _of_title(tool.title)
     said += _of_description(tool.description, is_read=by_name is R, named=by_name is not None)
     said += _of_asian(tool, is_read=by_name is R)
+    said += left_open(tool, fields, is_read=by_name is R)
     writes = by_name is not R or any(one.tool_class in (M, H) for one in said)
     said += _of_fields(fields, writes=writes)
     kinds = [kind for choice in words.choices(tool.raw) if (kind := verbs.of_name(choice)) not in (None, R)]
@@ -126,26 +96,12 @@ def _heuristic(tool: Tool) -> Iterator[Reason]:
     if (worst := verbs.highest([kind for kind in kinds if kind is not None])) is not None:
         said.append(Reason("schema field", worst, f"One of the actions it offers {_SAYS[worst]}."))
     if verbs.highest([one.tool_class for one in said]) is M and (
-        fields & lexicon.FIELDS_OF_MACHINES or not _known_to_be_shared(tool)
+        fields & lexicon.FIELDS_OF_MACHINES or not known_to_be_shared(tool)
     ):
         said.append(Reason("name", H, "It changes something, and nothing says that this is easily put right."))
     yield from said
     acts = not said or any(one.tool_class is not R for one in said)
     yield from vertical(tool, words.of_name(tool.name), fields, acts=acts)
-
-
-def _known_to_be_shared(tool: Tool) -> bool:
-    """Whether it says that what it changes is of the kind that people write together, or is only made for the caller.
-
-    To *create* a page and to *create* a server are the same verb. What is neither known to be harmless nor known to be
-    grave counts as grave.
-    """
-    name = words.of_name(tool.name)
-    said = {*name, *words.of_name(tool.title), *next(words.sentences(tool.description), ())[: 2 * _NEAR]}
-    text = f"{tool.title} {tool.description[:400]}"
-    mild = next((word for word in name if verbs.kind_of(word) is not None), "") in verbs.MILD
-    asian = not text.isascii() and any(word in text for line in lexicon.CJK_SHARED for word in line.split())
-    return mild or asian or bool(said & lexicon.SHARED)
 
 
 def _of_title(title: str) -> Iterator[Reason]:
@@ -160,7 +116,8 @@ def _of_description(description: str, *, is_read: bool, named: bool) -> Iterator
     for number, sentence in enumerate(words.sentences(description)):
         leading = _leading(sentence, is_read=is_read)
         if number == 0 and leading is not None and (leading is not R or not named):
-            weighty = leading is M and sentence[0] not in verbs.MILD and bool(set(sentence[:_NEAR]) & lexicon.WEIGHTY)
+            grave = nouns.ACCESS if sentence[0] in verbs.MILD else lexicon.WEIGHTY
+            weighty = leading is M and bool(set(sentence[:_NEAR]) & grave)
             kind = H if weighty and not is_read else leading
             yield Reason("description", kind, f"Its description says that it {_SAYS[kind]}.")
         joined = [after for before, after in pairwise(sentence) if before in _JOINS and after in _DANGEROUS]
@@ -179,8 +136,10 @@ def _leading(sentence: tuple[str, ...], *, is_read: bool) -> ToolClass | None:
     does_what = sentence[1:_NEAR] if is_read and sentence[0] in _DOES else ()
     if sentence[0] in lexicon.READS_SAID or lexicon.READS.intersection(does_what):
         return R  # “Executes a search”
-    if sentence[0] == "issue" and verbs.issues(sentence):
+    if verbs.issues(sentence) or verbs.files(sentence):
         return H
+    if sentence[0] == "resolve" and not verbs.is_looked_up(sentence[:_NEAR], 0):
+        return M
     if sentence[0] == "subscribe" and "webhook" in sentence[:_NEAR]:
         return H
     if sentence[0] == "remove" and set(sentence[:_NEAR]) & lexicon.SMALL:
@@ -192,7 +151,8 @@ _DOES: Final = frozenset({"perform", "execute", "run", "do", "make"})
 _NEAR: Final = 6
 """So many words after a sentence's verb are what it acts upon."""
 _JOINS: Final = lexicon.vocabulary("and or then und oder dann et ou puis y o e ed en will wird also")
-_DANGEROUS: Final = lexicon.HIGH - lexicon.NOUNS
+_DANGEROUS: Final = lexicon.HIGH - lexicon.NOUNS - lexicon.vocabulary("confirm confirmar confirmer confermare")
+"""What sentences tell: not “Confirm with the user first.”"""
 
 
 def _of_asian(tool: Tool, *, is_read: bool) -> Iterator[Reason]:
@@ -214,11 +174,11 @@ def _says(text: str, word: str, *, is_read: bool) -> bool:
 
 def _of_fields(fields: frozenset[str], *, writes: bool) -> Iterator[Reason]:
     for field in sorted(fields):
-        parts = _parts(field)
-        opens = field in lexicon.FIELDS_OPENING or parts & lexicon.FIELDS_RIGHTS
-        if field in lexicon.FIELDS_RUN or parts & _ALWAYS or (writes and (opens or field in lexicon.FIELDS_HIGH)):
+        named = parts(field)
+        opens = field in lexicon.FIELDS_OPENING or named & lexicon.FIELDS_RIGHTS
+        if field in lexicon.FIELDS_RUN or named & _ALWAYS or (writes and (opens or field in lexicon.FIELDS_HIGH)):
             yield Reason("schema field", H, f"It takes “{field}”.")
-        elif writes and parts & {"url", "uri", "amount", "to", "force", "email", "emails"}:
+        elif writes and named & {"url", "uri", "amount", "to", "force", "email", "emails"}:
             yield Reason("schema field", M, f"It takes “{field}”.")
 
 
@@ -234,10 +194,6 @@ _ABOUT_AN_ACT: Final = lexicon.vocabulary(
     "id ids at by on date time after before from until since name type kind status state count number url key mode to"
 )
 _ALWAYS: Final = frozenset({"sql", "iban", "delete", "destroy", "bcc"})
-
-
-def _parts(field: str) -> frozenset[str]:
-    return frozenset(field.split("_")) | {field}
 
 
 def _raised_by_surroundings(tool: Tool, said: list[Reason], around: Surroundings) -> Iterator[Reason]:

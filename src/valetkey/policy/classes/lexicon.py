@@ -27,7 +27,7 @@ READS: Final = vocabulary(
     "lesen liest lies auflisten listet zeigen zeigt zeige suchen sucht suche finden findet abrufen ruft holen",
     "holt lire lit lister liste chercher cherche rechercher recherche trouver afficher affiche obtenir consulter",
     "recuperer leer lee listar lista buscar busca encontrar mostrar muestra obtener obtiene consultar consulta",
-    "recuperar ler le exibir mostra obter obtem procurar leggere legge elencare elenca cercare cerca trovare",
+    "ver recuperar ler le exibir mostra obter obtem procurar leggere legge elencare elenca cercare cerca trovare",
     "visualizzare ottenere ottiene lezen leest tonen toont zoeken zoekt vinden ophalen haalt weergeven opvragen",
 )
 
@@ -43,7 +43,7 @@ READS_MAYBE: Final = vocabulary(
 )
 READS_SAID: Final = vocabulary(
     # How a description begins that reads. As a name they could as well be an act: `return_item`.
-    "return respond provide display contain report",
+    "return respond provide display contain report devuelve retorna renvoie restituisce",
 )
 
 LOW: Final = vocabulary(
@@ -73,7 +73,7 @@ MEDIUM: Final = vocabulary(
     # what closes, assigns, records or switches on
     "archivieren archiviert schliessen schliesst zuweisen weist erfassen erfasst aktivieren aktiviert importieren",
     "importiert andern planen activer cloturer cloture clore archiver archive assigner assigne affecter affecte",
-    "rattacher rattache rouvrir rouvre marquer marque generer genere planifier planifie reserver importer importe",
+    "rattacher rattache rouvrir rouvre marquer marque generer genere planifier planifie importer importe",
     "changer definir definit terminer termine associer associe registrar registra asignar asigna cerrar cierra",
     "archivar archiva generar genera programar programa marcar marca cambiar cambia definir vincular vincula",
     "importar importa atribuir atribui fechar fecha arquivar arquiva gerar gera agendar agenda mudar muda",
@@ -115,7 +115,8 @@ HIGH: Final = vocabulary(
     "lend repay supply withdraw deposit mint burn swap stake unstake resend rerun retry reissue unshare unsend expel",
     "obliterate nuke unregister decommission",
     # of trades and offices: what these do is done
-    "place accelerate annul appeal attest bid charge chargeback collect debit deduct deliver disclose discharge",
+    "sell confirm transmit remind emit lodge place accelerate annul appeal attest bid charge chargeback collect",
+    "debit deduct deliver disclose discharge",
     "dispense donate dump enact enforce escalate exchange exempt exercise fulfill fulfil fire foreclose garnish give",
     "hedge impose intercept levy lease nullify oust overrule penalize pledge procure ratify recall reconcile",
     "reimburse reinstate rescind retire retract reverse roll sanction serve settle spend strike surrender take tip",
@@ -125,16 +126,21 @@ HIGH: Final = vocabulary(
     "unauthorize unquarantine unsuspend fence isolate",
     "detach unbind unmask arm disarm squelch pop lrem srem zrem xdel",
     # what decides, forwards, installs or takes a right
-    "genehmigen genehmigt ablehnen lehnt stornieren storniert weiterleiten leitet deaktivieren deaktiviert entsperren",
+    "buchen bucht reservieren reserviert bestatigen genehmigen genehmigt ablehnen lehnt stornieren storniert",
+    "weiterleiten leitet deaktivieren deaktiviert entsperren",
     "berechtigen autorisieren installieren installiert deinstallieren neustarten einreichen reicht kundigt sperrt",
     "approuver approuve valider valide rejeter rejette refuser refuse desactiver desactive bloquer bloque debloquer",
-    "autoriser autorise accorder accorde installer installe desinstaller redemarrer redemarre fusionner fusionne",
+    "reserver confirmer confirme autoriser autorise accorder accorde installer installe desinstaller redemarrer",
+    "redemarre fusionner fusionne",
     "soumettre soumet annuler annule transferer transfere repondre transmettre resilie revoque vider vide purger purge",
-    "aprobar aprueba rechazar rechaza desactivar desactiva bloquear bloquea desbloquear autorizar autoriza conceder",
+    "reservar emitir emite confirmar confirma aprobar aprueba rechazar rechaza desactivar desactiva bloquear",
+    "bloquea desbloquear autorizar autoriza conceder",
     "instalar instala desinstalar reiniciar reinicia reenviar reenvia anular anula cancela vaciar vacia despliega",
     "revoca fusionar aprovar aprova rejeitar rejeita desativar desativa instalar encaminhar encaminha mesclar limpar",
-    "approvare approva rifiutare rifiuta disattivare disattiva bloccare blocca autorizzare autorizza installare",
-    "disinstallare riavviare riavvia inoltrare inoltra annullare annulla svuotare svuota goedkeuren keurt afwijzen",
+    "prenotare prenota emettere emette confermare conferma approvare approva rifiutare rifiuta disattivare",
+    "disattiva bloccare blocca autorizzare autorizza installare",
+    "boeken boekt reserveren bevestigen disinstallare riavviare riavvia inoltrare inoltra annullare annulla",
+    "svuotare svuota goedkeuren keurt afwijzen",
     "deactiveren deactiveert blokkeren blokkeert autoriseren installeren herstarten doorsturen annuleren annuleert",
 )
 
@@ -149,10 +155,6 @@ NOUNS: Final = vocabulary(
     "script format move set read count status history stat stats archive sort type press fill watch feature",
 )
 ADJECTIVES: Final = vocabulary("open new empty clear complete")
-SETTLED: Final = vocabulary(
-    "thread threads incident incidents alert alerts issue issues ticket tickets conversation conversations comment",
-    "comments finding findings dispute disputes case cases discussion",
-)
 SMALL: Final = vocabulary(
     "label labels tag tags reaction reactions emoji star stars favorite favorites bookmark bookmarks category",
     "categories watcher watchers watchlist like highlight pin",
@@ -191,7 +193,7 @@ SHARED: Final = vocabulary(
     "shifts product products inventory variant variants lead leads deal deals opportunity campaign campaigns segment",
     "segments topic topics audience survey surveys question questions answer answers folder folders directory notebook",
     "relation relations entity entities observation observations timesheet worklog worklogs version versions journal",
-    "booking bookings reservation appointment playlist collection collections idea ideas draft diagram flowchart",
+    "appointment playlist collection collections idea ideas draft diagram flowchart",
     "canvas",
     "pull translation translations glossary feedback rating annotation annotations highlight article articles wiki",
     "customer customers lesson course chapter recipe workout habit timeline relationship concept concepts scheme",
@@ -225,7 +227,8 @@ FINANCE: Final = vocabulary(
     "dispute disputes payroll salary tax card cards gift checkout money cash fund funds settle settlement capture",
     "memecoin coin coins erc erc onchain aave morpho borrow lend lending repay collateral staking liquidity defi",
     "onchain erc20 nft nfts weth usdc usdt btc eth airdrop",
-    "reimburse reimbursement reimbursements spend donate donation donations tip topup wager wagers bet bets bid bids",
+    "comprobante comprobantes cfdi nfe nfse reimburse reimbursement reimbursements spend donate donation donations",
+    "tip topup wager wagers bet bets bid bids",
     "hedge dividend dividends bond bonds securities etf brokerage ach sepa venmo treasury escrow chargeback",
     "chargebacks gratuity bounty auction futures perpetual perp liquidation stoploss writeoff",
     "payable receivable remittances",
@@ -240,7 +243,7 @@ LEGAL: Final = vocabulary(
     "sign signature signatures esign countersign envelope envelopes contract contracts nda agreement agreements",
     "terms tos notarize notary litigation lawsuit court docket legal waiver consent deed will testament filing",
     "attest affidavit subpoena litigate arbitrate arbitration ratify pleading patent trademark bylaws shareholder",
-    "efile incorporation attorney tenancy",
+    "efile incorporation attorney tenancy lease leases certidao certidoes notarial motion motions",
     "unterschreiben unterzeichnen vertrag klage signer contrat firmar contrato assinar firmare contratto",
     "ondertekenen",
 )
@@ -254,7 +257,7 @@ MEDICAL: Final = vocabulary(
     "servicerequest diagnosticreport documentreference familymemberhistory communicationrequest medicationstatement",
     "immunization allergy allergyintolerance encounter fhir ehr emr clinical medicationrequest observation lab",
     "labs careplan careteam episodeofcare episode condition procedure appointment-medical referral vaccine hospital",
-    "phi clinician practitioner",
+    "phi clinician practitioner consultation consultations dental dentist optometry telemedicine ward",
     "rezept patienten verschreiben prescrire ordonnance recetar receta prescrever receita prescrivere ricetta",
     "voorschrijven recept",
 )
@@ -262,7 +265,8 @@ MEDICAL: Final = vocabulary(
 INSURANCE: Final = vocabulary(
     "claim claims policy policies insurance insured policyholder underwrite underwriting coverage premium endorsement",
     "beneficiary",
-    "insure reinsure insurer reinsurance bordereau fnol underwriter deductible copay claimant adjuster annuity",
+    "cession cessions bordereaux insureds preauthorization insure reinsure insurer reinsurance bordereau fnol",
+    "underwriter deductible copay claimant adjuster annuity",
     "adjudicate subrogate subrogation",
     "versicherung schaden assurance sinistre seguro siniestro sinistro assicurazione polizza verzekering",
     "schadeclaim",
@@ -279,7 +283,8 @@ UNCERTAIN: Final = vocabulary(
     "administer treatment treatments therapy specimen vitals patent attest spend payable receivable adjudicate hedge",
     "donation donations bet bets bounty securities symptom symptoms surgery insure",
     "allocation allocations",
-    "mandate encounter episode crypto konto court referral funds trade trades",
+    "lease leases motion motions consultation consultations ward mandate encounter episode crypto konto court",
+    "referral funds trade trades",
 )
 
 CJK_HIGH: Final = (

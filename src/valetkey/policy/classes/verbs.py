@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from valetkey.policy.classes import lexicon, words
+from valetkey.policy.classes import lexicon, nouns, words
 from valetkey.policy.tool_class import RANK, ToolClass
 
 R, W, M, H = ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDIUM, ToolClass.HIGH
@@ -60,9 +60,14 @@ def may_act(name: str) -> bool:
     )
 
 
+def first_of(name: str) -> str:
+    """The first word of a name that is a verb we know, in its ground form; empty for none."""
+    return next((word for word in words.of_name(name) if kind_of(word) is not None), "")
+
+
 def of_words(grounded: Sequence[str], raw: Sequence[str] = ()) -> ToolClass | None:
     """The same of words in their ground form; `raw` are those words as they stand, where they come from a name."""
-    if issues(grounded) or _PHRASES.intersection(pairwise(grounded)):
+    if issues(grounded) or files(grounded) or _PHRASES.intersection(pairwise(grounded)):
         return H
     at = [number for number, word in enumerate(grounded) if _acts(number, word, raw)]
     if not at:
@@ -74,7 +79,9 @@ def of_words(grounded: Sequence[str], raw: Sequence[str] = ()) -> ToolClass | No
     if kind is H and _reads_in_the_end(grounded, first):
         return R
     about = _object(grounded, first)
-    if kind is M and about & lexicon.WEIGHTY and grounded[first] not in MILD:
+    if kind is M and about & (nouns.ACCESS if grounded[first] in MILD else lexicon.WEIGHTY):
+        return H
+    if (grounded[first] == "comment" and about & nouns.PUBLIC) or (grounded[first] == "open" and about & nouns.DOORS):
         return H
     if kind is W or grounded[first] in _SEEN_IN_THE_REST:
         return _small(grounded, at, about)
@@ -87,6 +94,17 @@ def issues(grounded: Sequence[str]) -> bool:
         return False
     what = grounded[1:4] if grounded[0] == "issue" else grounded[-2:-1]
     return bool(lexicon.ISSUED.intersection(what))
+
+
+def files(grounded: Sequence[str]) -> bool:
+    """Whether something is filed with somebody (`file_claim`), which a file is not."""
+    return len(grounded) > 1 and grounded[0] in ("file", "lodge") and bool(nouns.FILED.intersection(grounded[1:4]))
+
+
+def is_looked_up(grounded: Sequence[str], verb: int) -> bool:
+    """Whether what is resolved is a name or an address: a dispute, an alert or an escrow is settled by it."""
+    about = _object(grounded, verb)
+    return bool(about & nouns.LOOKED_UP) and not about & nouns.SETTLED
 
 
 def _acts(number: int, word: str, raw: Sequence[str]) -> bool:
@@ -106,7 +124,7 @@ def _after_reading(grounded: Sequence[str], raw: Sequence[str], at: Sequence[int
         certain = word not in lexicon.NOUNS and raw[number] == word and grounded[number - 1] not in _OF_PURPOSE
         if certain and (kind_of(word) is H or is_thing or number == len(raw) - 1):
             found.append(kind_of(word))
-    if grounded[at[0]] == "resolve" and _object(grounded, at[0]) & lexicon.SETTLED:
+    if grounded[at[0]] == "resolve" and not is_looked_up(grounded, at[0]):
         found.append(M)  # a thread is resolved; a name is looked up
     return highest([kind for kind in found if kind is not None]) or R
 
