@@ -51,6 +51,7 @@ SEALED = {
         "registration_access_token",
     )
 }
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 ROLES = {"oscar": Role.OWNER, "anton": Role.ADMIN, "audrey": Role.AUDITOR, "mia": Role.MEMBER, "eve": Role.OWNER}
 
 
@@ -93,8 +94,12 @@ class World:
         assert not unknown, f"{path}: say in `stands_for` what {unknown} stands for"
         return re.sub(r"\{(\w+)[^}]*\}", lambda found: self.stands_for[found[1]], path)
 
-    def paths(self) -> list[str]:
-        return list(dict.fromkeys(path for path, _ in routes_of(self.asgi)))
+    def routes(self) -> dict[str, set[str]]:
+        """Every path, and the methods that it knows: the answer to any other is one for all paths (tests/test_doors)."""
+        found: dict[str, set[str]] = {}
+        for path, route in routes_of(self.asgi):
+            found.setdefault(path, set()).update(getattr(route, "methods", None) or METHODS)
+        return found
 
 
 @pytest.fixture
@@ -268,10 +273,12 @@ async def walk(world: World, who: str, methods: Iterable[str]) -> None:
         page = await asker.get("/settings") if who in ROLES else None
         csrf = re.search(r'name="csrf" value="([^"]*)"', page.text) if page is not None else None
         assert (csrf is not None) == (who in ROLES)
-        for path in world.paths():
+        for path, known in world.routes().items():
             if who == OPERATOR and not path.startswith("/api/"):
                 continue
             for method in methods:
+                if method not in known:
+                    continue
                 if path == "/signout" or (method, path) == ("DELETE", "/settings/sessions"):
                     continue  # it would be the end of this walk
                 given: dict[str, Any] = {}
@@ -290,7 +297,7 @@ async def walk(world: World, who: str, methods: Iterable[str]) -> None:
 async def test_no_route_tells_anybody_a_secret(world: World) -> None:
     everybody = (NOBODY, "eve", "mia", "audrey", "anton", "oscar", OPERATOR)
     for who in everybody:
-        await walk(world, who, ("GET", "HEAD"))
+        await walk(world, who, ("GET", "HEAD") if who == "oscar" else ("GET",))
     for who in everybody:  # what changes things: those who may least come first, so that there is something to see
         await walk(world, who, ("POST", "PUT", "PATCH", "DELETE"))
 
