@@ -178,6 +178,23 @@ async def test_a_typed_client_id_comes_first_and_its_secret_goes_to_that_server_
     assert server.posts("/register") == []
 
 
+async def test_a_client_that_was_given_for_one_connector_is_no_custom_ones(
+    hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
+) -> None:
+    """CUS-15: at the same server, with the secret sealed; the custom connector is known by a client of its own."""
+    callback = hub.room.identities.callback(server.issuer)
+    server.clients["typed-id"] = Known("client_secret_basic", [callback], "CANARY-typed")
+    known = await hub.connector(ada.person, service.url, client_id="typed-id")
+    attempt = await hub.room.connecting.begin(ada, known)
+    await hub.room.connecting.hold_client_secret(attempt.id, ada, Secret("CANARY-typed"))
+    custom = await hub.connector(ada.person, f"{service.url}?custom=1")
+
+    attempt, url = await hub.go(ada, custom)
+
+    assert attempt.facts.client_source == "dcr"
+    assert _client_id(url) != "typed-id"
+
+
 @pytest.mark.parametrize("way", ["removed", "another client id"])
 async def test_a_typed_secret_goes_with_the_connector_it_was_entered_for(
     hub: Hub, ada: BrowserSession, service: Service, server: AuthServer, way: str

@@ -130,7 +130,7 @@ def test_a_page_that_nobody_should_open_is_not_shown(url: str, rule: str) -> Non
     ],
 )  # fmt: skip
 def test_dir_13_an_address_that_its_publisher_did_not_name_is_shown_with_that(url: str, is_named: bool) -> None:
-    """The whole address is shown in any case: what is named may lead on to anywhere."""
+    """The whole address is shown in any case: what is named may lead on to anywhere (CUS-15: always)."""
     listed, custom = (
         json.loads(QUESTIONS.for_client(question, connector=one, client=MODERN).params)["message"]
         for one in (replace(NOTES, listing="named"), NOTES)

@@ -40,6 +40,7 @@ ASKS = read_tool(
     b'"_meta":{"anthropic/requiresUserInteraction":true}}'
 )
 FLAGGED = read_tool(b'{"name":"list_wishes","description":"Lists wishes.","annotations":{"readOnlyHint":true}}')
+PAY = read_tool(b'{"name":"transfer_funds","description":"Transfers money to an account."}')
 TOOLS = (READ, EDIT, DELETE)
 
 
@@ -135,12 +136,17 @@ async def test_the_level_that_allows_needs_an_organization_that_leaves_it_to_the
 
 
 @pytest.mark.parametrize(
-    ("tool", "rule"), [(DELETE, "class_h"), (ASKS, "each_time"), (FLAGGED, "each_time"), (EDIT, "ceiling_ask")]
+    ("tool", "rule"),
+    [(DELETE, "class_h"), (PAY, "class_v"), (ASKS, "each_time"), (FLAGGED, "each_time"), (EDIT, "ceiling_ask")],
 )
 async def test_what_is_confirmed_each_time_cannot_be_always_allowed(
     policy: Policy, told: Told, tool: Tool, rule: str
 ) -> None:
-    """Class H; `requiresUserInteraction` (PERM-07); the flag of a listing (PERM-12); what a ceiling asks for."""
+    """Class H; class V, whatever an owner permits all or a role (S-27 a); `requiresUserInteraction` (PERM-07); the flag
+    of a listing (PERM-12); what a ceiling asks for.
+    """
+    for role in ("*", "member"):
+        await policy.ceilings.set("org_a", Setting.ALLOW, actor="person:owner", tool=tool.name, role=role)
     await policy.ceilings.set("org_a", Setting.ASK, actor="person:owner", tool="star_note")
     told.events.clear()
 

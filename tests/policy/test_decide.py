@@ -184,6 +184,16 @@ def strictness(decision: Decision) -> tuple[int, int, int]:
     return STRICTER[decision.effect], int(asks and decision.how is How.PASSKEY), int(not decision.may_remember)
 
 
+@given(FACTS)
+def test_a_custom_connector_is_held_to_at_least_what_a_verified_one_is(what: Facts) -> None:
+    """CUS-15: whatever a person or an organization said, it is never decided more loosely."""
+    custom, verified = (decide(replace(what, is_verified=one)) for one in (False, True))
+
+    assert STRICTER[custom.effect] >= STRICTER[verified.effect]
+    if custom.effect is verified.effect:
+        assert (custom.how is How.PASSKEY) >= (verified.how is How.PASSKEY)
+
+
 @given(FACTS, CEILINGS)
 def test_a_further_ceiling_never_widens(what: Facts, further: Ceiling) -> None:
     """ORG-04."""

@@ -144,7 +144,8 @@ async def test_an_owner_is_shown_tools_scopes_data_and_risk_where_a_connector_is
     page = (await browser.open(f"{HERE}/board")).text
 
     for words in (
-        "Switch on", "As its reviewer saw it", "list_cards", "delete_board", "hard to take back", "acts in finance",
+        "Switch on", "As its listing names them", "list_cards", "delete_board", "money, law, health, insurance",
+        "acts in finance",
         "board:read board:write", "What you put on a board.", "90 days", "runs for nobody",
     ):  # fmt: skip
         assert words in page, words

@@ -115,6 +115,36 @@ async def test_the_page_says_who_wants_what_of_whom_and_denying_has_the_focus(wo
     assert "<b>one</b>" not in page
 
 
+HIDING = {
+    "to": "ops@example.com",
+    "note": "invoice\u202efdp.exe",
+    "x\n  to": "evil@example.com",
+    "body": "y" * 100_000 + "THE END",
+}
+
+
+async def test_nothing_in_a_call_hides_and_a_name_that_reads_as_another_is_told(world: World) -> None:
+    """PERM-05: text turned round, a field behind a line's end, the end of 100 kB, a tool with a letter of another
+    alphabet.
+    """
+    browser, ada, connection, connector = await at_home(world)
+    call = json.dumps({"name": "delete_nоte", "arguments": HIDING}).encode()
+    kind = Classified(ToolClass.MEDIUM, ToolClass.MEDIUM, "So its name says.")
+    asked = Asked(
+        ada.id, ada.organization_id, "https://claude.ai/mcp.json", "Claude", connection.id, connector.slug,
+        connector.version, connector.origin, connection.label, "delete_nоte", "f" * 64, call,
+        Decision(Effect.ASK, "class_m", "It changes something.", How.CLICK, kind), "v1",
+    )  # fmt: skip
+    approval = await world.services.policy.approvals.ask(asked)
+
+    page = (await browser.open(approval.path)).text
+
+    visible = html.unescape(re.sub(r"<[^>]*>", "", page))
+    for words in ("⟦U+202E⟧", "⟦U+000A⟧", "evil@example.com", "THE END", "100,007 characters", "mixes alphabets"):
+        assert words in visible, words
+    assert "\u202e" not in visible
+
+
 async def test_a_click_says_yes_to_what_needs_no_more(world: World) -> None:
     browser, ada, connection, connector = await at_home(world)
     approval = await ask(world, ada, connection, connector, kind=ToolClass.LOW_WRITE)

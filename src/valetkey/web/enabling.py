@@ -1,7 +1,7 @@
 """What an owner is shown of a connector where it is switched on for everybody (ORG-21): tools, scopes, data, risk.
 
-Tools are those of the owner's own account there, as it lists them now; without one, those that a reviewer saw. Another
-member's account is never looked into (ORG-01).
+Tools are those of the owner's own account there, as it lists them now; without one, those that its listing names.
+Another member's account is never looked into (ORG-01).
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from typing import Final, Literal
 
 from valetkey.directory.access.model import ScopeRule
 from valetkey.directory.disclosure import Disclosure
-from valetkey.directory.listings import Listing
-from valetkey.directory.model import Connector
+from valetkey.directory.listings import Listing, ReviewedTool
+from valetkey.directory.model import EVERY_TOOL, Connector
+from valetkey.directory.raising import VERTICALS
 from valetkey.policy.tool_class import RANK, ToolClass
 from valetkey.web.visit import Visit
 
 _BY_WORD: Final = {kind.word: kind for kind in ToolClass}
 _AT_ONCE: Final = 200
 
-Source = Literal["account", "review", ""]
+Source = Literal["account", "listing", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +87,14 @@ async def _tools(
         shown = [Offered(tool.name, tool.description, kind.counts_as, kind.because) for tool, kind in kinds]
         return "account", sorted(shown, key=lambda one: -RANK[one.counts_as])
     reviewed = listing.tools if listing is not None else ()
-    shown = [Offered(one.name, "", _BY_WORD[one.is_a], "So its reviewer found.") for one in reviewed]
-    return ("review" if shown else ""), sorted(shown, key=lambda one: -RANK[one.counts_as])
+    shown = [_listed(connector, listing, one) for one in reviewed] if listing is not None else []
+    return ("listing" if shown else ""), sorted(shown, key=lambda one: -RANK[one.counts_as])
+
+
+def _listed(connector: Connector, listing: Listing, tool: ReviewedTool) -> Offered:
+    """A tool of which only its class is known: raised by what an owner said, and by what the connector acts in."""
+    kind = max(_BY_WORD[tool.is_a], ToolClass(connector.raised.get(tool.name, "R")), key=lambda one: RANK[one])
+    acts_in = connector.raised.get(EVERY_TOOL, "") or (listing.vertical if listing.vertical in VERTICALS else "")
+    if acts_in and kind is ToolClass.HIGH:
+        return Offered(tool.name, "", ToolClass.VERTICAL, f"Hard to take back, and the connector acts in {acts_in}.")
+    return Offered(tool.name, "", kind, "The class that its listing has.")

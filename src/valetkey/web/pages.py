@@ -20,7 +20,7 @@ from valetkey.web.headers import content_security_policy
 from valetkey.web.hosts import shown_host
 from valetkey.web.notices import HAPPENED, NOTICES
 from valetkey.web.static import asset
-from valetkey.web.untrusted import initial, measured, oddities, plain, reveal, untrusted
+from valetkey.web.untrusted import initial, measured, odd_letters, oddities, plain, reveal, untrusted
 
 if TYPE_CHECKING:
     from valetkey.web.visit import Visit
@@ -61,7 +61,7 @@ class Pages:
         self._environment.filters.update(
             untrusted=untrusted,
             plain=plain, reveal=reveal, ago=self._ago, day=_day, clock=_clock_time, size=_size, took=_took,
-            oddities=oddities, shown_host=shown_host, words=_words, measured=measured,
+            odd_letters=odd_letters, oddities=oddities, shown_host=shown_host, words=_words, measured=measured,
             device=_device, happened=_happened, initial=initial,
         )  # fmt: skip
         self._environment.globals["asset"] = functools.cache(asset)

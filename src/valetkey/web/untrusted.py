@@ -81,6 +81,12 @@ _CLAIMS = ("verified", "official", "trusted", "secure", "approved", "✓", "✔"
 
 def oddities(name: str) -> tuple[str, ...]:
     """What is odd about a name that somebody chose, in sentences; empty for an ordinary one (S-05)."""
+    claims = any(claim in name.lower() for claim in _CLAIMS)
+    return (*odd_letters(name), *(["The name makes a claim that Valetkey has not checked."] if claims else []))
+
+
+def odd_letters(name: str) -> tuple[str, ...]:
+    """What is odd about how a name is written: one that reads as another is (PERM-05)."""
     found = []
     if any(is_hidden(char) for char in name):
         found.append("The name holds invisible characters.")
@@ -89,8 +95,6 @@ def oddities(name: str) -> tuple[str, ...]:
         found.append("The name mixes alphabets, so it may imitate another name.")
     elif scripts and scripts <= {"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"} and _reads_as_latin(name):
         found.append("The name looks Latin but is written in another alphabet.")
-    if any(claim in name.lower() for claim in _CLAIMS):
-        found.append("The name makes a claim that Valetkey has not checked.")
     if name != " ".join(name.split()):
         found.append("The name has unusual spaces.")
     return tuple(found)
