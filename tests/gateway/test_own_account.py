@@ -7,10 +7,14 @@ import json
 import random
 from typing import Any
 
+import pytest
+
 from tests.gateway.client import Client
 from tests.gateway.conftest import Hub
 from tests.gateway.service import Answer, Seen, Service
 from valetkey.audit.model import Outcome
+from valetkey.identity.model import Role
+from valetkey.kernel.errors import NotConnected
 
 
 async def test_a_denial_of_the_service_is_passed_on_to_whom_it_was_said(hub: Hub, service: Service) -> None:
@@ -90,6 +94,29 @@ async def test_200_interleaved_calls_each_carry_their_own_persons_token(hub: Hub
     used = {(seen.header("mcp-session-id"), seen.token) for seen in service.seen if seen.header("mcp-session-id")}
     assert len({session for session, _ in used}) == len({token for _, token in used}) == len(used)
     assert len(used) == (3 if service.era == "legacy" else 0)
+
+
+async def test_ORG_01_what_an_owner_enables_and_connects_for_themself_connects_no_member(
+    hub: Hub, service: Service
+) -> None:
+    """ORG-01, two acts: the connector is there for everybody; the account is the owner's own."""
+    olga = await hub.people.create(
+        login="olga", display_name="Olga", organization_id=hub.organization_id, role=Role.OWNER
+    )
+    mia = await hub.person("mia")
+    owners = await hub.connect(olga, service, "olgas-token")
+    client = await hub.client(mia, service)
+
+    before = await client.call("echo")
+
+    assert (before.result["isError"], "connect" in before.text) == (True, True)
+    assert [one.slug for one in await hub.connectors.list_for(mia)] == [hub.connector(service).slug]
+    assert list(await hub.connections.list(mia.id)) == []
+    with pytest.raises(NotConnected):
+        await hub.credentials.ticket(owners.id, person_id=mia.id, call_id="call_1")
+    await hub.connect(mia, service, "mias-token")
+    assert (await client.call("echo", {"text": "hi"})).text == "hi"
+    assert service.tokens == ["mias-token"]
 
 
 async def test_what_is_taken_away_at_the_service_is_gone_with_the_next_call(hub: Hub, service: Service) -> None:

@@ -1,4 +1,7 @@
-"""Who else reads calls: owners and auditors that they were made, auditors with a reason what was in them (S-09g)."""
+"""Who else reads calls: owners and auditors that they were made, auditors with a reason what was in them.
+
+S-09 (g), ORG-19.
+"""
 
 from __future__ import annotations
 

@@ -304,7 +304,7 @@ async def test_a_key_of_another_account_or_none_refuses_the_start(monkeypatch: p
 
 @pytest.mark.usefixtures("aws")
 async def test_kms_denied_or_slow_is_no_verdict_on_what_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """T11: the key is disabled (moto would decrypt all the same), or the answer does not come."""
+    """T11, ORG-18: the key is disabled (moto would decrypt all the same), or the answer does not come."""
     from botocore.exceptions import ClientError, ReadTimeoutError
 
     provider = await open_kms(kms_key())
