@@ -17,6 +17,7 @@ from _pytest.faulthandler import fault_handler_stderr_fd_key
 
 from tests.compiled import share
 from tests.databases import empty_postgres, migrated_postgres, migrated_sqlite
+from valetkey.identity.model import Role
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 
@@ -39,6 +40,11 @@ async def everybody_may(_person: object, _connector: object) -> None:
 async def no_domains(_organization_id: str) -> frozenset[str]:
     """The verified domains of an organization: here there are none."""
     return frozenset()
+
+
+async def a_member(_person_id: str) -> Role:
+    """The role of everybody, where a test is about no other."""
+    return Role.MEMBER
 
 
 class FakeClock:

@@ -40,11 +40,6 @@ PUBLIC_URL = "https://hub.example.com"
 PARSE = functools.partial(parse_url, private_names=True)
 
 
-async def our_domain(_organization_id: str) -> frozenset[str]:
-    """The verified domains of every organization here."""
-    return frozenset({"engines.example"})
-
-
 @dataclass
 class Hub:
     """One process's worth of objects on the stores it is given."""
@@ -57,6 +52,10 @@ class Hub:
     options: Mapping[str, Any] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     connected: list[str] = field(default_factory=list)
+    roles: dict[str, Role] = field(default_factory=dict)
+    """By person; of who is not there, member."""
+    domains: set[str] = field(default_factory=lambda: {"engines.example"})
+    """The verified domains of every organization here."""
 
     def __post_init__(self) -> None:
         self.notifications = Notifications(self.main)
@@ -80,7 +79,8 @@ class Hub:
             clock=self.clock,
             parse=PARSE,
             may_connect=everybody_may,
-            verified_domains=our_domain,
+            verified_domains=self._verified_domains,
+            role_of=self._role_of,
             public_url=PUBLIC_URL,
             on_ended=[self._on_ended],
             on_connected=[self._on_connected],
@@ -92,6 +92,12 @@ class Hub:
 
     async def _on_connected(self, connection: Connection) -> None:
         self.connected.append(connection.id)
+
+    async def _verified_domains(self, _organization_id: str) -> frozenset[str]:
+        return frozenset(self.domains)
+
+    async def _role_of(self, person_id: str) -> Role:
+        return self.roles.get(person_id, Role.MEMBER)
 
     async def close(self) -> None:
         await self.room.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from valetkey.connections.model import Connection, State
 from valetkey.directory.access.model import Rules, ScopeRule
 from valetkey.directory.access.saying import Access
 from valetkey.directory.model import Connector
-from valetkey.identity.model import BrowserSession
-from valetkey.kernel.errors import BadInput, Conflict
+from valetkey.identity.model import BrowserSession, Role
+from valetkey.kernel.errors import BadInput, Conflict, NotConnected
 from valetkey.kernel.secret import Secret
 from valetkey.net.url import parse_url
 from valetkey.oauth.model import TokenSet
@@ -192,6 +193,82 @@ async def test_ORG_06_where_nothing_is_left_to_ask_for_nobody_is_sent_there(
         await hub.room.connecting.begin(ada, connector)
 
     assert caught.value.code == "connector_scope_not_granted"
+
+
+# --- what was connected before ----------------------------------------------------------------------------------------
+
+
+async def unused(hub: Hub, connection: Connection, words: str) -> None:
+    """It is not called with any more, its person is told why, and its credential stays sealed."""
+    with pytest.raises(NotConnected, match=words):
+        await hub.bearer(connection)
+    now = await hub.now(connection)
+    assert (now.state, words in now.state_reason) == (State.RECONNECT, True)
+    assert connection.id in await hub.vault.subjects("access_token")
+
+
+async def test_ORG_08_an_account_whose_domain_is_given_up_is_not_used_any_more(hub: Hub, ada: BrowserSession) -> None:
+    async with SaysWhose(claims()) as server, Service(server) as service:
+        connector = await ruled(hub, await hub.connector(ada.person, service.url), GUARDED)
+        connection = await hub.connect(ada, connector, server)
+        assert server.lets_in(await hub.bearer(connection))
+
+        hub.domains.clear()
+        hub.clock.advance(31)
+
+        await unused(hub, connection, "nobody has looked whose")
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        (GUARDED, "nobody has looked whose"),
+        (Rules(scopes=(ScopeRule("*", "member", frozenset({"notes:read"})),)), "more than your organization lets"),
+    ],
+    ids=["ORG-08", "ORG-06"],
+)
+async def test_a_rule_holds_for_what_was_connected_before_it_also_where_the_hub_died_while_it_was_set(
+    hub: Hub, ada: BrowserSession, server: AuthServer, service: Service, rules: Rules, words: str
+) -> None:
+    """ORG-06, ORG-08: the rule alone is written here, and nobody went through the accounts that there are."""
+    connector = await hub.connector(ada.person, service.url)
+    connection = await hub.connect(ada, connector, server)
+    assert server.lets_in(await hub.bearer(connection))
+
+    await ruled(hub, connector, rules)
+
+    assert hub.room.credentials.ticket_now(connection.id, person_id=ada.person.id, call_id="call_2") is None
+    await unused(hub, connection, words)
+
+
+async def test_ORG_06_who_loses_a_role_loses_with_the_next_use_what_only_it_was_granted(
+    hub: Hub, ada: BrowserSession, server: AuthServer, service: Service
+) -> None:
+    hub.roles[ada.person.id] = Role.ADMIN
+    connector = await ruled(hub, await hub.connector(ada.person, service.url), only("notes:read"))
+    admin = replace(ada, person=replace(ada.person, role=Role.ADMIN))
+    connection = await hub.connect(admin, connector, server)
+    assert "notes:write" in connection.granted_scope
+    assert server.lets_in(await hub.bearer(connection))
+
+    hub.roles[ada.person.id] = Role.MEMBER
+    await hub.notifications.publish("people", ada.person.id)
+
+    assert hub.room.credentials.ticket_now(connection.id, person_id=ada.person.id, call_id="call_2") is None
+    await unused(hub, connection, "more than your organization lets")
+
+
+async def test_ORG_11_what_was_connected_before_an_exclusive_set_is_not_used_any_more(
+    hub: Hub, ada: BrowserSession, server: AuthServer, service: Service
+) -> None:
+    connector = await hub.connector(ada.person, service.url)
+    connection = await hub.connect(ada, connector, server)
+    assert server.lets_in(await hub.bearer(connection))
+
+    await ruled(hub, connector, Rules(is_exclusive=True))
+
+    with pytest.raises(NotConnected, match="leave no room"):
+        await hub.bearer(connection)
 
 
 def test_ORG_06_several_rules_only_narrow() -> None:

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from tests.conftest import FakeClock, everybody_may, no_domains
+from tests.conftest import FakeClock, a_member, everybody_may, no_domains
 from tests.databases import migrated_sqlite
 from tests.gateway.client import Client
 from tests.gateway.service import Service
@@ -272,6 +272,7 @@ async def opened(
         clock=clock, parse=read_url,
         may_connect=everybody_may,
         verified_domains=no_domains,
+        role_of=a_member,
             public_url="http://localhost", spool=Spool(tmp_path / "spool", vault.keyring, clock=clock),
     )  # fmt: skip
     call_log = CallLog(database, tmp_path / "journal", clock)

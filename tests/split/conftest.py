@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import everybody_may, no_domains
+from tests.conftest import a_member, everybody_may, no_domains
 from tests.connections.conftest import PARSE, PUBLIC_URL, Hub
 from tests.connections.outside import AuthServer, Service
 from tests.databases import migrated_postgres
@@ -70,6 +70,7 @@ class SplitHub(Hub):
             parse=PARSE,
             may_connect=everybody_may,
             verified_domains=no_domains,
+            role_of=a_member,
             public_url=PUBLIC_URL,
             on_ended=[self._on_ended],
             on_connected=[self._on_connected],

@@ -113,6 +113,9 @@ class Callback:
             "requested_scope": asked,
             "granted_scope": granted,
             "connector_version": back.plan.connector_version,
+            "account_domain": self._guard.domain(
+                back.connector, back.server, client_id=back.plan.client_id, holder=tokens.holder
+            ),
         }
         refusal = await self._guard.refusal(
             back.connector, session.person, back.server, client_id=back.plan.client_id, granted=granted,

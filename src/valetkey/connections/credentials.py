@@ -6,13 +6,14 @@ The hot path is `ticket_now`: no await, no database, from what is in memory. Wha
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
 from valetkey.connections import repository
 from valetkey.connections.accounts import TOPIC, Connections, ConnectorBook
+from valetkey.connections.guard import Guard
 from valetkey.connections.methods import header, none, oauth
 from valetkey.connections.model import Connection, State, TemporarilyUnavailable
 from valetkey.connections.refresh import Outcome, Refreshing
@@ -61,6 +62,7 @@ class Credentials:
         connections: Connections,
         refreshing: Refreshing,
         step_up: StepUp,
+        guard: Guard,
     ) -> None:
         self._database = database
         self._vault = vault
@@ -69,10 +71,12 @@ class Credentials:
         self._connections = connections
         self._refreshing = refreshing
         self._step_up = step_up
+        self._guard = guard
         self._ready: OrderedDict[str, dict[str, _Ready]] = OrderedDict()
         self._drops = 0
         notifications.subscribe(TOPIC, self._changed)
         notifications.subscribe(CONNECTORS_TOPIC, lambda _key: self._changed(EVERYTHING))
+        notifications.subscribe("people", self._changed)  # their role says how far they reach
 
     def ticket_now(self, connection_id: str, *, person_id: str, call_id: str) -> Ticket | None:
         """A ticket from what is in memory; `None` says nothing but "ask `ticket`"."""
@@ -163,6 +167,9 @@ class Credentials:
         connection = await self._find(connection_id, person_id)
         connector = await self._connectors.by_id(connection.connector_id)
         _check(connection, connector)
+        if why := await self._guard.outgrown(connection, connector):
+            await self._connections.mark_reconnect(connection, why)
+            raise _not_connected(replace(connection, state_reason=why), "reconnect")
         connection = await self._fresh(connection)
         now = self._clock.now()
         until = now + timedelta(seconds=_SECONDS)

@@ -1,6 +1,7 @@
 """What an organization's owner says of accounts: on whose domains they are (ORG-08), and how far they reach (ORG-06).
 
 Nothing is asked for that may not be granted. What is granted all the same, or for another's account, goes back at once.
+What was connected is looked at again at each use: rules, roles and domains change, and may have while nobody looked.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from valetkey.connections.model import Connection
 from valetkey.directory.access.model import ScopeLimit
 from valetkey.directory.model import Connector
-from valetkey.identity.model import Person
+from valetkey.identity.model import Person, Role
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, Conflict, Forbidden
 from valetkey.oauth.discovery import is_same_issuer
@@ -23,6 +25,12 @@ IDENTITY: Final = ("openid", "email")
 
 VerifiedDomains = Callable[[str], Awaitable[frozenset[str]]]
 """The domains of an organization that are its own."""
+
+RoleOf = Callable[[str], Awaitable[Role]]
+"""What role a person has in their organization now."""
+
+WHOSE: Final = "Your organization takes accounts of its own domains only, and nobody has looked whose this one is."
+TOO_MUCH: Final = "It was granted more than your organization lets your role have there."
 
 
 class ScopeNotGranted(Forbidden):
@@ -41,11 +49,27 @@ class Refusal:
 
 
 class Guard:
-    """Asked before somebody is sent to a service, and when they come back."""
+    """Asked before somebody is sent to a service, when they come back, and whenever their account is used."""
 
-    def __init__(self, verified_domains: VerifiedDomains, *, clock: Clock) -> None:
+    def __init__(self, verified_domains: VerifiedDomains, role_of: RoleOf, *, clock: Clock) -> None:
         self._verified_domains = verified_domains
+        self._role_of = role_of
         self._clock = clock
+
+    async def outgrown(self, connection: Connection, connector: Connector) -> str:
+        """Why an account that is connected is not used any more, as a sentence for its person; empty while it is."""
+        rules = connector.rules
+        if connection.method != "oauth":  # a key of one's own says nobody's name
+            return WHOSE if rules.only_domains and connection.method == "header" else ""
+        if rules.only_domains:
+            domains = await self._verified_domains(connector.organization_id)
+            if connection.account_domain not in domains:
+                return WHOSE
+        if rules.scopes:
+            limit = rules.scope_limit(connector.slug, (await self._role_of(connection.person_id)).value)
+            if limit.is_limited and beyond(connection.granted_scope, limit.scopes):
+                return TOO_MUCH
+        return ""
 
     def demand_named(self, connector: Connector) -> None:
         """Raises `Conflict` for a key that members enter, which says nobody's name."""
@@ -94,7 +118,7 @@ class Guard:
             )
         if not connector.rules.only_domains:
             return None
-        domain = self._domain(server, client_id, holder)
+        domain = self.domain(connector, server, client_id=client_id, holder=holder)
         if domain in await self._verified_domains(connector.organization_id):
             return None
         whose = (
@@ -106,8 +130,15 @@ class Guard:
             domain,
         )
 
-    def _domain(self, server: AuthorizationServer, client_id: str, holder: Holder | None) -> str:
-        """The domain of the verified address of an ID token that is this server's, for us, and not too old."""
+    def domain(
+        self, connector: Connector, server: AuthorizationServer, *, client_id: str, holder: Holder | None
+    ) -> str:
+        """The domain of the verified address of an ID token that is this server's, for us, and not too old.
+
+        Empty also where nobody asks whose account it is: what is not needed is not kept.
+        """
+        if not connector.rules.only_domains:
+            return ""
         if holder is None or not holder.is_verified or not is_same_issuer(holder.issuer, server.issuer):
             return ""
         if client_id not in holder.audience or holder.expires_at <= self._clock.time():

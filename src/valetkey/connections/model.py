@@ -49,6 +49,8 @@ class Connection:
     last_used_at: datetime | None
     quarantined_at: datetime | None = None
     """Since when its person lets no call through, whatever its state."""
+    account_domain: str = ""
+    """Of the account's verified address, where the rules of the organization asked whose it is (ORG-08)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from valetkey.connections.detect import Detecting
 from valetkey.connections.disconnect import Disconnecting
 from valetkey.connections.discover import Discovery, Lister
 from valetkey.connections.echoes import Echoes
-from valetkey.connections.guard import Guard, VerifiedDomains
+from valetkey.connections.guard import Guard, RoleOf, VerifiedDomains
 from valetkey.connections.held import Held
 from valetkey.connections.labels import Labels
 from valetkey.connections.model import Connection
@@ -94,6 +94,7 @@ def open_room(
     public_url: str,
     may_connect: MayConnect,
     verified_domains: VerifiedDomains,
+    role_of: RoleOf,
     document_url: str = "",
     documents_reachable: bool = True,
     on_connected: Sequence[Told] = (),
@@ -162,7 +163,7 @@ def open_room(
         on_removed=[disconnecting.forget],
     )
     discovery = Discovery(servers, upstreams=upstreams, looks=web, parse=parse, seconds=discovery_seconds)
-    guard = Guard(verified_domains, clock=clock)
+    guard = Guard(verified_domains, role_of, clock=clock)
     callback = Callback(
         vault=vault,
         clock=clock,
@@ -209,6 +210,7 @@ def open_room(
         connections=connections,
         refreshing=refreshing,
         step_up=step_up,
+        guard=guard,
     )
     echoes = Echoes(trail, clock=clock)
     vault.echoes.append(echoes.heard)

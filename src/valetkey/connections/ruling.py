@@ -12,6 +12,7 @@ from typing import Final
 
 from valetkey.connections import reconsent_repository as repository
 from valetkey.connections.accounts import TOPIC
+from valetkey.connections.guard import TOO_MUCH, WHOSE
 from valetkey.connections.model import OfConnector
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.directory.access.model import Ruled, Rules
@@ -25,8 +26,6 @@ from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 
 NO_ROOM: Final = "The rules of your organization left no room for this service for a while."
-WHOSE: Final = "Your organization takes accounts of its own domains only, and nobody has looked whose this one is."
-TOO_MUCH: Final = "It was granted more than your organization lets your role have there."
 
 _SECONDS = 60.0
 

@@ -819,6 +819,8 @@ connection = Table(
     Column("connected_at", Instant),
     Column("last_used_at", Instant),
     Column("quarantined_at", Instant),  # by its person, whatever the state
+    # Of the account's verified address, where the rules asked whose it is.
+    Column("account_domain", String(255), nullable=False, server_default=""),
     UniqueConstraint("person_id", "connector_id", "label"),
     # One default account for a person and connector; NULLs do not exist here, so a partial index says it.
     Index(
