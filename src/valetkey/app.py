@@ -102,6 +102,7 @@ from valetkey.privacy.policy import Policies
 from valetkey.privacy.retention import Retention
 from valetkey.privacy.room import open_privacy
 from valetkey.privacy.times import Times
+from valetkey.privacy.usage import Counting
 from valetkey.settings import Settings
 from valetkey.split.model import Kept, RootKeyShown, TrailKeys
 from valetkey.split.opened import Ground as SplitGround
@@ -309,6 +310,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         public_url=settings.public_url,
         may_connect=partial(_may_connect, policies, groups),
         verified_domains=openid.providers.verified_domains,
+        role_of=partial(_role_of, people),
         document_url=settings.client_id_url,
         documents_reachable=settings.client_id_reachable,
         on_connected=[introductions.connected],
@@ -340,6 +342,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     await submissions.start()
     closing.push_async_callback(submissions.stop)
     privacy = open_privacy(database, notifications, people, organizations, calls, day_keys, clock=clock, trail=trail)
+    counting = Counting(database, connectors=connectors, people=people, groups=provisioning.directory, clock=clock)
     times = Times(contents=settings.keep_contents, calls=settings.keep_calls)
     await privacy.keeping.follow(times, at_most=settings.keep_at_most)
     retention = Retention(
@@ -453,6 +456,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             uses=Uses(database),
             day_keys=day_keys,
             alerts=alerts,
+            counting=counting,
             offboarding=offboarding,
             leaving=leaving,
             invitations=invitations,
@@ -530,6 +534,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         uses=Uses(database),
         day_keys=day_keys,
         alerts=alerts,
+        counting=counting,
         trail=trail,
         trail_log=TrailLog(
             checkpoints=checkpoints,
@@ -665,6 +670,10 @@ def _letters(settings: Settings, send: SendLetter, people: People, *, clock: Clo
         return login if is_mail_address(login) else ""
 
     return Letters(send, address_of, clock=clock, public_url=settings.public_url)
+
+
+async def _role_of(people: People, person_id: str) -> Role:
+    return (await people.get(person_id)).role
 
 
 async def _may_connect(policies: Policies, groups: Memberships, person: Person, connector: Connector) -> None:

@@ -78,6 +78,7 @@ from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.reading import Reading
 from valetkey.privacy.room import open_privacy
+from valetkey.privacy.usage import Counting
 from valetkey.privacy.whole import Whole
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
@@ -231,6 +232,9 @@ class Hub:
         )  # fmt: skip
         alerts = Alerts(database, clock=clock, trail=trail)
         access = Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail)
+        provisioning = open_provisioning(
+            database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
+        )
         self.services = Services(
             people=people,
             organizations=organizations,
@@ -245,9 +249,7 @@ class Hub:
                 clock=clock,
                 trail=trail,
             ),
-            provisioning=open_provisioning(
-                database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
-            ),
+            provisioning=provisioning,
             openid=open_openid(
                 database,
                 notifications,
@@ -338,6 +340,9 @@ class Hub:
                 trail=trail,
             ),
             uses=Uses(database),
+            counting=Counting(
+                database, connectors=connectors, people=people, groups=provisioning.directory, clock=clock
+            ),
             alerts=alerts,
             day_keys=None,  # type: ignore[arg-type]  # only the tests of contents give keys
             trail=trail,

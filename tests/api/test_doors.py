@@ -113,6 +113,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/organizations/{organization}/connector-requests/{request_id}"): Row(
         Scope.CONNECTORS_WRITE, 403, 200, 403, 404, {"decision": "dismissed"}, whose=False
     ),
+    ("GET", "/organizations/{organization}/usage"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 403, 404, whose=False),
     ("GET", "/organizations/{organization}/rules"): Row(Scope.ORGANIZATIONS_READ, 200, 200, 200, 404, whose=False),
     ("PUT", "/organizations/{organization}/rules"): Row(
         Scope.ORGANIZATIONS_WRITE, 200, 200, 403, 404, {"own_connectors": True}, whose=False

@@ -94,6 +94,13 @@ async def call(world: World, number: int) -> None:
     await write_call(world.hub, world.hub.people["ada"], f"call_{number:04}", world.hub.clock.now())
 
 
+async def used(world: World, number: int) -> None:
+    await write_call(
+        world.hub, world.hub.people["ada"], f"call_{number:04}", world.hub.clock.now() - timedelta(days=1),
+        connector=f"c{number:04}",
+    )  # fmt: skip
+
+
 async def assistant(world: World, number: int) -> None:
     ada, now = world.hub.people["ada"], world.hub.clock.now()
     client = {"id": "c_1", "name": "Claude", "kind": "metadata"}
@@ -185,6 +192,7 @@ GROWS: Mapping[str, tuple[str, Adds]] = {
     ),
     "/organizations/{organization}/invitations": ("ada", invitation("ada", "eve")),
     "/organizations/{organization}/feeds": ("ada", own(schema.feed, "feed", kind=lambda _, __: "webhook")),
+    "/organizations/{organization}/usage": ("ada", used),
     "/invitations": ("eve", invitation("ada", "eve")),
     "/connector-requests": ("ada", post("/connector-requests", wanted)),
     "/organizations/{organization}/connector-requests": ("ada", post("/connector-requests", wanted)),

@@ -140,12 +140,13 @@ async def write_call(
     at: datetime,
     *,
     connection_id: str = "cn_1",
+    connector: str = "github",
     request: bytes | None = None,
     response: bytes | None = None,
 ) -> None:
     intent = CallIntent(
         id=call_id, started_at=at, organization_id=person.organization_id, person_id=person.id, client="Claude",
-        connector="github", connection_id=connection_id, label="main", method="tools/call", tool="list",
+        connector=connector, connection_id=connection_id, label="main", method="tools/call", tool="list",
         day=at.date().isoformat(), request_bytes=2, request=request,
     )  # fmt: skip
     ending = CallEnding(

@@ -147,6 +147,7 @@ async def furnished(world: World) -> tuple[Browser, dict[str, str]]:
     )
     keyed = await world.connection(ada, headers, name="Keyed", method="header")
     call = await world.call(ada, connection, connector, detail="went wrong")
+    await world.call(ada, connection, connector, days_ago=1)
     trace = world.services.trace.of(person_id=ada.id, connection_id=connection.id)
     await trace.note("token", "POST https://auth.example.net/token", reason="It said no.")
     path = await world.connect(browser, connector.slug, label="second")

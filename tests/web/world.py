@@ -6,6 +6,7 @@ import html
 import json
 import re
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
@@ -18,7 +19,7 @@ from starlette.routing import Mount
 
 from tests.audit.siem import Siem
 from tests.audit.signing import TestSigner
-from tests.conftest import FakeClock, no_domains
+from tests.conftest import FakeClock, a_member, no_domains
 from tests.identity.provider import IdentityProvider
 from tests.vault.anything import open_handed
 from tests.web.service import MCP_URL, TOOLS, Service
@@ -70,6 +71,7 @@ from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.policy import Policies
 from valetkey.privacy.room import open_privacy
+from valetkey.privacy.usage import Counting
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -268,8 +270,9 @@ class World:
 
     async def call(self, person: Person, connection: Connection, connector: Connector, *, tool: str = "search_notes",
                    request: bytes = b'{"query":"otters"}', response: bytes = b'{"content":[]}',
-                   outcome: Outcome = Outcome.OK, detail: str = "", client: str = "Claude Code") -> str:  # fmt: skip
-        call_id, now = new_id("call"), self.clock.now()
+                   outcome: Outcome = Outcome.OK, detail: str = "", client: str = "Claude Code",
+                   days_ago: int = 0) -> str:  # fmt: skip
+        call_id, now = new_id("call"), self.clock.now() - timedelta(days=days_ago)
         day = now.date().isoformat()
         key = await self.services.day_keys.key(person.id, person.organization_id, day)
         opened = self.calls.begin(
@@ -329,6 +332,7 @@ async def build_world(
         public_url=public_url,
         may_connect=partial(_may_connect, policies, groups),
         verified_domains=no_domains,
+        role_of=a_member,
     )
     profiles = Profiles(
         database, notifications, clock=clock, trail=trail, connections=room.connections, on_removed=_nobody_let_in
@@ -347,6 +351,9 @@ async def build_world(
     )
     alerts = Alerts(database, clock=clock, trail=trail)
     access = Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail)
+    provisioning = open_provisioning(
+        database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
+    )
     services = Services(
         people=people,
         organizations=organizations,
@@ -384,9 +391,8 @@ async def build_world(
             clock=clock,
             trail=trail,
         ),
-        provisioning=open_provisioning(
-            database, notifications, people=people, organizations=organizations, clock=clock, trail=trail
-        ),
+        provisioning=provisioning,
+        counting=Counting(database, connectors=connectors, people=people, groups=provisioning.directory, clock=clock),
         registry=RegistrySync(
             database, Leases(database, clock=clock), registry="", fetch=_no_page, parse_url=parse_url, clock=clock
         ),

@@ -48,6 +48,7 @@ from valetkey.api import (
     tools,
     trail,
     trail_log,
+    usage,
     vault,
 )
 from valetkey.api.asking import Authenticated
@@ -96,6 +97,7 @@ ROUTERS = (
     privacy,
     trail,
     trail_log,
+    usage,
     vault,
     keys,
 )

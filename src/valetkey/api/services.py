@@ -55,6 +55,7 @@ from valetkey.privacy.join import Joining
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.room import Privacy
+from valetkey.privacy.usage import Counting
 from valetkey.submissions.room import Submissions
 from valetkey.vault.day_keys import FindsDayKeys
 from valetkey.vault.verbs import AdoptsKits, TurnsKeys
@@ -188,6 +189,7 @@ class Services:
     uses: Uses
     day_keys: FindsDayKeys
     alerts: Alerts
+    counting: Counting
     rotation: TurnsKeys
     recovery: AdoptsKits
     seal_vault: SealVault

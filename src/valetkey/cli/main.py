@@ -22,7 +22,8 @@ COMMANDS = {
     "doctor": Later("valetkey.cli.doctor:doctor", "Check this hub, and say what to do."),
     "user": Later("valetkey.cli.user:user", "People: list, add, invite, disable, remove."),
     "org": Later(
-        "valetkey.cli.org:org", "Organizations: members, sign-in, domains, provisioning, hosts, rules, requests, feeds."
+        "valetkey.cli.org:org",
+        "Organizations: members, sign-in, domains, provisioning, hosts, rules, requests, usage, feeds.",
     ),
     "token": Later("valetkey.cli.token:token", "API tokens: list, create, revoke."),
     "connector": Later("valetkey.cli.connector:connector", "What can be connected: list, show, add, block, …"),

@@ -12,12 +12,13 @@ from valetkey.cli.org_provisioning import provisioning
 from valetkey.cli.org_requests import requests
 from valetkey.cli.org_rules import rules
 from valetkey.cli.org_sign_in import domain, sign_in
+from valetkey.cli.org_usage import usage
 from valetkey.cli.printing import as_json, print_facts, print_json, print_table
 
 
 @click.group()
 def org() -> None:
-    """Organizations: members, sign-in, domains, provisioning, hosts, rules, requests, feeds."""
+    """Organizations: members, sign-in, domains, provisioning, hosts, rules, requests, usage, feeds."""
 
 
 org.add_command(sign_in)
@@ -26,6 +27,7 @@ org.add_command(provisioning)
 org.add_command(hosts)
 org.add_command(requests)
 org.add_command(rules)
+org.add_command(usage)
 for _command in MEMBERS:
     org.add_command(_command)
 org.add_command(feed)

@@ -46,6 +46,7 @@ from valetkey.privacy.join import Joining
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.room import Privacy
+from valetkey.privacy.usage import Counting
 from valetkey.submissions.room import Submissions
 from valetkey.vault.day_keys import FindsDayKeys
 
@@ -88,6 +89,7 @@ class Services:
     uses: Uses
     day_keys: FindsDayKeys
     alerts: Alerts
+    counting: Counting
     offboarding: Offboarding
     leaving: Leaving
     invitations: Invitations

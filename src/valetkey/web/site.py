@@ -89,6 +89,7 @@ from valetkey.web import (
     sign_out,
     token_create,
     token_revoke,
+    usage_list,
     welcome,
 )
 from valetkey.web.consent import ConsentView, consent_page
@@ -264,6 +265,7 @@ def site_map() -> tuple[Page, ...]:
         Page("GET", "/admin/activity", member_call_list.show),
         Page("GET", "/admin/activity/{call}", member_call_show.show),
         Page("POST", "/admin/activity/{call}", member_call_show.read),
+        Page("GET", "/admin/usage", usage_list.show),
         Page("GET", "/admin/retention", retention_list.show),
         Page("POST", "/admin/retention", retention_list.submit),
         Page("POST", "/admin/retention/holds", retention_list.place),
