@@ -25,6 +25,7 @@ ASKED_FOR: Final = {
         | of("CON-", 3, 32, 33, 34, 35, 40)
         | of("T", 20, 21, 22, 23, 24, 27, 40)
     ),
+    "organizations": of("ORG-", 1, 2, 6, *range(8, 16), *range(17, 21)) | of("T", 33, 52),
     "permissions": (
         of("S-", 2, 8, 26, 27)
         | of("ORG-", 3, 4, 5, 7, 16, 21)

@@ -39,7 +39,7 @@ async def test_ORG_17_the_address_of_what_a_call_got_opens_for_its_person_alone(
     call_id = await a_call(hub, days)
     kept = KeptOf(call_id, bob.id, bob.organization_id, hub.clock.now().date().isoformat(), 1)
     key = await days.key(bob.id, bob.organization_id, kept.day)
-    await KeptResults(hub.database).keep(kept, [key.seal(WHOLE, about=kept.about(1))])
+    await KeptResults(hub.database).keep(kept, [key.seal(WHOLE, about=kept.about(0))])
     links = (f"/calls/{call_id}", f"/calls/{call_id}/result")
 
     for login in ("ada", "adam", "audrey", "mia", "eve"):
