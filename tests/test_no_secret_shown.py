@@ -95,7 +95,7 @@ class World:
         return re.sub(r"\{(\w+)[^}]*\}", lambda found: self.stands_for[found[1]], path)
 
     def routes(self) -> dict[str, set[str]]:
-        """Every path, and the methods that it knows: the answer to any other is one for all paths (tests/test_doors)."""
+        """Every path, and the methods that it knows: to any other, all paths answer alike (tests/test_doors)."""
         found: dict[str, set[str]] = {}
         for path, route in routes_of(self.asgi):
             found.setdefault(path, set()).update(getattr(route, "methods", None) or METHODS)
