@@ -164,7 +164,17 @@ async def test_members_of_an_organization_see_its_connectors_and_do_not_add_any(
     bob = await hub.with_scopes("bob")
 
     assert [one["slug"] for one in (await bob.get("/connectors")).json()["items"]] == [things.connector.slug]
-    assert (await bob.post("/connectors", json={"name": "n", "url": "https://i.example/mcp"})).status_code == 403
+    ways = [
+        await bob.post("/connectors", json={"name": "n", "url": "https://i.example/mcp"}),
+        await bob.post("/directory/notion", json={}),
+        await bob.patch(f"/connectors/{things.connector.slug}", json={"url": "https://h.example/other"}),
+        await bob.get("/registry?q=weather"),
+    ]
+    assert [one.status_code for one in ways] == [403, 403, 403, 200]
+    assert ways[-1].json()["items"] == []
+    events = await hub.services.trail.list(OfPerson(hub.people["bob"].id))
+    tried = [one for one in events if one.event == "connector.add_refused"]
+    assert len(tried) == 3
 
 
 async def test_only_an_owner_enters_the_organizations_key_and_everybody_is_told_whose_it_is(hub: Hub) -> None:

@@ -98,7 +98,7 @@ async def test_a_publisher_goes_from_step_to_step_and_a_mistake_stands_beside_it
     assert "tool.parameter: why" in pairs.text
     assert "Somebody else changed it meanwhile" in stale.text
     assert (one.fields.hosts, one.fields.categories) == (("a.example", "b.example"), ("documents", "search"))
-    assert "publisher is not said" in shown.text
+    assert "Publisher is not said" in shown.text
     assert "Some steps are still to do." in shown.text
 
 
@@ -146,7 +146,7 @@ async def test_the_desk_asks_the_publisher_answers_and_another_organizations_rev
     assert "Ada" in seen.text  # who submitted it, and that somebody else decides
     assert "L-504" in seen.text
     assert "Why &lt;i&gt;two&lt;/i&gt; scopes?" in asked.text
-    assert "Place 1, for 0 days" in " ".join(asked.text.split())
+    assert "Place 1, since today" in " ".join(asked.text.split())
     assert "A decision has a reason" in without.text
     assert "One is for reading." in decided.text
     assert "Say which." in told.text

@@ -84,7 +84,7 @@ async def set_connector_groups(
 
     For owners and admins. Nobody is connected by it: each member signs in to the service themself.
     """
-    await demand_may_add(rooms, whose)
+    await demand_may_add(rooms, who, whose)
     connector = await rooms.connectors.get(slug, whose)
     known = {one.id for one in await rooms.provisioning.directory.groups(connector.organization_id)}
     if wanted.groups is not None and not known.issuperset(wanted.groups):

@@ -132,7 +132,11 @@ async def add_connector(new: NewConnector, who: Writer, whose: Whose, rooms: Roo
     adds_for_all = await rooms.organizations.may_add_connectors(whose)
     add = rooms.connectors.add_custom if adds_for_all else rooms.connectors.add_own
     check_transport(new.transport)
-    added = await add(whose, name=new.name, url=new.url, auth_kind=new.auth_kind, auth=new.auth)
+    try:
+        added = await add(whose, name=new.name, url=new.url, auth_kind=new.auth_kind, auth=new.auth)
+    except Forbidden:
+        await _tell_refused(rooms, who, whose)
+        raise
     await tell(rooms, "connector.added", who, whose, added)
     return ConnectorShown.of(added)
 
@@ -172,7 +176,7 @@ async def change_connector(
     A blocked one is found by no member and called by nobody. When more than its name changes, everybody who is
     connected is disconnected first, with a receipt, and connects anew (CUS-05). Of a listing only the client changes.
     """
-    await demand_may_add(rooms, whose)
+    await demand_may_add(rooms, who, whose)
     connector = await rooms.connectors.get(slug, whose)
     if connector.is_local:
         raise Conflict("Which programs there are is said in the hub's settings.")
@@ -206,7 +210,7 @@ async def lift_connector_quarantine(slug: str, who: Writer, whose: Whose, rooms:
 
 async def _quarantine(slug: str, who: Principal, whose: Person, rooms: Services, *, on: bool) -> ConnectorShown:
     if who.kind != "operator":
-        await demand_may_add(rooms, whose)
+        await demand_may_add(rooms, who, whose)
     connector = await rooms.connectors.get(slug, whose)
     await rooms.quarantine.of_connector(connector, on=on, by=actor_of(who), person_id=whose.id)
     return ConnectorShown.of(await rooms.connectors.get(slug, whose))
@@ -250,7 +254,7 @@ async def remove_connector(
     """
     connector = await rooms.connectors.get(slug, whose)
     if connector.added_by != whose.id or everybody:
-        await demand_may_add(rooms, whose)
+        await demand_may_add(rooms, who, whose)
     if everybody:
         await _end_for_everybody(rooms, connector, by=actor_of(who))
     for connection in await rooms.connections.list(whose.id):
@@ -273,12 +277,19 @@ async def _end_for_everybody(rooms: Services, connector: Connector, *, by: str) 
         await rooms.connections.remove(connection.person_id, connection.id, by=by)
 
 
-async def demand_may_add(rooms: Services, person: Person) -> None:
-    """CUS-06. Raises `Forbidden`."""
+async def demand_may_add(rooms: Services, who: Principal, person: Person) -> None:
+    """CUS-06. Raises `Forbidden`, and writes down who tried."""
     if not await rooms.organizations.may_add_connectors(person):
+        await _tell_refused(rooms, who, person)
         raise Forbidden(
             "Only owners and admins add and remove connectors in this organization.", hint="Ask one of them."
         )
+
+
+async def _tell_refused(rooms: Services, who: Principal, person: Person) -> None:
+    await rooms.trail.write(
+        "connector.add_refused", actor=actor_of(who), organization_id=person.organization_id, person_id=person.id
+    )
 
 
 async def tell(rooms: Services, event: str, who: Principal, whose: Person, connector: Connector) -> None:

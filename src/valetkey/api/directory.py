@@ -186,7 +186,7 @@ async def put_back(listing: str, who: Operator, rooms: Rooms) -> None:
 @router.post("/{listing}", operation_id="add_listing", status_code=201)
 async def add_listing(listing: str, given: ListingToAdd, who: Writer, whose: Whose, rooms: Rooms) -> ConnectorShown:
     """Switches a listing on for the person's organization. Nothing is contacted and nobody is connected by this."""
-    await demand_may_add(rooms, whose)
+    await demand_may_add(rooms, who, whose)
     added = await rooms.connectors.add_listed(whose, listing, url=given.url)
     await tell(rooms, "connector.added", who, whose, added)
     return ConnectorShown.of(added)

@@ -37,6 +37,11 @@ MOST: Final[Mapping[str, int]] = {
 }
 FEWEST_PROMPTS: Final = 3
 FEWEST_SCREENSHOTS, MOST_SCREENSHOTS = 3, MOST["screenshots"]
+_CALLED: Final[Mapping[str, str]] = {
+    "api": "whose API it uses", "collected": "what is collected", "purpose": "what for", "recipients": "who gets it",
+    "retention": "how long it is kept", "regions": "where it is kept", "contact": "whom to ask",
+    "health_data": "health data", "ads": "advertising",
+}  # fmt: skip
 _LONGEST_ITEM: Final = 500
 _LONGEST: Final = 60_000
 
@@ -103,7 +108,7 @@ def steps(
         "authentication": lambda: _account(one),
         "data handling": lambda: _data(one.fields),
         "domain": lambda: iter([] if one.proved_at else ["control of its domain is not proved"]),
-        "acknowledgments": lambda: (f"“{text}” is not agreed to" for text in not_agreed),
+        "acknowledgments": lambda: iter([f"not agreed to: {', '.join(not_agreed)}"] if not_agreed else []),
     }
     return tuple(Step(name, tuple(needs())) for name, needs in wanted.items())
 
@@ -154,7 +159,7 @@ def _account(one: Submission) -> Iterator[str]:
 def _data(fields: Fields) -> Iterator[str]:
     yield from _needs(fields, "privacy_policy")
     said = msgspec.to_builtins(fields.data)
-    if unsaid := [name.replace("_", " ") for name, value in said.items() if value in ("", "not known")]:
+    if unsaid := [_CALLED[name] for name, value in said.items() if value in ("", "not known")]:
         yield f"what becomes of data is not said: {', '.join(unsaid)}"
 
 

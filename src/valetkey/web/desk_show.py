@@ -20,6 +20,7 @@ from valetkey.web.desk_list import check_reviewer
 from valetkey.web.form import Form
 from valetkey.web.sign_in_again import ask_again
 from valetkey.web.submission_show import seen
+from valetkey.web.submission_steps import SHEETS
 from valetkey.web.tried import tried
 from valetkey.web.visit import Visit
 
@@ -132,7 +133,7 @@ async def _page(
         can_take_down=one.live is not None and one.state is not State.REMOVED,
         decisions=_decisions(whole),
         links=[(name, said[name]) for name in ("docs", "privacy_policy", "terms", "support") if said[name]],
-        data=[(name.replace("_", " "), value) for name, value in said["data"].items()],
+        data=[(one.label, said["data"][one.name.partition(".")[2]]) for one in SHEETS["data-handling"].inputs[1:]],
         tools=_tools(visit, one, shown["report"]),
         classes=[(name, name.capitalize()) for name in ORDER],
         verticals=[("", "As its publisher says"), *((one, one.capitalize()) for one in VERTICALS)],

@@ -85,7 +85,7 @@ SHEETS: Final[Mapping[str, Sheet]] = {
                 ("oauth", "OAuth, at the service"), ("header", "A key in a header"), ("none", "Nothing: it is open"))),
             Input(name="auth.headers", label="Header names", kind="lines", needed=False, hint="One a line, for a key."),
             Input(name="auth.scope", label="Scope", needed=False, hint="Only if it needs others than it advertises."),
-            Input(name="test_instructions", label="For the reviewer", kind="text", needed=False,
+            Input(name="test_instructions", label="For the reviewer", kind="text",
                   hint="What the test account holds, and what to try. No password belongs here."),
         )),
         Sheet("data handling", "What becomes of people's data. They read this before they connect.", (
