@@ -346,8 +346,9 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     times = Times(contents=settings.keep_contents, calls=settings.keep_calls)
     await privacy.keeping.follow(times, at_most=settings.keep_at_most)
     retention = Retention(
-        database, privacy.keeping, privacy.holds, day_keys=day_keys, trail=trail, leases=leases, clock=clock
-    )
+        database, privacy.keeping, privacy.holds, day_keys=day_keys, trail=trail, leases=leases, clock=clock,
+        sweeps={"alerts": alerts.sweep, "approvals": policy.sweep},
+    )  # fmt: skip
     await retention.start()
     closing.push_async_callback(retention.stop)
 
@@ -408,6 +409,9 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
             consents=privacy.consents,
             levels=privacy.levels,
             calls=calls,
+            whole=privacy.whole,
+            alerts=alerts,
+            holds=privacy.holds,
             day_keys=day_keys,
             trail=trail,
             checkpoints=checkpoints,

@@ -14,10 +14,13 @@ import pytest
 from tests.api.described import case_of, wrong_with
 from tests.api.hub import Hub, open_hub
 from tests.api.things import Things, give_things
+from tests.api.told import events_of
 from tests.conftest import FakeClock
 from tests.databases import STORES, migrated_sqlite
 from valetkey.api.app import ROUTERS
 from valetkey.api.asking import Scope
+from valetkey.audit.feed.messages import actor_type
+from valetkey.audit.model import Everyone, WantedEvents
 
 ANYBODY = "anybody"
 ANY_TOKEN = "any token"
@@ -431,11 +434,22 @@ async def test_the_operator_gets_people_keys_trail_and_metadata_and_nothing_of_a
 @EVERY_ROUTE
 @pytest.mark.parametrize("who", ["ada", "bob", "eve"])
 async def test_each_person_gets_their_own_and_nobody_elses(world: World, method: str, path: str, who: str) -> None:
+    """And what they do, or try, is in the trail with who, by which token and from where (ORG-12)."""
     row = TABLE[method, path]
 
-    answer = await ask(await world.with_scopes(who), world.things, method, path)
+    client, trail = await world.with_scopes(who), world.hub.services.trail
+    before = (await trail.list(Everyone(), limit=1))[0].seq
+
+    answer = await ask(client, world.things, method, path)
 
     assert answer.status_code == getattr(row, who)
+    told = await trail.list(Everyone(), wanted=WantedEvents(after=before))
+    assert [one.event for one in reversed(told)] == list(
+        events_of(method, path, answer.status_code, has_connection=who == "ada")
+    )
+    assert {one.actor for one in told} <= {f"person:{world.hub.people[who].id}"}
+    assert {actor_type(one) for one in told} <= {"api_key"}
+    assert all(one.asked and one.asked["ip"] == "127.0.0.1" and one.asked["user_agent"] for one in told)
     if row.ada_in:
         mine = [item for item in answer.json()[row.ada_in] if item.get("name") != f"for {who}"]
         assert bool(mine) == (who == "ada")

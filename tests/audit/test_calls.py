@@ -1,4 +1,4 @@
-"""Exactly one record per call, whatever happens to the call, to the process, to the disk or to the database."""
+"""Exactly one record per call, whatever happens to the call, to the process, to the disk or to the database (S-09)."""
 
 from __future__ import annotations
 

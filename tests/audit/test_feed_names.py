@@ -68,4 +68,4 @@ def test_ORG_12_an_event_is_sent_under_the_requirements_name_with_who_did_it(eve
     at = datetime(2026, 11, 28, tzinfo=UTC)
     sent = as_object(TrailEvent(7, at, event, "scim:pt_1", "org_1", "", "", {}))
 
-    assert (sent["kind"], sent["event"], sent["actor_type"], sent["actor"]) == (kind, event, "api_key", "pt_1")
+    assert (sent["kind"], sent["event"], sent["actor_type"], sent["actor"]) == (kind, event, "admin_key", "pt_1")

@@ -74,6 +74,22 @@ async def test_what_happens_is_there_in_one_round_once_in_order_and_only_ones_ow
     assert feed.delivered_at == watch.clock.now()
 
 
+async def test_what_happens_is_at_the_place_within_a_minute_of_the_clock(watch: Watch) -> None:
+    """ORG-13: told by the round that runs by itself."""
+    ours = (await watch.organizations.create("Ours", "organization")).id
+    await watch.feeds.add(ours, HOOK, by="operator")
+    await watch.feeds.start()
+    began = watch.clock.now()
+
+    await watch.happens(ours)
+    async with asyncio.timeout(10):
+        while not any(event["event"] == "policy.set" for event in watch.siem.events):
+            await asyncio.sleep(0.001)
+
+    assert (watch.clock.now() - began).total_seconds() <= 60
+    await watch.feeds.stop()
+
+
 async def test_a_webhook_knows_us_by_the_key_that_was_told_once(watch: Watch) -> None:
     """Standard Webhooks: the mark is over id, time and body, none of which can be changed or moved."""
     ours = (await watch.organizations.create("Ours", "organization")).id

@@ -214,3 +214,38 @@ def test_others_can_have_their_turn_between_pieces() -> None:
     assert len(pieces) >= len(payload) // AT_ONCE
     assert b"".join(pieces) == redact(payload)
     assert max(map(len, pieces)) <= AT_ONCE + 4096
+
+
+CARDS = [
+    "4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111", "5555555555554444", "378282246310005",
+    "3782 822463 10005", "6011111111111117", "30569309025904", "3530111333300000", "2223003122003222",
+]  # fmt: skip
+NO_CARDS = [
+    "4111111111111112", "1234567890123456", "41111111111111111111", "0.4111111111111111", "id4111111111111111",
+    "4111 1111 1111", "1764297600000", "20261128023300", "4111 1111-1111 1111",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", CARDS)
+def test_the_number_of_a_payment_card_is_taken_out(number: str) -> None:
+    """DATA-09: by issuer, length and check digit, in one piece or in groups, and after a line break within JSON."""
+    document = {"text": f"card {number}, thanks", "lines": f"Card:\n{number}\nEnd", "list": [number]}
+
+    found = redact(json.dumps(document).encode())
+
+    assert number not in found.decode()
+    assert json.loads(found) == {
+        "text": "card [redacted], thanks", "lines": "Card:\n[redacted]\nEnd", "list": ["[redacted]"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("number", [one for one in CARDS if one.isdigit()])
+def test_one_that_stands_as_a_number_in_json_stays_a_number(number: str) -> None:
+    found = redact(b'{"card":%b,"more":[1, %b]}' % (number.encode(), number.encode()))
+
+    assert json.loads(found) == {"card": 0, "more": [1, 0]}
+
+
+@pytest.mark.parametrize("number", NO_CARDS)
+def test_a_number_that_is_no_cards_is_kept(number: str) -> None:
+    assert redact(json.dumps({"text": f"see {number}."}).encode()) == json.dumps({"text": f"see {number}."}).encode()

@@ -1,4 +1,4 @@
-"""T14: whatever is done to the trail behind its back is found, named, and told apart by the exit code."""
+"""T14: whatever is done to the trail behind its back is found, named, and told apart by the exit code (S-09 (f))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""T18: what a service says back of the credential it got reaches no client and no log; that it did so does (VLT-03)."""
+"""T18: what a service says back of the credential it got reaches no client and no log; that it did so does (VLT-03,
+S-09 (e))."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""T15: without a durable intent no credential leaves and no call is made, whatever failed: disk, database, writer."""
+"""T15, S-09 (c): without a durable intent no credential leaves and no call is made, whatever failed: disk, database,
+writer."""
 
 from __future__ import annotations
 

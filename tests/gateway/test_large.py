@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import func, select, update
 from tests.gateway.client import Got
 from tests.gateway.conftest import Hub
 from tests.gateway.service import Answer, Seen, Service
-from valetkey.audit.kept_results import PART
+from valetkey.audit.kept_results import MOST, PART
 from valetkey.audit.model import Outcome
 from valetkey.gateway.large import MAX_RESULT, limit_of
 from valetkey.identity.model import Person
@@ -22,6 +23,7 @@ from valetkey.store.schema import kept_result
 from valetkey.vault.model import Tampered
 
 TOKEN = b"ghp_" + b"a" * 36
+KEPT = {"call_id": "call_0", "parts": MOST // PART - 1, "organization_id": "org_1", "day": "2026-11-22", "sealed": b"x"}
 EMPTY = len('{"content":[{"type":"text","text":""}]}')
 
 
@@ -110,6 +112,23 @@ async def test_a_secret_is_taken_out_before_it_is_kept_also_where_two_parts_meet
     assert kept == body.replace(TOKEN, b"[redacted]")
 
 
+async def test_what_is_kept_for_one_person_is_bounded_and_whoever_asked_hears_so(hub: Hub, modern: Service) -> None:
+    """What is there stays for its time: it is the next one that is not kept."""
+    ada = await hub.person("ada")
+    await hub.connect(ada, modern, "adas-token")
+    full = [{**KEPT, "person_id": ada.id, "part": number} for number in range(MOST // PART - 1)]
+    async with hub.database.write() as tx:
+        await tx.execute(kept_result.insert(), full)
+    modern.on_call = saying(text_of(MAX_RESULT + 1))
+    client = await hub.client(ada, modern)
+
+    assert "kept whole for the person alone" in (await client.call("echo")).text
+    refused = (await client.call("echo")).text
+
+    assert "The rest was not kept: 256 MiB are kept for this person already" in refused
+    assert await parts(hub) == MOST // PART
+
+
 async def test_parts_in_another_order_open_nothing(hub: Hub, modern: Service) -> None:
     ada, call_id, _got = await one_call(hub, modern, text_of(PART * 2))
 
@@ -167,10 +186,15 @@ async def test_a_stream_of_100_megabytes_is_read_no_further_than_an_answer_may_b
         return Answer(pieces=[b"x" * (1 << 20)] * 100)
 
     modern.on_call = on_call
+    client = await hub.client(ada, modern)
+    tracemalloc.start()
 
-    got = await (await hub.client(ada, modern)).call("echo")
+    got = await client.call("echo")
 
+    _now, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert (got.result["isError"], "Ask for less" in got.text) == (True, True)
+    assert most < 16 << 20
     assert await parts(hub) == 0
 
 

@@ -1,4 +1,4 @@
-"""S-09a as one table: however a call ends, there is exactly one record of it, and it says so.
+"""S-09 (a) as one table: however a call ends, there is exactly one record of it, and it says so.
 
 The thirteenth way, `interrupted`, is what a hub that was killed leaves: `audit/test_calls.py` kills it. That a call
 made again is linked with the one before is `test_asking.py`.

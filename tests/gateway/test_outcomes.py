@@ -71,7 +71,7 @@ async def test_what_the_service_does_wrong_is_said_and_recorded_once(
     assert len(modern.calls) == 1
 
 
-@pytest.mark.parametrize("size", [149_900, 150_000, 150_001, 400_000])
+@pytest.mark.parametrize("size", [149_999, 150_000, 150_001, 400_000])
 async def test_a_result_of_more_than_150_000_characters_is_replaced_by_its_size(
     hub: Hub, service: Service, size: int
 ) -> None:

@@ -14,7 +14,8 @@ import pytest
 from tests.api.hub import Hub, open_hub
 from tests.api.things import Things, give_things, write_call
 from tests.conftest import FakeClock
-from valetkey.audit.model import OfPerson
+from valetkey.audit.kept_results import KeptResults
+from valetkey.audit.model import KeptOf, OfPerson
 from valetkey.kernel.errors import BadInput
 from valetkey.privacy.archive import Archive
 from valetkey.privacy.consent import TEXT_HASH
@@ -22,7 +23,8 @@ from valetkey.store.database import Database
 from valetkey.vault.day_keys import DayKeys
 
 FILES = [
-    "person", "sign-in", "connections", "receipts", "approvals", "consents", "settings", "calls", "events", "trail",
+    "person", "sign-in", "connections", "receipts", "approvals", "consents", "settings", "calls",
+    "results", "alerts", "holds", "events", "trail",
 ]  # fmt: skip
 VERIFY = Path(__file__).parents[2] / "docs/verify_export.py"
 
@@ -86,6 +88,31 @@ async def test_an_archive_has_every_file_and_what_calls_sent_and_got(hub: Hub, d
     opened = {line["id"]: (line["contents"], line["response"]) for line in files["calls"]}
     assert opened == {"call_2": ("shown", {"said": "hello"}), "call_1": ("none", None)}
     assert "training.consent_given" in [line["event"] for line in files["events"]]
+
+
+async def test_an_archive_has_large_results_alerts_and_holds_and_says_from_where_each_thing_was_asked(
+    hub: Hub, days: DayKeys, things: Things
+) -> None:
+    """DATA-10, CON-20: what was too large for the assistant is theirs too, and a hold is no secret."""
+    eve = hub.people["eve"]
+    key = await days.key(eve.id, eve.organization_id, hub.clock.now().date().isoformat())
+    kept = KeptResults(hub.database)
+    for call_id, said in (("call_1", [b'{"n":[1,', b"2]}"]), ("call_2", [b"no json"])):
+        of = KeptOf(call_id, eve.id, eve.organization_id, key.day, len(said))
+        await kept.keep(of, [key.seal(part, about=of.about(number)) for number, part in enumerate(said)])
+    gone = KeptOf("call_3", eve.id, eve.organization_id, "2020-01-01", 1)
+    await kept.keep(gone, [b"sealed under a key that is no more"])
+    await kept.keep(KeptOf("call_9", "person_bob", "org_2", key.day, 1), [b"bobs"])
+    await hub.services.privacy.holds.place(eve.organization_id, eve, "Case 7", actor="person:x")
+
+    files = await taken(hub, "eve")
+
+    assert [(one["call_id"], one["contents"], one["result"]) for one in files["results"]] == [
+        ("call_1", "shown", {"n": [1, 2]}), ("call_2", "shown", "no json"), ("call_3", "erased", None),
+    ]  # fmt: skip
+    assert [one["words"] for one in files["alerts"]] == ["10 of 12 calls failed."]
+    assert [(one["reason"], one["for_everybody"]) for one in files["holds"]] == [("Case 7", False)]
+    assert files["events"][0]["asked"]["ip"] == "127.0.0.1"
 
 
 async def test_an_archive_holds_nothing_of_anybody_else(hub: Hub, days: DayKeys, things: Things) -> None:

@@ -11,7 +11,7 @@ from tests.api.hub import Hub, open_hub
 from tests.conftest import FakeClock
 from valetkey.audit.model import Everyone
 from valetkey.kernel.errors import BadInput
-from valetkey.privacy.levels import RANK, Level, Levels
+from valetkey.privacy.levels import NOT_THERE, RANK, Level, Levels
 from valetkey.store.database import Database
 
 
@@ -66,7 +66,7 @@ async def test_what_holds_is_the_choice_within_floor_and_ceiling(hub: Hub, level
             with pytest.raises(BadInput, match="above the ceiling"):
                 await levels.bound(home, "ceiling", ceiling, connector="mail", actor="person:ada")
             continue
-        await levels.bound(home, "ceiling", ceiling, connector="mail", actor="person:ada")
+        await levels.bound(home, "ceiling", ceiling, connector="mail", acknowledged=True, actor="person:ada")
 
         held = await levels.level(home, bob.id, "mail")
 
@@ -96,7 +96,7 @@ async def test_a_change_is_heard_at_once_and_stands_in_the_trail(hub: Hub, level
     assert await levels.level(home, bob.id, "mail") is Level.METADATA
     event = (await hub.services.trail.list(Everyone()))[0]
     assert (event.event, event.actor, event.object) == ("log_level.set", "person:ada", "*")
-    assert event.detail == {"kind": "ceiling", "level": "metadata"}
+    assert event.detail == {"kind": "ceiling", "level": "metadata", "before": ""}
 
 
 async def test_only_an_owner_sets_bounds_and_a_member_chooses_within_them(hub: Hub) -> None:
@@ -110,3 +110,18 @@ async def test_only_an_owner_sets_bounds_and_a_member_chooses_within_them(hub: H
     assert (chosen["level"], chosen["ceiling"]) == ("none", "metadata")
     everywhere = (await bob.get("/data/level")).json()
     assert (everywhere["level"], everywhere["choice"]) == ("metadata", "full")
+
+
+async def test_keeping_nothing_is_said_to_reach_no_service_and_an_owner_has_to_know_it(hub: Hub) -> None:
+    """DATA-08: no promise of a hub reaches a service; who keeps nothing here goes on calling them knowingly."""
+    ada = await hub.with_scopes("ada")
+    wish = {"kind": "ceiling", "level": "none"}
+
+    refused = await ada.post("/data/bounds", json=wish)
+    done = await ada.post("/data/bounds", json={**wish, "acknowledged": True})
+
+    assert (refused.status_code, refused.json()["field"], refused.json()["detail"]) == (400, "acknowledged", NOT_THERE)
+    assert "connected keep what calls send them" in NOT_THERE
+    assert done.status_code == 200
+    event = (await hub.services.trail.list(Everyone()))[0]
+    assert event.detail == {"kind": "ceiling", "level": "none", "before": "", "acknowledged": True}

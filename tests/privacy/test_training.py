@@ -1,4 +1,4 @@
-"""Training: off at first, only by one's own yes, never for an organization, and never a word of what was said."""
+"""Training (S-11): off at first, only by one's own yes, never for an organization, never a word of what was said."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ async def test_no_row_is_of_an_organization_whatever_lies_in_the_table(hub: Hub)
 
 
 async def test_who_moves_into_an_organization_is_out_at_once_and_with_what_was_before(hub: Hub) -> None:
-    """S-10c; and what they did there stays out when they are on their own again."""
+    """S-10 (c); and what they did there stays out when they are on their own again."""
     eve = hub.people["eve"]
     own = eve.organization_id
     await allow(hub)
@@ -190,7 +190,7 @@ async def test_no_role_can_say_yes_in_an_organization_and_the_attempt_is_in_the_
 
 
 async def test_no_setting_role_or_field_of_the_api_speaks_of_allowing_it(hub: Hub) -> None:
-    """S-10a. What could open it would have to be named; the only routes that name it read, take back, and export."""
+    """S-10 (a). What could open it would have to be named; the only routes that name it read, take back, and export."""
     assert not [field.name for field in dataclasses.fields(Settings) if "train" in field.name or "learn" in field.name]
     assert not [act for act in Act if "train" in act]
     async with hub.operator as operator:

@@ -1,4 +1,4 @@
-"""Nothing opens training for an organization: no setting, field, role, scope, page, command or import (S-10a)."""
+"""Nothing opens training for an organization: no setting, field, role, scope, page, command or import (S-10 (a))."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_no_field_of_a_request_gives_it_to_an_owner_or_the_operator(hub: H
 
 
 async def test_a_canary_in_every_call_of_an_organization_is_in_no_row(hub: Hub) -> None:
-    """S-10b, S-28: calls of all its members with the canary in every field, and not one row comes out."""
+    """S-10 (b), S-28: calls of all its members with the canary in every field, and not one row comes out."""
     for number, login in enumerate(("ada", "bob")):
         await a_call(hub, hub.people[login], number)
 

@@ -110,6 +110,7 @@ async def test_a_good_connector_passes_with_a_test_account_and_twice_the_same(
 
 
 async def test_without_a_test_account_no_tool_is_called_and_nothing_is_listed() -> None:
+    """DATA-12: a visit carries nobody's credential; that of a test account is its publisher's, for this alone."""
     connector = Connector()
 
     async with running(connector) as upstream:

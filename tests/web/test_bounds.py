@@ -29,7 +29,7 @@ async def test_an_owner_sets_bounds_and_members_see_them_and_choose_within(world
 async def test_a_floor_above_the_ceiling_is_refused_on_the_page(world: World) -> None:
     owner, _ = await world.signed_in("ada", role=Role.OWNER)
     await owner.open(HERE)
-    await owner.submit(HERE, {"kind": "ceiling", "level": "none", "connector": "*"})
+    await owner.submit(HERE, {"kind": "ceiling", "level": "none", "connector": "*", "acknowledged": "yes"})
 
     refused = await owner.submit(HERE, {"kind": "floor", "level": "full", "connector": "*"})
 

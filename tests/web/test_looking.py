@@ -76,6 +76,26 @@ async def test_a_call_can_be_opened_by_whose_it_is(world: World) -> None:
         assert words in page.text, words
 
 
+async def test_a_result_that_was_too_large_is_a_file_for_whoever_called_and_for_nobody_else(world: World) -> None:
+    """CON-20, by the page: the card, the file as the service said it, and what another person finds there."""
+    browser, ada = await world.signed_in("ada")
+    other, _ = await world.signed_in("bob")
+    connector = await world.connector(ada)
+    call = await world.call(ada, await world.connection(ada, connector), connector, outcome=Outcome.TOO_LARGE)
+    assert "The whole result" not in (await browser.open(f"/activity/{call}")).text
+    said = await world.keep_whole(ada, call, (b'{"content":["', b"y" * 300_000, b'"]}'))
+
+    page = await browser.open(f"/activity/{call}")
+    file = await browser.get(f"/activity/{call}/result")
+
+    assert "The whole result" in page.text
+    assert file.content == said
+    assert file.headers["content-disposition"] == f'attachment; filename="{call}.json"'
+    assert (await other.get(f"/activity/{call}/result")).status_code == 404
+    await world.services.day_keys.destroy(ada.id)
+    assert (await browser.get(f"/activity/{call}/result")).status_code == 404
+
+
 async def test_a_calls_page_leads_to_why_it_is_decided_so(world: World) -> None:
     """By the service's own name for the tool, which stands in what was sent and in no record."""
     browser, ada = await world.signed_in("ada")
@@ -149,6 +169,7 @@ async def test_a_person_chooses_what_is_kept_of_their_calls_and_takes_it_back(wo
 
 
 async def test_training_is_off_until_a_person_ticks_the_box_and_they_can_take_it_back(world: World) -> None:
+    """S-11 (a), (b): the box is not ticked for them, and nothing else on the way says yes."""
     browser, ada = await world.signed_in("ada")
     consents = world.services.privacy.consents
     page = await browser.open("/settings/data")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -27,7 +28,8 @@ from valetkey.audit.alerts import Alerts
 from valetkey.audit.calls import CallLog
 from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.feed.feeds import Feeds
-from valetkey.audit.model import CallIntent, Outcome
+from valetkey.audit.kept_results import KeptResults
+from valetkey.audit.model import CallIntent, KeptOf, Outcome
 from valetkey.audit.proofs import Proofs
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
@@ -268,6 +270,15 @@ class World:
         assert page.status_code == 200, page.text
         return page.url.path
 
+    async def keep_whole(self, person: Person, call_id: str, parts: Sequence[bytes]) -> bytes:
+        """As the gateway keeps a result that is too large (CON-20); what it is as a whole."""
+        day = self.clock.now().date().isoformat()
+        key = await self.services.day_keys.key(person.id, person.organization_id, day)
+        of = KeptOf(call_id, person.id, person.organization_id, day, len(parts))
+        sealed = [key.seal(part, about=of.about(number)) for number, part in enumerate(parts)]
+        await KeptResults(self.database).keep(of, sealed)
+        return b"".join(parts)
+
     async def call(self, person: Person, connection: Connection, connector: Connector, *, tool: str = "search_notes",
                    request: bytes = b'{"query":"otters"}', response: bytes = b'{"content":[]}',
                    outcome: Outcome = Outcome.OK, detail: str = "", client: str = "Claude Code",
@@ -472,7 +483,8 @@ def _exporting(rooms: Services, checkpoints: Checkpoints, proofs: Proofs, clock:
     sources = Sources(
         organizations=rooms.organizations, sign_in=sign_in, connections=rooms.connections, connectors=rooms.connectors,
         receipts=rooms.disconnecting, profiles=rooms.profiles.list, policy=rooms.policy,
-        consents=rooms.privacy.consents, levels=rooms.privacy.levels, calls=rooms.calls, day_keys=rooms.day_keys,
+        consents=rooms.privacy.consents, levels=rooms.privacy.levels, calls=rooms.calls,
+        whole=rooms.privacy.whole, alerts=rooms.alerts, holds=rooms.privacy.holds, day_keys=rooms.day_keys,
         trail=rooms.trail, checkpoints=checkpoints, proofs=proofs,
     )  # fmt: skip
     return Exporting(sources, clock=clock)

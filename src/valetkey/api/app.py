@@ -51,7 +51,7 @@ from valetkey.api import (
     usage,
     vault,
 )
-from valetkey.api.asking import Authenticated
+from valetkey.api.asking import Authenticated, on_valetkey_error
 from valetkey.api.idempotency import Idempotent
 from valetkey.api.openapi import describe
 from valetkey.api.problems import (
@@ -59,9 +59,9 @@ from valetkey.api.problems import (
     on_failure,
     on_http_exception,
     on_invalid_request,
-    on_valetkey_error,
 )
 from valetkey.api.services import Services
+from valetkey.audit.refusals import Refusals
 from valetkey.kernel.errors import ValetkeyError, printable
 
 ROUTERS = (
@@ -109,7 +109,9 @@ _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 def create(services: Services) -> ASGIApp:
     """The API. Mount it at `/api/v1`; it authenticates before it routes."""
-    return Outermost(Authenticated(Idempotent(routes(services), services), services))
+    api = routes(services)
+    api.state.refusals = Refusals(services.trail, services.clock)
+    return Outermost(Authenticated(Idempotent(api, services), services))
 
 
 def routes(services: Services) -> FastAPI:

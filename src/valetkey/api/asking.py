@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Query, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from valetkey.api.problems import ScopeMissing, answer_invalid_token, answer_to
 from valetkey.api.services import Services
+from valetkey.audit.asked import asking
+from valetkey.audit.refusals import Refusals
 from valetkey.identity.acting import acting_as
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.roles import Act, may
 from valetkey.identity.scopes import OWN_CONTENT as OWN_CONTENT
 from valetkey.identity.scopes import Scope as Scope
-from valetkey.kernel.errors import BadInput, Forbidden, NotFound, NotSignedIn
+from valetkey.kernel.errors import BadInput, Forbidden, NotFound, NotSignedIn, ValetkeyError
 from valetkey.store.acting import on_behalf_of
 
 AUDIENCE = "/api/v1"
@@ -31,6 +34,8 @@ ANYBODY_MAY = frozenset({"/health", "/openapi.json"})
 _EXTENSION = "valetkey.operator"
 _MARK: Final = object()
 _STATE = "valetkey.principal"
+_TOLD = "refusal_is_told"
+_SAFE = ("GET", "HEAD", "OPTIONS")
 _PERSON_ID = "person_"
 
 OPERATOR: Final = Principal(
@@ -82,7 +87,7 @@ class Authenticated:
                 return
         state: MutableMapping[str, Any] = scope.setdefault("state", {})
         state[_STATE] = principal
-        with on_behalf_of(acting_as(principal)):
+        with on_behalf_of(acting_as(principal)), asking(scope, token=principal.credential_id):
             await self._app(scope, receive, send)
 
     async def _present(self, given: list[bytes]) -> Principal:
@@ -193,6 +198,25 @@ async def whose(
 def actor_of(principal: Principal) -> str:
     """Who did it, as the trail writes it."""
     return "operator" if principal.kind == "operator" else f"person:{principal.person_id}"
+
+
+async def on_valetkey_error(request: Request, error: Exception) -> Response:
+    """The answer; that somebody tried to change what they may not is written down before it (ORG-12)."""
+    assert isinstance(error, ValetkeyError)
+    who, route = principal_in(request.scope), request.scope.get("route")
+    is_told = getattr(request.state, _TOLD, False)
+    if isinstance(error, Forbidden) and request.method not in _SAFE and who and route and not is_told:
+        refusals: Refusals = request.app.state.refusals
+        await refusals.tell(
+            f"{request.method} {AUDIENCE}{route.path}", actor=actor_of(who), organization_id=who.organization_id,
+            person_id=who.person_id, because=error.code,
+        )  # fmt: skip
+    return answer_to(error)
+
+
+def refusal_is_told(request: Request) -> None:
+    """The route has an event of its own for being refused."""
+    setattr(request.state, _TOLD, True)
 
 
 Rooms = Annotated[Services, Depends(services_of)]

@@ -6,9 +6,19 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, Whose, actor_of, demand_act, principal_of
+from valetkey.api.asking import (
+    Needs,
+    OnlyOperator,
+    Rooms,
+    Scope,
+    Whose,
+    actor_of,
+    demand_act,
+    principal_of,
+    refusal_is_told,
+)
 from valetkey.api.paging import At, Listed, Page
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
@@ -58,13 +68,14 @@ class Choice(BaseModel):
 
 
 class Bound(BaseModel):
-    """`level` null takes the bound back."""
+    """`level` null takes the bound back. A ceiling of `none` has to be `acknowledged`: services keep what they get."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["floor", "ceiling"]
     connector: str = Field(EVERY, min_length=1, max_length=40)
     level: Level | None
+    acknowledged: StrictBool = False
 
 
 async def _shown(rooms: Rooms, organization_id: str, person_id: str, connector: str) -> LevelShown:
@@ -97,8 +108,9 @@ async def bound_log_level(new: Bound, who: Setter, rooms: Rooms) -> Listed[SaidS
     """The organization's floor or ceiling, by an owner. Holds for its members' calls from now on."""
     demand_act(who, Act.MANAGE_ORGANIZATION)
     said = await rooms.privacy.levels.bound(
-        who.organization_id, new.kind, new.level, connector=new.connector, actor=actor_of(who)
-    )
+        who.organization_id, new.kind, new.level, connector=new.connector, acknowledged=new.acknowledged,
+        actor=actor_of(who),
+    )  # fmt: skip
     return Listed(items=[SaidShown.of(one) for one in said])
 
 
@@ -154,6 +166,7 @@ async def _tell_of_others(request: Request, rooms: Rooms) -> None:
     """Whoever is not the operator, and so is refused by what is asked next, stands in the trail."""
     who = principal_of(request)
     if who.kind != "operator":
+        refusal_is_told(request)
         await rooms.privacy.training.refuse(
             actor=actor_of(who), organization_id=who.organization_id, person_id=who.person_id
         )

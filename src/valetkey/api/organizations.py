@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope
+from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of
 from valetkey.api.paging import At, Page, by_age
 from valetkey.identity.model import Organization, Principal
 
@@ -49,6 +49,10 @@ async def list_organizations(who: Reader, rooms: Rooms, at: At) -> Page[Organiza
 
 
 @router.post("", operation_id="create_organization", status_code=201)
-async def create_organization(new: NewOrganization, _who: Operator, rooms: Rooms) -> OrganizationShown:
+async def create_organization(new: NewOrganization, who: Operator, rooms: Rooms) -> OrganizationShown:
     """A new organization, without members."""
-    return OrganizationShown.of(await rooms.organizations.create(new.name, "organization"))
+    made = await rooms.organizations.create(new.name, "organization")
+    await rooms.trail.write(
+        "organization.created", actor=actor_of(who), organization_id=made.id, object=made.id, detail={"kind": made.kind}
+    )
+    return OrganizationShown.of(made)

@@ -112,11 +112,11 @@ async def add_person(new: NewPerson, who: Writer, rooms: Rooms) -> PersonShown:
         _demand_own(who, new.organization_id)
         role = new.role or Role.MEMBER
         _demand_may_manage(who, role)
-        return PersonShown.of(await _create(rooms, new, who.organization_id, role))
+        return PersonShown.of(await _create(rooms, new, who, who.organization_id, role))
     if new.organization_id:
-        return PersonShown.of(await _create(rooms, new, new.organization_id, new.role or Role.MEMBER))
+        return PersonShown.of(await _create(rooms, new, who, new.organization_id, new.role or Role.MEMBER))
     own = await rooms.organizations.create(new.display_name or new.login, "personal")
-    return PersonShown.of(await _create(rooms, new, own.id, new.role or Role.OWNER))
+    return PersonShown.of(await _create(rooms, new, who, own.id, new.role or Role.OWNER))
 
 
 @router.post("/{person}/invite", operation_id="invite_person", status_code=201, openapi_extra=SHOWN_ONCE)
@@ -174,9 +174,9 @@ async def leave_organization(person: str, who: Writer, rooms: Rooms) -> MovedSho
     return MovedShown(**LeftShown.of(moved.left).model_dump(), person=PersonShown.of(moved.person))
 
 
-async def _create(rooms: Services, new: NewPerson, organization_id: str, role: Role) -> Person:
+async def _create(rooms: Services, new: NewPerson, who: Principal, organization_id: str, role: Role) -> Person:
     return await rooms.people.create(
-        login=new.login, display_name=new.display_name, organization_id=organization_id, role=role
+        login=new.login, display_name=new.display_name, organization_id=organization_id, role=role, by=actor_of(who)
     )
 
 

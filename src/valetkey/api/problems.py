@@ -138,11 +138,6 @@ def answer_failure() -> Response:
     return _answer(500, "internal", "Something went wrong in the hub.", hint="Its log says what.")
 
 
-async def on_valetkey_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, ValetkeyError)
-    return answer_to(error)
-
-
 async def on_invalid_request(_request: Request, error: Exception) -> Response:
     """What FastAPI found wrong with path, query or body."""
     assert isinstance(error, RequestValidationError)

@@ -10,6 +10,8 @@ from pydantic import AwareDatetime, BaseModel
 
 from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, whose
 from valetkey.api.paging import LARGEST, Cursor, Page, Place, read_cursor
+from valetkey.audit.feed.messages import actor_type, place
+from valetkey.audit.feed.names import name_of
 from valetkey.audit.model import Everyone, OfOrganization, OfPerson, TrailEvent, WantedEvents
 from valetkey.audit.model import Scope as AuditScope
 from valetkey.identity.model import Principal
@@ -23,10 +25,20 @@ Reader = Annotated[Principal, Depends(Needs(Scope.TRAIL_READ, operator=True))]
 
 
 class EventShown(BaseModel):
+    """`kind` and `actor_type` are as feeds have them; `ip`, `user_agent` and `token` (its id) say from where it was
+
+    asked, and are empty for what the hub did by itself.
+    """
+
     seq: int
     at: datetime
+    kind: str
     event: str
     actor: str
+    actor_type: str
+    ip: str
+    user_agent: str
+    token: str
     organization_id: str
     person_id: str
     object: str
@@ -37,8 +49,11 @@ class EventShown(BaseModel):
         return cls(
             seq=event.seq,
             at=event.at,
+            kind=name_of(event.event),
             event=event.event,
             actor=event.actor,
+            actor_type=actor_type(event),
+            **place(event),
             organization_id=event.organization_id,
             person_id=event.person_id,
             object=event.object,

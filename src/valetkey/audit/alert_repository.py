@@ -52,6 +52,10 @@ async def note(tx: AsyncConnection, new: Alert, *, quiet_since: datetime, kept_s
     return known is None or (known.dismissed_at is not None and known.last_at < quiet_since)
 
 
+async def delete_before(tx: AsyncConnection, instant: datetime) -> int:
+    return (await tx.execute(delete(alert).where(alert.c.last_at < instant))).rowcount
+
+
 async def find_alert(tx: AsyncConnection, person_id: str, alert_id: str) -> Sequence[Any] | None:
     found = await tx.execute(select(*_COLUMNS).where(alert.c.id == alert_id, alert.c.person_id == person_id))
     return found.first()

@@ -213,6 +213,11 @@ class Alerts:
                 await repository.dismiss(tx, found.id, self._clock.now())
         return await self.get(person_id, alert_id)
 
+    async def sweep(self) -> int:
+        """Lets go of those that were last noticed before the time they are kept for; how many."""
+        async with self._database.write() as tx:
+            return await repository.delete_before(tx, self._clock.now() - KEPT)
+
     # --- within -------------------------------------------------------------------------------------------------------
 
     def _begin(self, noticed: Noticed, times: int) -> None:

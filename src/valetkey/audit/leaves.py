@@ -90,12 +90,14 @@ def call_record(columns: Mapping[str, Any], *, started_at: int) -> dict[str, str
 
 
 def event_record(columns: Mapping[str, Any], *, at: int) -> dict[str, str | int]:
-    """Of a row of `trail_event`; `at` in microseconds since 1970."""
+    """Of a row of `trail_event`; `at` in microseconds since 1970. What nobody asked for has no `asked`, as of old."""
     record = dict(columns)
     record["kind"] = EVENT
     record["event_seq"] = record.pop("seq")
     record["at"] = at
     record["detail"] = detail_hash(record["detail"])
+    if asked := record.pop("asked"):
+        record["asked"] = detail_hash(asked)
     return record
 
 

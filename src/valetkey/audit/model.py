@@ -187,3 +187,5 @@ class TrailEvent:
     person_id: str
     object: str
     detail: Mapping[str, Any]
+    asked: Mapping[str, str] | None = None
+    """From where (`audit.asked`); `None` for what the hub did by itself, and for events older than this field."""

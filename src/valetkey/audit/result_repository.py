@@ -11,17 +11,31 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from valetkey.audit.model import KeptOf
 from valetkey.store.schema import kept_result
 
+_OF = [kept_result.c[name] for name in ("call_id", "person_id", "organization_id", "day", "parts")]
+
 
 async def add_parts(tx: AsyncConnection, of: KeptOf, first: int, sealed: Sequence[bytes]) -> None:
     rows = [{**asdict(of), "part": first + number, "sealed": one} for number, one in enumerate(sealed)]
     await tx.execute(insert(kept_result), rows)
 
 
+async def count_parts(tx: AsyncConnection, person_id: str) -> int:
+    query = select(func.count()).select_from(kept_result).where(kept_result.c.person_id == person_id)
+    return int((await tx.execute(query)).scalar_one())
+
+
+async def find_after(tx: AsyncConnection, person_id: str, call_id: str) -> KeptOf | None:
+    """The person's next by id, which sorts by time, if all of its parts are there."""
+    query = select(*_OF).where(kept_result.c.person_id == person_id, kept_result.c.call_id > call_id)
+    whole = query.group_by(*_OF).having(func.count() == kept_result.c.parts).order_by(kept_result.c.call_id).limit(1)
+    row = (await tx.execute(whole)).first()
+    return KeptOf(*row) if row is not None else None
+
+
 async def find(tx: AsyncConnection, call_id: str, person_id: str) -> KeptOf | None:
     """What is kept of a call of the person's, if all of its parts are there."""
-    columns = [kept_result.c[name] for name in ("call_id", "person_id", "organization_id", "day", "parts")]
-    query = select(*columns, func.count()).where(kept_result.c.call_id == call_id, kept_result.c.person_id == person_id)
-    row = (await tx.execute(query.group_by(*columns))).first()
+    query = select(*_OF, func.count()).where(kept_result.c.call_id == call_id, kept_result.c.person_id == person_id)
+    row = (await tx.execute(query.group_by(*_OF))).first()
     return KeptOf(*row[:-1]) if row is not None and row[-1] == row[-2] else None
 
 

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from valetkey.audit import repository
+from valetkey.audit.asked import asked_from
 from valetkey.audit.model import ALL_EVENTS, Scope, TrailEvent, WantedEvents
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, printable
 from valetkey.store.database import Database
 
 _LONGEST_DETAIL = 4096
+_BY_ITSELF = "system"
+"""What is noticed while somebody asks for something else was not asked by them."""
 
 
 class Trail:
@@ -51,6 +54,7 @@ class Trail:
                 person_id=person_id,
                 object=printable(object, limit=199),
                 detail=dict(detail),
+                asked=asked_from() if actor != _BY_ITSELF else None,
             )
 
     async def list(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
+from valetkey.audit.asked import asking
 from valetkey.authserver.authorize import Authorize
 from valetkey.authserver.consent import ACTION
 from valetkey.authserver.metadata import Metadata
@@ -35,6 +37,14 @@ _WELL_KNOWN = "/.well-known"
 def peer_of(request: Request) -> str:
     """The address the request came from, as the server below says it; behind a proxy it is told by that one."""
     return request.client.host if request.client else ""
+
+
+class _Route(Route):
+    """A path of this door: what is written down in answering it was asked from where the request came."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with asking(scope):
+            await super().handle(scope, receive, send)
 
 
 class AuthServer:
@@ -87,13 +97,13 @@ class AuthServer:
         }
         return [
             *(
-                Route(f"{_WELL_KNOWN}/{name}{rest}", endpoint, methods=["GET"])
+                _Route(f"{_WELL_KNOWN}/{name}{rest}", endpoint, methods=["GET"])
                 for name, endpoint in documents.items()
                 for rest in ("", "/{path:path}")
             ),
-            Route(ACTION, self._authorize.ask, methods=["GET"]),
-            Route(ACTION, self._authorize.decide, methods=["POST"]),
-            Route("/oauth/token", self._token.__call__, methods=["POST"]),
-            Route("/oauth/register", self._register.__call__, methods=["POST"]),
-            Route("/oauth/revoke", self._revoke.__call__, methods=["POST"]),
+            _Route(ACTION, self._authorize.ask, methods=["GET"]),
+            _Route(ACTION, self._authorize.decide, methods=["POST"]),
+            _Route("/oauth/token", self._token.__call__, methods=["POST"]),
+            _Route("/oauth/register", self._register.__call__, methods=["POST"]),
+            _Route("/oauth/revoke", self._revoke.__call__, methods=["POST"]),
         ]

@@ -54,11 +54,13 @@ def set_level(hub: Hub, level: str, connector: str, as_json: bool) -> None:
 @click.argument("kind", type=click.Choice(["floor", "ceiling"]))
 @click.argument("level", type=_LEVELS)
 @_for_connector
+@click.option("--acknowledged", is_flag=True, help="For a ceiling of none: you know that services keep what they get.")
 @as_json
 @hub_options
-def set_bound(hub: Hub, kind: str, level: str, connector: str, as_json: bool) -> None:
+def set_bound(hub: Hub, kind: str, level: str, connector: str, acknowledged: bool, as_json: bool) -> None:
     """Say as an owner how much of members' calls is kept at least, or at most."""
-    found = hub.post("/data/bounds", {"kind": kind, "connector": connector, "level": _level(level)})
+    said = {"kind": kind, "connector": connector, "level": _level(level), "acknowledged": acknowledged}
+    found = hub.post("/data/bounds", said)
     if as_json:
         print_json(found)
         return

@@ -55,13 +55,15 @@ def visit(client: Client, sentence: str, url: str, *, declined: bool) -> Said:
     return text(client, f"{sentence} Please ask the person to open {url} and then try again.")
 
 
-def too_large(size: int, limit: int, *, service: str, call_id: str, page: str) -> str:
-    """The marker that stands for a result beyond the limit. `size` is in characters; `page` where it can be had."""
+def too_large(size: int, limit: int, *, service: str, call_id: str, page: str, why_not: str) -> str:
+    """The marker that stands for a result beyond the limit. `size` is in characters; `page` where it can be had, or
+    `why_not`.
+    """
     where = (
         f"It is kept whole for the person alone: on {page}, with `valetkey call result {call_id}`, and at "
         f"/api/v1/calls/{call_id}/result with a token of theirs."
         if page
-        else "The rest was not kept."
+        else why_not
     )
     return (
         f"The result from {service} has {size:,} characters; this hub passes on at most {limit:,}. How it begins is "

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from valetkey.audit.kept_results import KeptResults
+from valetkey.audit.kept_results import MOST, Full, KeptResults
 from valetkey.audit.log_repository import StoreFailed
 from valetkey.audit.model import Outcome
 from valetkey.audit.redact import redacted
@@ -67,20 +67,20 @@ class Large:
         self, client: Client, result: bytes, size: int, limit: int, record: Record, *, service: str
     ) -> Said:
         """`size` is in characters. Ends the record; how the result begins is what it holds."""
-        is_kept = await self._keep(result, record)
+        why_not = await self._keep(result, record)
         begins = result[: _PREVIEW * 4].decode(errors="ignore")[:_PREVIEW]
         record.end(Outcome.TOO_LARGE, detail=f"{size} characters", response=begins.encode(), response_bytes=len(result))
-        page = f"{self._public_url}/activity/{record.id}" if is_kept else ""
-        sentence = answers.too_large(size, limit, service=service, call_id=record.id, page=page)
+        page = "" if why_not else f"{self._public_url}/activity/{record.id}"
+        sentence = answers.too_large(size, limit, service=service, call_id=record.id, page=page, why_not=why_not)
         said = answers.beginning(sentence, begins, client.version)
         for applies, mark in ((record.echoed, answers.MASKED), (record.orders, answers.ORDERS)):
             said = answers.flagged(said, mark) if applies else said
         return Said(result=said)
 
-    async def _keep(self, result: bytes, record: Record) -> bool:
-        """False where nothing may be kept, or could be: the client hears which."""
+    async def _keep(self, result: bytes, record: Record) -> str:
+        """Why it is not kept, for the client to hear; empty when it is."""
         if not record.keeps_contents:
-            return False
+            return "The rest was not kept: contents of these calls are not."
         clean = bytearray()  # as a whole, before it is cut: no secret is hidden where two parts meet (DATA-09)
         for piece in redacted(result):
             clean += piece
@@ -88,7 +88,11 @@ class Large:
         of, sealed = record.sealed_whole(bytes(clean))
         try:
             await self._kept.keep(of, sealed)
+        except Full:
+            return (
+                f"The rest was not kept: {MOST >> 20} MiB are kept for this person already, until they are old enough."
+            )
         except (StoreFailed, OSError) as error:
             structlog.get_logger(__name__).warning("a large result was not kept", reason=type(error).__name__)
-            return False
-        return True
+            return "The rest was not kept: it could not be written."
+        return ""

@@ -211,6 +211,12 @@ async def purge(tx: AsyncConnection, person_id: str, before: datetime) -> None:
     await tx.execute(delete(approval_use).where(approval_use.c.at < before))
 
 
+async def purge_all(tx: AsyncConnection, before: datetime) -> int:
+    """Of everybody."""
+    await tx.execute(delete(approval_use).where(approval_use.c.at < before))
+    return (await tx.execute(delete(approval).where(approval.c.created_at < before))).rowcount
+
+
 def _read(row: Row[Any]) -> Approval:
     values = {column.name: getattr(row, column.name) for column in approval.columns}
     values |= {"nonce": bytes(row.nonce), "call": bytes(row.call), "proof": bytes(row.proof) if row.proof else None}

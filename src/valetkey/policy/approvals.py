@@ -176,6 +176,11 @@ class Approvals:
         async with self._database.write() as tx:
             await repository.drop(tx, connection_id)
 
+    async def sweep(self) -> int:
+        """Lets go of everybody's that were asked for long enough ago; how many."""
+        async with self._database.write() as tx:
+            return await repository.purge_all(tx, self._clock.now() - _KEPT)
+
     # --- what the person does -----------------------------------------------------------------------------------------
 
     async def get(self, person_id: str, approval_id: str) -> Approval:

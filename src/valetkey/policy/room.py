@@ -60,6 +60,10 @@ class Policy:
         await self.approvals.forget(connection_id)
         await self.standing.forget(connection_id)
 
+    async def sweep(self) -> int:
+        """Lets go of what was asked and approved long enough ago, whoever asks for something meanwhile; how much."""
+        return await self.approvals.sweep() + await self.standing.sweep()
+
 
 def open_policy(
     database: Database, notifications: Notifications, *, clock: Clock, keys: FindsDayKeys, trail: TrailWriter,

@@ -172,6 +172,11 @@ class Standings:
             found = await repository.find_live(tx, connection_id, None if "" in tools else sorted(tools))
         await self._end(found, Ended.CHANGED)
 
+    async def sweep(self) -> int:
+        """Lets go of everybody's that ended long enough ago; how many."""
+        async with self._database.write() as tx:
+            return await repository.purge_all(tx, self._clock.now() - _KEPT)
+
     async def forget(self, connection_id: str) -> None:
         """The connection has ended."""
         async with self._database.read() as tx:

@@ -133,6 +133,11 @@ async def purge(tx: AsyncConnection, person_id: str, before: datetime) -> None:
     await tx.execute(delete(_table).where(_table.c.person_id == person_id, _table.c.expires_at < before))
 
 
+async def purge_all(tx: AsyncConnection, before: datetime) -> int:
+    """Of everybody."""
+    return (await tx.execute(delete(_table).where(_table.c.expires_at < before))).rowcount
+
+
 def _read(row: Row[Any]) -> StandingApproval:
     values = {column.name: getattr(row, column.name) for column in _table.columns}
     return StandingApproval(

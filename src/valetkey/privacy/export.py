@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from valetkey.audit.alerts import Alerts
 from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.model import CallRecord, OfPerson
 from valetkey.audit.proofs import Proofs
@@ -26,7 +27,9 @@ from valetkey.policy.room import Policy
 from valetkey.privacy import export_lines as lines
 from valetkey.privacy.consent import Consents
 from valetkey.privacy.export_lines import Line
+from valetkey.privacy.holds import Holds
 from valetkey.privacy.levels import Levels
+from valetkey.privacy.whole import Whole
 from valetkey.vault.day_keys import FindsDayKeys
 
 FORMAT: Final = "valetkey-export/1"
@@ -85,6 +88,9 @@ class Sources:
     consents: Consents
     levels: Levels
     calls: CallRecords
+    whole: Whole
+    alerts: Alerts
+    holds: Holds
     day_keys: FindsDayKeys
     trail: Trail
     checkpoints: Checkpoints
@@ -106,6 +112,9 @@ class Exporting:
             "consents": self._consents,
             "settings": self._settings,
             "calls": self._calls,
+            "results": self._results,
+            "alerts": self._alerts,
+            "holds": self._holds,
             "events": self._events,
             "trail": self._trail,
         }
@@ -213,6 +222,21 @@ class Exporting:
         except VaultFailed:
             return lines.of_call(call, "erased", None, None)
         return lines.of_call(call, "shown", request, response)
+
+    async def _results(self, person: Person, rest: str) -> tuple[list[Line], str]:
+        """What was too large to pass on, one at a time (CON-20)."""
+        found = await self._from.whole.after(person.id, rest)
+        if found is None:
+            return [], ""
+        call_id, result = found
+        return [lines.of_result(call_id, result)], call_id
+
+    async def _alerts(self, person: Person, rest: str) -> tuple[list[Line], str]:
+        found = await self._from.alerts.page(person.id, dismissed=True, before=rest, limit=_EVENTS)
+        return [lines.of_alert(one) for one in found], found[-1].id if len(found) == _EVENTS else ""
+
+    async def _holds(self, person: Person, _rest: str) -> tuple[list[Line], str]:
+        return [lines.of_hold(one) for one in await self._from.holds.on(person)], ""
 
     async def _events(self, person: Person, rest: str) -> tuple[list[Line], str]:
         found = await self._from.trail.list(OfPerson(person.id), before=_number(rest), limit=_EVENTS)

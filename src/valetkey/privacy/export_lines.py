@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
+from valetkey.audit.alerts import Alert
 from valetkey.audit.model import CallRecord, TrailEvent
 from valetkey.audit.proofs import Inclusion, hashes
 from valetkey.connections.model import Connection, Receipt
@@ -20,6 +21,7 @@ from valetkey.policy.approval_model import Approval
 from valetkey.policy.model import Permission
 from valetkey.policy.standing_model import StandingApproval
 from valetkey.privacy.consent import Consent
+from valetkey.privacy.model import Hold
 
 Line = Mapping[str, Any]
 
@@ -40,6 +42,10 @@ _STANDING: Final = (
 _CALL: Final = (
     "id", "started_at", "organization_id", "client", "connector", "connection_id", "label", "method", "tool",
     "tool_class", "outcome", "rule", "detail", "origin", "duration_us", "request_bytes", "response_bytes",
+)  # fmt: skip
+_ALERT: Final = (
+    "id", "connection_id", "connector", "kind", "subject", "words", "call_id", "first_at", "last_at", "times",
+    "dismissed_at",
 )  # fmt: skip
 _RECEIPT: Final = (
     "id", "at", "connector_name", "connector_host", "label", "keys_destroyed", "revocation", "revocation_detail",
@@ -115,8 +121,24 @@ def of_call(call: CallRecord, contents: str, request: bytes | None, response: by
     }
 
 
+def of_result(call_id: str, result: bytes | None) -> Line:
+    """`contents` is `shown`, or `erased` where its key is gone."""
+    shown = "erased" if result is None else "shown"
+    return {"call_id": call_id, "contents": shown, "result": as_json(result)}
+
+
+def of_alert(alert: Alert) -> Line:
+    return _named(alert, *_ALERT)
+
+
+def of_hold(hold: Hold) -> Line:
+    """`for_everybody`: it is on all members of the organization."""
+    return {**_named(hold, "id", "reason", "placed_at"), "for_everybody": not hold.person_id}
+
+
 def of_event(event: TrailEvent) -> Line:
-    return {**_named(event, "seq", "at", "event", "actor", "organization_id", "object"), "detail": dict(event.detail)}
+    told = _named(event, "seq", "at", "event", "actor", "organization_id", "object")
+    return {**told, "detail": dict(event.detail), "asked": dict(event.asked or {})}
 
 
 def of_record(one: Inclusion) -> Line:

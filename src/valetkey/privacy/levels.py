@@ -10,7 +10,7 @@ its person. A change holds for calls from then on; what was kept before stays as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal, Protocol
@@ -22,6 +22,11 @@ from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.store.remembered import Remembered
 
+NOT_THERE: Final = (
+    "Keeping nothing is a promise about this hub only. The services that are connected keep what calls send them for as"
+    " long as they say themselves."
+)
+"""Said wherever somebody may choose to keep nothing (DATA-08): no promise of a hub reaches a service."""
 TOPIC: Final = "log_levels"
 """Announced with the organization's id."""
 EVERY: Final = "*"
@@ -117,11 +122,12 @@ class Levels:
 
     async def bound(
         self, organization_id: str, kind: Literal["floor", "ceiling"], level: Level | None, *, connector: str = EVERY,
-        actor: str,
+        acknowledged: bool = False, actor: str,
     ) -> Sequence[Said]:  # fmt: skip
         """The organization's floor or ceiling; `None` takes it back. Who may say so, the caller has made sure of.
 
-        Raises `BadInput` for a floor above a ceiling: no choice could be within.
+        Raises `BadInput` for a floor above a ceiling, as no choice could be within; and for a ceiling of `none` while
+        nobody has `acknowledged` that services keep what they are sent: members go on calling them (DATA-08).
         """
         said = [one for one in await self._said(organization_id, "") if (one.kind, one.connector) != (kind, connector)]
         if level is not None:
@@ -129,18 +135,25 @@ class Levels:
         for each in {EVERY, connector, *(one.connector for one in said)}:
             if RANK[_bound(said, "floor", each)] > RANK[_bound(said, "ceiling", each)]:
                 raise BadInput("The floor would be above the ceiling.", field="level")
-        await self._say(organization_id, "", kind, connector, level, actor)
+        is_promise = kind == "ceiling" and level is Level.NONE
+        if is_promise and not acknowledged:
+            raise BadInput(NOT_THERE, field="acknowledged", hint="Say that you know this, to keep nothing here.")
+        more: dict[str, object] = {"acknowledged": True} if is_promise else {}
+        await self._say(organization_id, "", kind, connector, level, actor, more)
         return await self._said(organization_id, "")
 
     async def _say(
-        self, organization_id: str, person_id: str, kind: Kind, connector: str, level: Level | None, actor: str
-    ) -> None:
+        self, organization_id: str, person_id: str, kind: Kind, connector: str, level: Level | None, actor: str,
+        more: Mapping[str, object] = {},
+    ) -> None:  # fmt: skip
         if not 0 < len(connector) <= _LONGEST or not connector.isprintable():
             raise BadInput("Say which connector, or * for every one.", field="connector")
         said = str(level) if level is not None else ""
+        old = {(one.kind, one.connector): one.level for one in await self._said(organization_id, person_id)}
+        before = {"before": str(old.get((kind, connector), ""))}
         await self._trail.write(
             "log_level.set", actor=actor, organization_id=organization_id, person_id=person_id, object=connector,
-            detail={"kind": kind, "level": said},
+            detail={"kind": kind, "level": said, **before, **more},
         )  # fmt: skip
         async with self._database.write() as tx:
             await repository.delete_level(tx, organization_id, person_id, connector, kind)

@@ -3,7 +3,8 @@
     1. that it begins, and from where on, goes to the trail
     2. the keys of the days before are destroyed: no copy of their contents opens without a backup of the keyring
     3. piece by piece, the records before go, from the log too: of each its hash stays, and the log verifies
-    4. what was done goes to the trail, in numbers: for everybody, and for each organization that it was of
+    4. what else has a time goes when it is over (alerts, approvals): the rooms that have it say which (`sweeps`)
+    5. what was done goes to the trail, in numbers: for everybody, and for each organization that it was of
 
 For how long is said by the operator and by owners (`keeping`); what is held is passed by (`holds`). Each step can be
 done again, and what was cut off is. The trail's events stay.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -86,7 +87,7 @@ class Retention:
 
     def __init__(
         self, database: Database, keeping: Keeping, holds: Holds, *, day_keys: DestroysDays, trail: Trail,
-        leases: Leases, clock: Clock,
+        leases: Leases, clock: Clock, sweeps: Mapping[str, Callable[[], Awaitable[int]]] = {},
     ) -> None:  # fmt: skip
         self._database = database
         self._keeping = keeping
@@ -96,6 +97,7 @@ class Retention:
         self._trail = trail
         self._leases = leases
         self._clock = clock
+        self._sweeps = sweeps
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -134,10 +136,11 @@ class Retention:
         )
         await Whole(self._database, self._day_keys).sweep()  # large results, which no key opens any more
         run, calls = await self._let_go(plan, sum(days.values()))  # 3.
-        for organization_id in sorted({*days, *calls}):  # 4.
+        swept = {what: await sweep() for what, sweep in self._sweeps.items()}  # 4.
+        for organization_id in sorted({*days, *calls}):  # 5.
             went = {"days": days.get(organization_id, 0), "calls": calls.get(organization_id, 0)}
             await self._trail.write("retention.purged", actor="system", organization_id=organization_id, detail=went)
-        done = {**due, "days": run.days, "calls": run.calls}
+        done = {**due, "days": run.days, "calls": run.calls, **swept}
         await self._trail.write("retention.done", actor="system", object=run.id, detail=done)
         return Purged(run.days, run.calls)
 

@@ -44,6 +44,16 @@ class Whole:
             raise NotFound("There is no such result.", hint="It was not kept, or it was let go of.") from error
         return self._parts(of, key)
 
+    async def after(self, person_id: str, call_id: str) -> tuple[str, bytes | None] | None:
+        """The person's next kept result after this call: the call it is of, and the result if its key is there."""
+        of = await self._kept.after(person_id, call_id)
+        if of is None:
+            return None
+        try:
+            return of.call_id, b"".join([part async for part in await self.open(person_id, of.call_id)])
+        except NotFound:
+            return of.call_id, None
+
     async def _parts(self, of: KeptOf, key: DayKey) -> AsyncIterator[bytes]:
         for number in range(of.parts):
             sealed = await self._kept.part(of, number)

@@ -1139,6 +1139,7 @@ trail_event = Table(
     Column("person_id", String(40), nullable=False),  # whom it concerns
     Column("object", String(200), nullable=False),
     Column("detail", Json, nullable=False),
+    Column("asked", Json, nullable=True),  # from where; null is older than this column
     Index(None, "person_id", "seq"),
 )
 

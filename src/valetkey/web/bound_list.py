@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from valetkey.identity.roles import Act, may
 from valetkey.kernel.errors import BadInput, TooMany
-from valetkey.privacy.levels import EVERY, Level
+from valetkey.privacy.levels import EVERY, NOT_THERE, Level
 from valetkey.web.powers import check_may
 from valetkey.web.sign_in_again import ask_again
 from valetkey.web.visit import Visit
@@ -20,7 +20,7 @@ _LEVELS = (
     (Level.METADATA.value, "Metadata – which tool, when, how it ended"),
     (Level.NONE.value, "The least – that there was a call, and where it went"),
 )
-_NOTHING = {"kind": "ceiling", "connector": EVERY, "level": Level.METADATA.value}
+_NOTHING = {"kind": "ceiling", "connector": EVERY, "level": Level.METADATA.value, "acknowledged": ""}
 
 
 async def show(visit: Visit) -> Response:
@@ -44,6 +44,7 @@ async def submit(visit: Visit) -> Response:
             "floor" if values["kind"] == "floor" else "ceiling",
             None if values["level"] == "unset" else Level(values["level"]),
             connector=values["connector"],
+            acknowledged=values["acknowledged"] == "yes",
             actor=visit.actor,
         )
     except (BadInput, TooMany) as error:
@@ -66,6 +67,7 @@ async def _page(visit: Visit, errors: Mapping[str, str], values: Mapping[str, st
         words=dict(_LEVELS),
         kinds=_KINDS,
         levels=_LEVELS,
+        not_there=NOT_THERE,
         connectors=tuple(names.items()),
         may_set=may(person.role, Act.MANAGE_ORGANIZATION),
         may_see_calls=may(person.role, Act.SEE_CALLS),

@@ -17,6 +17,7 @@ async def check_may_add(visit: Visit, refused: str) -> None:
     """CUS-06. Raises `Forbidden`, and writes down as the event `refused` who tried."""
     if await may_add(visit):
         return
+    visit.refusal_is_told()
     await visit.services.trail.write(
         refused, actor=visit.actor, organization_id=visit.person.organization_id, person_id=visit.person.id
     )

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from valetkey.kernel.errors import BadInput
 from valetkey.privacy.consent import TEXT, TEXT_HASH
-from valetkey.privacy.levels import EVERY, RANK, Level
+from valetkey.privacy.levels import EVERY, NOT_THERE, RANK, Level
 from valetkey.web.visit import Visit
 
 _PATH = "/settings/data"
@@ -38,6 +38,7 @@ async def show(visit: Visit) -> Response:
             if RANK[everywhere.floor] <= RANK[level] <= RANK[everywhere.ceiling]
         ],
         words=_WORDS,
+        not_there=NOT_THERE,
         kept=await services.privacy.keeping.kept(person.organization_id),
         holds=await services.privacy.holds.on(person),
         may_consent=await services.privacy.consents.may_ask(person),

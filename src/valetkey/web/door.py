@@ -12,11 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from valetkey.audit.asked import asking
+from valetkey.audit.refusals import Refusals
 from valetkey.connections.model import StepFailed
 from valetkey.identity.acting import acting_as
 from valetkey.identity.model import BrowserSession
 from valetkey.kernel.clock import Clock
-from valetkey.kernel.errors import NotFound, NotSignedIn, TooMany, ValetkeyError
+from valetkey.kernel.errors import Forbidden, NotFound, NotSignedIn, TooMany, ValetkeyError
 from valetkey.kernel.ids import new_id
 from valetkey.store.acting import HUB, Acting, on_behalf_of
 from valetkey.web import csrf
@@ -25,13 +27,14 @@ from valetkey.web.form import Form, read_form
 from valetkey.web.headers import harden
 from valetkey.web.hosts import is_loopback
 from valetkey.web.pages import Pages
-from valetkey.web.powers import PowersRest
+from valetkey.web.powers import NotTheirs, PowersRest
 from valetkey.web.return_path import local_path, with_return
 from valetkey.web.services import Services
 from valetkey.web.session_cookie import Cookies
-from valetkey.web.visit import Visit, principal_of
+from valetkey.web.visit import TOLD, Visit, principal_of
 
 Action = Callable[[Visit], Awaitable[Response]]
+_REFUSED = (Forbidden, NotTheirs)
 
 
 class Access(Enum):
@@ -63,6 +66,7 @@ class Door:
     def __init__(self, *, services: Services, clock: Clock, public_url: str) -> None:
         self._services = services
         self._clock = clock
+        self._refusals = Refusals(services.trail, clock)
         self._public_url = public_url
         self._https = public_url.startswith("https://")
         self._host = public_url.partition("://")[2]
@@ -93,11 +97,26 @@ class Door:
         except PowersRest:
             answer = self._to_confirm(request, pages)
         except ValetkeyError as error:
+            await self._tell_refused(request, pages, session, error)
             is_script = request.method in pages and pages[request.method].script
             answer = _for_script(error) if is_script else self.problem(request, error, session)
         except Exception as error:  # noqa: BLE001 – the outermost door, one of the two places for it
             answer = self._unforeseen(request, session, error)
         return self._finish(answer)
+
+    async def _tell_refused(
+        self, request: Request, pages: Mapping[str, Page], session: BrowserSession | None, error: ValetkeyError
+    ) -> None:
+        """That somebody tried to change what they may not is an event, like what was changed (ORG-12)."""
+        page = pages.get(request.method)
+        is_told = getattr(request.state, TOLD, False)
+        if page is None or page.method == "GET" or session is None or is_told or not isinstance(error, _REFUSED):
+            return
+        person = session.person
+        await self._refusals.tell(
+            f"{page.method} {page.path}", actor=f"person:{person.id}", organization_id=person.organization_id,
+            person_id=person.id, because=error.code,
+        )  # fmt: skip
 
     async def session(self, request: Request) -> BrowserSession | None:
         cookie = self.cookies.session(request)
@@ -244,5 +263,6 @@ class Endpoint:
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._door.open(Request(scope, receive), self._pages)
+        with asking(scope):
+            response = await self._door.open(Request(scope, receive), self._pages)
         await response(scope, receive, send)

@@ -76,6 +76,8 @@ HAPPENED = {
     "connector.blocked": "A service was switched off for the organization",
     "connector.removed": "A service was taken out of the directory",
     "connector.add_refused": "A service was not added: only owners and admins may",
+    "act.refused": "Something was refused that your role or token does not allow",
+    "organization.created": "The organization was made",
     "ceiling.set": "What is permitted at most was set",
     "ceiling.removed": "A ceiling was removed",
     "vertical.enabled": "An owner answers for a connector that acts in money, law, health or insurance",

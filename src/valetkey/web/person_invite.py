@@ -34,6 +34,7 @@ async def submit(visit: Visit) -> Response:
             display_name=values["display_name"],
             organization_id=visit.person.organization_id,
             role=Role(values["role"]),
+            by=visit.actor,
         )
     except BadInput as error:
         field = error.field if error.field in values else ""

@@ -13,13 +13,17 @@ class PowersRest(NotSignedIn):
     code = "powers_rest"
 
 
+class NotTheirs(NotFound):
+    """The page exists, for others: the door writes down that somebody tried to change something by it."""
+
+
 def check_may(visit: Visit, act: Act) -> None:
     """Raises `NotFound` for a person whose role does not reach here: they need not know that the page exists.
 
     Raises `PowersRest` when it does, but they were away for half an hour or signed in eight hours ago.
     """
     if not may(visit.person.role, act):
-        raise NotFound("There is no such page.")
+        raise NotTheirs("There is no such page.")
     if not visit.services.sessions.has_powers(visit.session):
         raise PowersRest("Please confirm that it is you.")
 

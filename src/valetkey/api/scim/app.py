@@ -36,6 +36,7 @@ from valetkey.api.scim.groups import GroupDesk
 from valetkey.api.scim.people import PeopleDesk
 from valetkey.api.scim.resources import MOST, POLICY, PROVIDER, GroupOfUsers, User
 from valetkey.api.services import Services
+from valetkey.audit.asked import asking
 from valetkey.identity.provisioning.model import ProvisioningToken
 from valetkey.kernel.errors import Conflict, NotSignedIn, ValetkeyError
 from valetkey.kernel.secret import Secret
@@ -60,7 +61,8 @@ class ScimDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, receive, send)
+            with asking(scope):
+                await self._app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 – the outermost door; `_on_failure` has answered already
             structlog.get_logger(__name__).error("a SCIM request failed", error=type(error).__name__)
 

@@ -21,6 +21,8 @@ NAMES: Final[dict[str, str]] = {
         "admin_connector_request_resolved": ("connector.request_resolved",),
         "connector_deleted": ("connector.removed",),
         "connector_change_refused": ("connector.add_refused", "connector.change_refused", "review.refused"),
+        "attempt_refused": ("act.refused",),
+        "organization_created": ("organization.created",),
         "egress_hosts_updated": ("hosts.set",),
         "member_rules_updated": ("rules.set",),
         "managed_auth_updated": ("connector.key_entered", "connector.key_replaced", "connector.key_removed"),

@@ -82,6 +82,7 @@ class Passwords:
         person, stored = await self._find(login)  # 2. whose?
         fits = await self._verify(stored or nobodys, password)  # 3. as slow for nobody as for somebody
         if person is None or stored is None or not fits or person.state != "active":
+            await self._refuse(person)
             raise NotSignedIn("The login or the password is wrong.")
         await self._end_attempt(attempt)  # 4. it was no failure
         if self._hasher.check_needs_rehash(stored):
@@ -89,6 +90,13 @@ class Passwords:
             async with self._database.write() as tx:
                 await repository.set_password(tx, person.id, hashed, self._clock.now())
         return person
+
+    async def _refuse(self, person: Person | None) -> None:
+        """For nobody too: that it is written down takes time, which must tell nothing (ORG-12, failed attempts)."""
+        await self._trail.write(
+            "signin.refused", actor="unauthenticated", organization_id=person.organization_id if person else "",
+            person_id=person.id if person else "", detail={"method": "password"},
+        )  # fmt: skip
 
     async def _begin_attempt(self, login: str, network: str) -> dict[str, str]:
         """Writes the attempt down as a failure, then counts.
