@@ -26,6 +26,9 @@ ASKED_FOR: Final = {
         | of("T", 20, 21, 22, 23, 24, 27, 40)
     ),
     "organizations": of("ORG-", 1, 2, 6, *range(8, 16), *range(17, 21)) | of("T", 33, 52),
+    "data-handling": (
+        of("S-", 4, 9, 10, 11, 22, 28) | {"CON-20"} | of("ORG-", 12, 13, 14) | of("DATA-", *range(1, 13))
+    ),
     "permissions": (
         of("S-", 2, 8, 26, 27)
         | of("ORG-", 3, 4, 5, 7, 16, 21)

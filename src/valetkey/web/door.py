@@ -79,6 +79,7 @@ class Door:
     async def open(self, request: Request, pages: Mapping[str, Page]) -> Response:
         """The answer to `request`, whatever happens on the way."""
         session: BrowserSession | None = None
+        form: Form | None = None
         try:
             if (elsewhere := self._check_host(request)) is not None:  # 1. meant for us?
                 return self._finish(elsewhere)
@@ -97,7 +98,8 @@ class Door:
         except PowersRest:
             answer = self._to_confirm(request, pages)
         except ValetkeyError as error:
-            await self._tell_refused(request, pages, session, error)
+            if form is not None:  # they meant to: a page of somebody else's cannot fill the trail
+                await self._tell_refused(request, pages, session, error)
             is_script = request.method in pages and pages[request.method].script
             answer = _for_script(error) if is_script else self.problem(request, error, session)
         except Exception as error:  # noqa: BLE001 – the outermost door, one of the two places for it
