@@ -90,6 +90,13 @@ NOTHING: dict[tuple[str, str], str] = {
 OF_ITS_OWN: dict[tuple[str, str], str] = {
     ("POST", "/data/training-export"): "training.export_refused",
     ("GET", "/data/training-export/withdrawn"): "training.export_refused",
+    ("POST", "/connectors"): "connector.add_refused",
+    ("DELETE", "/connectors/{slug}"): "connector.add_refused",
+    ("PATCH", "/connectors/{slug}"): "connector.add_refused",
+    ("PUT", "/connectors/{slug}/groups"): "connector.add_refused",
+    ("POST", "/connectors/{slug}/quarantine"): "connector.add_refused",
+    ("DELETE", "/connectors/{slug}/quarantine"): "connector.add_refused",
+    ("POST", "/directory/{listing}"): "connector.add_refused",
 }
 """Refusals that have a name."""
 

@@ -19,7 +19,7 @@ from starlette.types import Scope as AsgiScope
 from valetkey.api.problems import ScopeMissing, answer_invalid_token, answer_to
 from valetkey.api.services import Services
 from valetkey.audit.asked import asking
-from valetkey.audit.refusals import Refusals
+from valetkey.audit.refusals import Refusals, Told
 from valetkey.identity.acting import acting_as
 from valetkey.identity.model import Person, Principal, Role
 from valetkey.identity.roles import Act, may
@@ -34,7 +34,6 @@ ANYBODY_MAY = frozenset({"/health", "/openapi.json"})
 _EXTENSION = "valetkey.operator"
 _MARK: Final = object()
 _STATE = "valetkey.principal"
-_TOLD = "refusal_is_told"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _PERSON_ID = "person_"
 
@@ -204,19 +203,14 @@ async def on_valetkey_error(request: Request, error: Exception) -> Response:
     """The answer; that somebody tried to change what they may not is written down before it (ORG-12)."""
     assert isinstance(error, ValetkeyError)
     who, route = principal_in(request.scope), request.scope.get("route")
-    is_told = getattr(request.state, _TOLD, False)
-    if isinstance(error, Forbidden) and request.method not in _SAFE and who and route and not is_told:
+    is_news = isinstance(error, Forbidden) and not isinstance(error, Told)
+    if is_news and request.method not in _SAFE and who and route:
         refusals: Refusals = request.app.state.refusals
         await refusals.tell(
             f"{request.method} {AUDIENCE}{route.path}", actor=actor_of(who), organization_id=who.organization_id,
             person_id=who.person_id, because=error.code,
         )  # fmt: skip
     return answer_to(error)
-
-
-def refusal_is_told(request: Request) -> None:
-    """The route has an event of its own for being refused."""
-    setattr(request.state, _TOLD, True)
 
 
 Rooms = Annotated[Services, Depends(services_of)]

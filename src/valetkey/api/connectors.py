@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of, demand_act
 from valetkey.api.paging import At, Page
 from valetkey.api.services import Services
+from valetkey.audit.refusals import Told
 from valetkey.connections.model import OfConnector
 from valetkey.directory.catalog import Catalog
 from valetkey.directory.custom import TRANSPORT, check_transport
@@ -134,9 +135,9 @@ async def add_connector(new: NewConnector, who: Writer, whose: Whose, rooms: Roo
     check_transport(new.transport)
     try:
         added = await add(whose, name=new.name, url=new.url, auth_kind=new.auth_kind, auth=new.auth)
-    except Forbidden:
+    except Forbidden as error:
         await _tell_refused(rooms, who, whose)
-        raise
+        raise Told(error.message, hint=error.hint) from error
     await tell(rooms, "connector.added", who, whose, added)
     return ConnectorShown.of(added)
 
@@ -281,9 +282,7 @@ async def demand_may_add(rooms: Services, who: Principal, person: Person) -> Non
     """CUS-06. Raises `Forbidden`, and writes down who tried."""
     if not await rooms.organizations.may_add_connectors(person):
         await _tell_refused(rooms, who, person)
-        raise Forbidden(
-            "Only owners and admins add and remove connectors in this organization.", hint="Ask one of them."
-        )
+        raise Told("Only owners and admins add and remove connectors in this organization.", hint="Ask one of them.")
 
 
 async def _tell_refused(rooms: Services, who: Principal, person: Person) -> None:

@@ -17,9 +17,9 @@ from valetkey.api.asking import (
     actor_of,
     demand_act,
     principal_of,
-    refusal_is_told,
 )
 from valetkey.api.paging import At, Listed, Page
+from valetkey.audit.refusals import Told as RefusalTold
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
 from valetkey.privacy.consent import TEXT_HASH
@@ -163,13 +163,13 @@ class ExportAsked(BaseModel):
 
 
 async def _tell_of_others(request: Request, rooms: Rooms) -> None:
-    """Whoever is not the operator, and so is refused by what is asked next, stands in the trail."""
+    """Whoever is not the operator stands in the trail, and is refused."""
     who = principal_of(request)
     if who.kind != "operator":
-        refusal_is_told(request)
         await rooms.privacy.training.refuse(
             actor=actor_of(who), organization_id=who.organization_id, person_id=who.person_id
         )
+        raise RefusalTold("This is done on the hub's host only, through its control socket.")
 
 
 Told = Annotated[None, Depends(_tell_of_others)]

@@ -10,10 +10,15 @@ from typing import Final
 
 from valetkey.audit.trail import Trail
 from valetkey.kernel.clock import Clock
+from valetkey.kernel.errors import Forbidden
 
 EVENT: Final = "act.refused"
 QUIET: Final = 60.0
 _MOST: Final = 10_000
+
+
+class Told(Forbidden):
+    """A refusal that was written down already, under a name of its own."""
 
 
 class Refusals:

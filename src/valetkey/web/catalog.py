@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from valetkey.audit.refusals import Told
 from valetkey.directory.catalog import Catalog, Entry
 from valetkey.directory.model import Connector
-from valetkey.kernel.errors import Forbidden
 from valetkey.web.visit import Visit
 
 
@@ -17,11 +17,10 @@ async def check_may_add(visit: Visit, refused: str) -> None:
     """CUS-06. Raises `Forbidden`, and writes down as the event `refused` who tried."""
     if await may_add(visit):
         return
-    visit.refusal_is_told()
     await visit.services.trail.write(
         refused, actor=visit.actor, organization_id=visit.person.organization_id, person_id=visit.person.id
     )
-    raise Forbidden("Only owners and admins add or change connectors in this organization.", hint="Ask one of them.")
+    raise Told("Only owners and admins add or change connectors in this organization.", hint="Ask one of them.")
 
 
 async def adds_for_all(visit: Visit) -> bool:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from valetkey.audit.asked import asking
-from valetkey.audit.refusals import Refusals
+from valetkey.audit.refusals import Refusals, Told
 from valetkey.connections.model import StepFailed
 from valetkey.identity.acting import acting_as
 from valetkey.identity.model import BrowserSession
@@ -31,7 +31,7 @@ from valetkey.web.powers import NotTheirs, PowersRest
 from valetkey.web.return_path import local_path, with_return
 from valetkey.web.services import Services
 from valetkey.web.session_cookie import Cookies
-from valetkey.web.visit import TOLD, Visit, principal_of
+from valetkey.web.visit import Visit, principal_of
 
 Action = Callable[[Visit], Awaitable[Response]]
 _REFUSED = (Forbidden, NotTheirs)
@@ -111,8 +111,8 @@ class Door:
     ) -> None:
         """That somebody tried to change what they may not is an event, like what was changed (ORG-12)."""
         page = pages.get(request.method)
-        is_told = getattr(request.state, TOLD, False)
-        if page is None or page.method == "GET" or session is None or is_told or not isinstance(error, _REFUSED):
+        is_news = isinstance(error, _REFUSED) and not isinstance(error, Told)
+        if page is None or page.method == "GET" or session is None or not is_news:
             return
         person = session.person
         await self._refusals.tell(

@@ -16,9 +16,6 @@ from valetkey.web.pages import Pages
 from valetkey.web.services import Services
 from valetkey.web.session_cookie import Cookies
 
-TOLD = "refusal_is_told"
-"""In a request's state: its refusal has an event of its own."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
@@ -58,10 +55,6 @@ class Visit:
     def network(self) -> str:
         """The address the request came from, to limit guessing by."""
         return self.request.client.host if self.request.client else ""
-
-    def refusal_is_told(self) -> None:
-        """The action has an event of its own for being refused."""
-        setattr(self.request.state, TOLD, True)
 
     def path(self, name: str) -> str:
         """A part of the path, as named in the site map."""
