@@ -19,6 +19,8 @@ class OtherListing:
     about: str = ""
     definitions: frozenset[str] = frozenset()
     """The fingerprints of its tools as they were reviewed."""
+    icon: int = 0
+    """How its icon looks (`submissions.likeness`); 0 for none, or for one that has no features."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class Records:
     others: tuple[OtherListing, ...] | None = None
     seen: tuple[SeenTool, ...] | None = None
     """The tools as people's own sessions see them."""
+    icon: int = 0
+    """How its own icon looks."""
     failures: float | None = None
     """The share of calls that fail (DIR-12)."""
     accepted: frozenset[str] | None = None

@@ -36,7 +36,7 @@ class Shape:
     most_pixels: int = 8_000_000
 
 
-ICON: Final = Shape("An icon is a square PNG of 64 to 1024 pixels and at most 256 KiB.", 256 * 1024, 64, 1024, True)
+ICON: Final = Shape("An icon is a square PNG of 64 to 512 pixels and at most 256 KiB.", 256 * 1024, 64, 512, True)
 SCREENSHOT: Final = Shape(
     "A screenshot is a PNG, 1000 to 4000 pixels wide, of at most 8 million pixels and 700 KiB.", 700 * 1024, 1000, 4000
 )
@@ -52,7 +52,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class _Head:
+class Head:
     width: int
     height: int
     depth: int
@@ -61,10 +61,32 @@ class _Head:
     @property
     def line(self) -> int:
         """Bytes of one line of pixels, with the byte in front that names its filter."""
-        return 1 + (self.width * _SAMPLES[self.color] * self.depth + 7) // 8
+        return 1 + (self.width * self.samples * self.depth + 7) // 8
+
+    @property
+    def samples(self) -> int:
+        return _SAMPLES[self.color]
 
     def written(self) -> bytes:
         return struct.pack(">IIBBBBB", self.width, self.height, self.depth, self.color, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A picture's parts, its pixels unpacked; each line still as its filter left it."""
+
+    head: Head
+    palette: bytes
+    alpha: bytes
+    pixels: bytes
+
+
+def opened(content: bytes) -> Opened:
+    """Raises `BadInput`."""
+    chunks = list(_chunks(content))
+    head = _head(chunks)
+    palette, alpha, pixels = (_joined(chunks, kind) for kind in (b"PLTE", b"tRNS", b"IDAT"))
+    return Opened(head, palette, alpha, _inflated(pixels, head))
 
 
 def made_anew(content: bytes, shape: Shape) -> Picture:
@@ -111,7 +133,7 @@ def _joined(chunks: list[tuple[bytes, bytes]], wanted: bytes) -> bytes:
     return b"".join(data for kind, data in chunks if kind == wanted)
 
 
-def _head(chunks: list[tuple[bytes, bytes]]) -> _Head:
+def _head(chunks: list[tuple[bytes, bytes]]) -> Head:
     heads = [data for kind, data in chunks if kind == b"IHDR"]
     if len(heads) != 1 or chunks[0][0] != b"IHDR" or len(heads[0]) != 13:
         raise _broken("it has no head")
@@ -120,16 +142,16 @@ def _head(chunks: list[tuple[bytes, bytes]]) -> _Head:
         raise _broken("its head is none")
     if interlace:
         raise BadInput("It is interlaced, which is not read here.", field="picture", hint="Save it without that.")
-    return _Head(width, height, depth, color)
+    return Head(width, height, depth, color)
 
 
-def _demand(head: _Head, shape: Shape) -> None:
+def _demand(head: Head, shape: Shape) -> None:
     fits = shape.narrowest <= head.width <= shape.widest and 1 <= head.height <= shape.widest
     if not fits or head.width * head.height > shape.most_pixels or (shape.is_square and head.width != head.height):
         raise BadInput(shape.says, field="picture", hint=f"This one is {head.width} by {head.height}.")
 
 
-def _inflated(packed: bytes, head: _Head) -> bytes:
+def _inflated(packed: bytes, head: Head) -> bytes:
     """Exactly as many bytes as the head says: a bomb is not unpacked beyond them."""
     wanted = head.line * head.height
     unpacking = zlib.decompressobj()

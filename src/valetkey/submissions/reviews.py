@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Protocol
@@ -30,10 +30,11 @@ from valetkey.review.model import Report, SeenTool
 from valetkey.review.records import OtherListing, Records
 from valetkey.review.visit import Account, Visit
 from valetkey.store.database import Database
-from valetkey.submissions import repository
+from valetkey.submissions import picture_repository, repository
 from valetkey.submissions.drafts import account_of
 from valetkey.submissions.fields import as_claims, hash_of
 from valetkey.submissions.health import Healths
+from valetkey.submissions.likeness import likeness
 from valetkey.submissions.model import Run, Submission
 from valetkey.submissions.terms import TEXTS
 from valetkey.vault.model import BEARER, Binding, HeaderTemplate
@@ -45,6 +46,7 @@ _IS_A: Final[Mapping[ToolClass, Class]] = {
     ToolClass.HIGH: "high",
     ToolClass.VERTICAL: "vertical",
 }
+NOT_COMPARED: Final[Mapping[str, int]] = {}
 LONGEST: Final = timedelta(minutes=8)
 _AT_ONCE: Final = 4
 _KEPT: Final = timedelta(days=7)
@@ -94,6 +96,7 @@ class Reviews:
         self._clock = clock
         self._running: dict[str, asyncio.Task[None]] = {}
         self._said: dict[str, str] = {}
+        self._looks: dict[str, int] = {}
 
     async def stop(self) -> None:
         for task in list(self._running.values()):
@@ -116,6 +119,7 @@ class Reviews:
         url = read_address(self._parse, one.fields.url)
         run = self._new_run(one.organization_id, person_id, url, submission=one)
         health = await self._healths.of(one.slug, is_live=one.is_listed)
+        icons = await self._icons({one.fields.icon, *(listing.icon for listing in self._listings)} - {""})
         account = _Sealed(self._vault, account_of(one, url), run) if one.has_test_account else None
         notes = ("The submission's test account was used, and read-only tools were called.",) if account else ()
         asked = Asked(
@@ -124,10 +128,22 @@ class Reviews:
             allowances=notes,
             on_private_network=url.scheme == "http",
             records=Records(
-                others=others(self._listings, one.slug), accepted=frozenset(versions), failures=health.failures
+                others=others(self._listings, one.slug, icons),
+                accepted=frozenset(versions),
+                failures=health.failures,
+                icon=icons.get(one.fields.icon, 0),
             ),
         )
         return await self._begin(run, url, asked, account)
+
+    async def _icons(self, wanted: Set[str]) -> Mapping[str, int]:
+        """How these pictures look, by hash: told once for each while the hub runs."""
+        for name in sorted(wanted - self._looks.keys()):
+            async with self._database.read() as tx:
+                found = await picture_repository.find_picture(tx, name)
+            self._looks[name] = await asyncio.to_thread(likeness, found) if found is not None else 0
+        self._looks = {name: bits for name, bits in self._looks.items() if name in wanted}
+        return self._looks
 
     async def of_url(self, text: str, *, organization_id: str, person_id: str) -> Run:
         """Begins a review of any address, as somebody unknown. Raises `BadInput`, `TooMany`."""
@@ -214,8 +230,8 @@ class Reviews:
         )
 
 
-def others(listings: Listings, own: str) -> tuple[OtherListing, ...]:
-    """Everybody else's place in the directory (L-205)."""
+def others(listings: Listings, own: str, icons: Mapping[str, int] = NOT_COMPARED) -> tuple[OtherListing, ...]:
+    """Everybody else's place in the directory (L-108, L-205); `icons` say how pictures look."""
     return tuple(
         OtherListing(
             one.name,
@@ -223,6 +239,7 @@ def others(listings: Listings, own: str) -> tuple[OtherListing, ...]:
             tools=tuple(tool.name for tool in one.tools),
             about=one.about,
             definitions=frozenset(tool.fingerprint for tool in one.tools),
+            icon=icons.get(one.icon, 0),
         )
         for one in listings
         if one.slug != own

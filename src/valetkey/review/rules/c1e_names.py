@@ -1,4 +1,7 @@
-"""1.E Other people's names and works: a name that is, or looks like, a well-known one belongs to its domain."""
+"""1.E Other people's names and works: a name that is, or looks like, a well-known one belongs to its domain.
+
+An icon that looks like another listing's is looked at by a person.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from valetkey.review.texts import folded
 from valetkey.review.words import words_of
 
 _WORD: Final = re.compile(r"\w+")
+_FEATURES: Final = 16
+"""Bits that a picture must have to be compared."""
+_SHARED: Final = 0.75
 
 BRANDS: Final[Mapping[str, tuple[str, ...]]] = {
     # A name people trust → the domains of those it belongs to. Few and well known: the reviewer knows more.
@@ -45,6 +51,11 @@ BRANDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
+def _imitations(crawl: Crawl) -> Iterator[Finding]:
+    yield from _names(crawl)
+    yield from _icons(crawl)
+
+
 def _names(crawl: Crawl) -> Iterator[Finding]:
     for where, name in _own_names(crawl):
         brand = looks_like_brand(name)
@@ -56,6 +67,23 @@ def _names(crawl: Crawl) -> Iterator[Finding]:
                 "Use a name of your own, such as “… for " + brand.capitalize() + "”; a reviewer will look at it.",
                 name,
             )
+
+
+def _icons(crawl: Crawl) -> Iterator[Finding]:
+    for other in crawl.records.others or ():
+        if other.host != crawl.host and look_alike(crawl.records.icon, other.icon):
+            yield Finding(
+                Severity.HOLD,
+                "listing: icon",
+                f"It looks like that of {other.name}.",
+                "Draw one of your own; a reviewer will compare them.",
+            )
+
+
+def look_alike(one: int, other: int) -> bool:
+    """Whether two pictures share most of what they have: of plain ones nobody can say."""
+    both = (one & other).bit_count()
+    return min(one.bit_count(), other.bit_count()) >= _FEATURES and both >= _SHARED * (one | other).bit_count()
 
 
 def _own_names(crawl: Crawl) -> Iterator[tuple[str, str]]:
@@ -100,7 +128,7 @@ def _is_one_apart(one: str, other: str) -> bool:
 
 RULES = (
     Rule(
-        "L-108", "1.E", "No name imitates a well-known one", Stage.LISTS, _names,
-        but="pictures are compared by a person",
+        "L-108", "1.E", "No name or icon imitates another", Stage.LISTS, _imitations,
+        but="pictures of who is not listed here are compared by a person",
     ),
 )  # fmt: skip
