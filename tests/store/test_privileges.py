@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -16,12 +14,9 @@ from tests.api.hub import Hub, open_hub
 from tests.api.test_doors import TABLE
 from tests.api.things import Things, give_things
 from tests.conftest import FakeClock
-from tests.databases import empty_postgres
-from tests.store.walls import RUNTIME, as_role, ensure_role, walled
-from valetkey.app import open_hub as open_whole_hub
+from tests.store.walls import RUNTIME, as_role, walled
 from valetkey.identity.model import Role
 from valetkey.kernel.errors import StartRefused
-from valetkey.settings import Settings
 from valetkey.store.acting import Acting, Reach, on_behalf_of
 from valetkey.store.database import Database
 from valetkey.store.privileges import FIXED, OPEN, WALLED, build_walls, demand_no_power, granted, statements, tables_of
@@ -268,25 +263,3 @@ def test_roles_that_see_an_organization_are_those_that_manage_or_audit_it() -> N
     assert [reach("session", role) for role in Role] == ["organization", "organization", "organization", "person"]
     assert {reach("mcp", role) for role in Role} == {"person"}
     assert reach("operator", Role.MEMBER) == "hub"
-
-
-async def test_a_hub_of_two_roles_starts_on_an_empty_database(postgres: str, tmp_path: Path) -> None:
-    """The owner makes the tables, and the hub then runs, and restarts, as the other."""
-    url = await empty_postgres(postgres)
-    data = tmp_path / "data"
-    data.mkdir(mode=0o700)
-    owner = Database.open(url)
-    await ensure_role(owner)
-    await owner.close()
-    settings = Settings(
-        data=data, public_url="http://localhost:8484", root_key=str(tmp_path / "keys" / "root.key"),
-        database=as_role(url, RUNTIME), migration_database=url,
-        keyring_database=as_role(url, RUNTIME), migration_keyring_database=url,
-    )  # fmt: skip
-
-    for _ in range(2):
-        async with open_whole_hub(settings) as whole:
-            transport = httpx2.ASGITransport(app=whole.asgi)
-            stranger = httpx2.AsyncClient(transport=transport, base_url=settings.public_url)
-            assert (await stranger.get("/api/v1/health")).status_code == 200
-            assert (await stranger.get("/signin")).status_code == 200
