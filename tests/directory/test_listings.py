@@ -9,8 +9,9 @@ import pytest
 from tests.conftest import FakeClock
 from tests.directory.rows import add_person
 from tests.directory.test_connectors import ADA, BOB, Somebody
+from valetkey.directory.alone import Listed
 from valetkey.directory.catalog import Catalog
-from valetkey.directory.connectors import Connectors, Listed
+from valetkey.directory.connectors import FEWEST, Connectors
 from valetkey.directory.listings import Listing, Listings, load_listings, read_listing
 from valetkey.directory.model import ReviewState
 from valetkey.kernel.errors import BadInput, Conflict, NotFound
@@ -205,3 +206,20 @@ def test_words_and_categories_find_listings() -> None:
 
     assert "github" in found
     assert "stripe" not in found
+
+
+async def test_what_many_organizations_have_comes_first_and_of_few_nobody_is_told(
+    database: Database, clock: FakeClock, people: object
+) -> None:
+    """DIR-01: ranked by use, and by nothing that anybody could pay for."""
+    zebra = listing("zebra", name='name = "Zebra"', url='url = "https://mcp.zebra.example/mcp"')
+    connectors = book(database, clock, listing(), zebra)
+    orders = []
+    for number in range(FEWEST):
+        one = Somebody(f"p{number}", f"org_{number}")
+        await add_person(database, one.id, organization_id=one.organization_id)
+        await connectors.add_listed(one, "zebra")
+        entries = await Catalog(connectors, InNoGroup()).list(ADA, whole=True)
+        orders.append([entry.slug for entry in entries])
+
+    assert orders == [["notes", "zebra"]] * (FEWEST - 1) + [["zebra", "notes"]]

@@ -11,6 +11,19 @@ from valetkey.directory.model import Connector
 from valetkey.kernel.errors import Conflict
 
 
+class Listed(Conflict):
+    """The URL is that of a listing, which is offered instead (S-05d)."""
+
+    code = "listed"
+
+    def __init__(self, listing: Listing) -> None:
+        super().__init__(
+            f"This is {listing.name}, which the directory lists as {listing.slug}.",
+            hint=f"Connect {listing.slug} instead.",
+        )
+        self.listing = listing
+
+
 def check_alone(there: Iterable[Connector], new: Connector) -> None:
     """CON-40: the same URL from two sources is one. Raises `Conflict`.
 

@@ -83,7 +83,10 @@ class Catalog:
         self._listings = connectors.listings
 
     async def list(self, person: Adder, *, whole: bool, query: str = "", category: str = "") -> Sequence[Entry]:
-        """What fits, the organization's own first, each part by name. `whole` for who may add connectors."""
+        """What fits: the organization's own first, by name; then, for who may add (`whole`), the other listings, those
+
+        that most organizations of this hub have first (DIR-01), and by name where few do.
+        """
         there = await self._connectors.list_for(person)
         if not whole:
             groups = await self._groups.of(person.id)
@@ -91,7 +94,9 @@ class Catalog:
         entries = [Entry(one, self._connectors.listing_of(one)) for one in there]
         taken = {one.listing for one in there} | {one.slug for one in self._twins(there)}
         if whole:
-            entries += [Entry(None, one) for one in self._listings if one.slug not in taken]
+            used = await self._connectors.used()
+            others = [one for one in self._listings if one.slug not in taken]
+            entries += [Entry(None, one) for one in sorted(others, key=lambda one: -used.get(one.slug, 0))]
         return [one for one in entries if one.fits(query, category)]
 
     async def get(self, slug: str, person: Adder, *, whole: bool) -> Entry:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from sqlalchemy.exc import IntegrityError
 
 from valetkey.directory import repository
 from valetkey.directory.access.model import Audience, Reach, Rules
 from valetkey.directory.access.repository import find_hosts, find_rules, put_audience
-from valetkey.directory.alone import check_alone, is_within, of_listing
+from valetkey.directory.alone import Listed, check_alone, is_within, of_listing
 from valetkey.directory.custom import new_slug, read_auth, read_name, read_url
 from valetkey.directory.disclosure import Disclosure, disclose
 from valetkey.directory.editing import Edit, Edited, edited, moved
@@ -37,6 +37,10 @@ LIMIT = 500
 """Connectors in one organization."""
 
 
+FEWEST: Final = 5
+"""Organizations that have a listing, for it to be told that they do."""
+
+
 class Member(Protocol):
     """Whoever looks: a person or a principal of `identity`, our neighbour. An operator is in no organization."""
 
@@ -49,19 +53,6 @@ class Adder(Member, Protocol):
 
     @property
     def id(self) -> str: ...
-
-
-class Listed(Conflict):
-    """The URL is that of a listing, which is offered instead (S-05d)."""
-
-    code = "listed"
-
-    def __init__(self, listing: Listing) -> None:
-        super().__init__(
-            f"This is {listing.name}, which the directory lists as {listing.slug}.",
-            hint=f"Connect {listing.slug} instead.",
-        )
-        self.listing = listing
 
 
 class Connectors:
@@ -243,6 +234,11 @@ class Connectors:
             there = await repository.list_connectors(tx, person.organization_id)
         shown = [self._as_of_today(one) for one in there]
         return sorted(shown, key=lambda one: (one.name.lower(), one.slug))
+
+    async def used(self) -> Mapping[str, int]:
+        """Listings, and how many organizations have each: of what only a few have, nobody is told."""
+        async with self._database.read() as tx:
+            return await repository.organizations_by_listing(tx, fewest=FEWEST)
 
     async def set_state(self, connector_id: str, state: Literal["enabled", "blocked", "delisted"]) -> None:
         """Raises `NotFound`."""

@@ -84,6 +84,14 @@ async def list_connectors(tx: AsyncConnection, organization_id: str) -> list[Con
     return [found for row in rows if (found := _connector(row)) is not None]
 
 
+async def organizations_by_listing(tx: AsyncConnection, *, fewest: int) -> dict[str, int]:
+    """How many organizations have a connector of each listing, if they are not fewer."""
+    many = func.count(connector.c.organization_id.distinct())
+    query = select(connector.c.listing, many.label("many")).where(connector.c.listing != "")
+    rows = await tx.execute(query.group_by(connector.c.listing).having(many >= fewest))
+    return {row.listing: row.many for row in rows}
+
+
 async def set_connector_state(tx: AsyncConnection, connector_id: str, state: str) -> Connector | None:
     """The connector whose state was set, if there is one."""
     done = await tx.execute(

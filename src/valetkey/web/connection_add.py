@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.responses import Response
 
 from valetkey.connections.detect import Detected
-from valetkey.directory.connectors import Listed
+from valetkey.directory.alone import Listed
 from valetkey.directory.custom import TRANSPORT, check_transport
 from valetkey.kernel.errors import BadInput, Conflict, ConnectFailed, Forbidden, TooMany
 from valetkey.web.catalog import adds_for_all, tell_added
