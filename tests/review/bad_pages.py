@@ -29,6 +29,7 @@ BAD_PAGES: Mapping[str, Sequence[Change]] = {
         csp(resourceDomains=["'unsafe-eval'"]),
         csp(resourceDomains=["data:"]),
         csp(connectDomains="https://api.marginalia.example/a?b"),
+        csp(connectDomains=[f"https://a{number}.marginalia.example" for number in range(60)]),
         csp(frameDomains=["https://player.marginalia.example"]),
         csp(baseUriDomains=["https://www.marginalia.example"]),
         csp(scriptDomains=["https://www.marginalia.example"]),

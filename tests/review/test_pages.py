@@ -13,16 +13,22 @@ from ssl import SSLContext
 import pytest
 import trustme
 
+from tests.conftest import FakeClock
 from tests.net.conftest import authority as authority  # fixtures, re-exported
 from tests.net.conftest import ca_file as ca_file
 from tests.net.conftest import server_context
-from tests.review.corpus import GOOD, interactive
+from tests.review.corpus import GOOD, URL, definition, interactive, lists, tools
 from tests.review.played import NAMES, visited
 from valetkey.net.address_policy import AddressPolicy
-from valetkey.review.app_pages import MIME, Thing, pages_named, read_page
+from valetkey.net.dialer import Dialer
+from valetkey.net.outbound import outbound_by
+from valetkey.net.url import parse_url
+from valetkey.review.app_pages import MIME, AppPage, Thing, pages_named, read_page
+from valetkey.review.conversation import Conversation, _pages
 from valetkey.review.judge import judge
 from valetkey.review.model import Report
 from valetkey.review.rules.c5h_pages import _origin
+from valetkey.review.visit import Visit
 
 URI = "ui://marginalia/notes.html"
 
@@ -49,6 +55,33 @@ async def test_a_page_is_read_at_its_address_when_its_server_is_visited(tls: SSL
 
     assert found(good) == []
     assert found(bad) == ["L-512"]
+
+
+class Slow(Conversation):
+    """Answers for each page, three seconds later."""
+
+    def __init__(self, visit: Visit, clock: FakeClock) -> None:
+        super().__init__(visit)
+        self.clock = clock
+
+    async def read_page(self, uri: str, listed: Thing) -> AppPage:
+        self.clock.advance(3)
+        return AppPage(uri=uri, mime=MIME, html="<html>")
+
+
+async def test_pages_that_come_too_slowly_spare_nobody_the_look_at_its_tools(clock: FakeClock) -> None:
+    """Else who hides something in a tool would answer late for pages, and nothing of the tools would be judged."""
+    out = outbound_by(Dialer(AddressPolicy(()), clock=clock), clock)
+    visit = Visit(
+        url=parse_url(URL), out=out, certificates=None, clock=clock, parse=parse_url, say=lambda _text: None
+    )  # fmt: skip
+    named = tools(*(definition(f"t{n}", _meta={"ui": {"resourceUri": f"ui://t/{n}"}}) for n in range(30)))
+
+    apps = await _pages(visit, Slow(visit, clock), named, ())
+    await out.close()
+
+    assert (len(apps), [page.left_out for page in apps[-2:]]) == (8, [False, True])
+    assert found(judge(lists(apps=(apps[-1],))(interactive()(GOOD)))) == ["L-512"]
 
 
 def test_pages_are_found_by_tools_in_either_spelling_and_by_lists() -> None:

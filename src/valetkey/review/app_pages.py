@@ -13,6 +13,8 @@ from valetkey.protocol.apps import SCHEME
 MIME: Final = "text/html;profile=mcp-app"
 MOST: Final = 20
 """Pages that are read; of more than that a reviewer is told."""
+PATIENCE: Final = 20.0
+"""Seconds for all of them: who answers for pages too slowly is not spared the look at its tools."""
 _MOST_HTML: Final = 500_000
 
 Thing = Mapping[str, Any]
@@ -28,7 +30,7 @@ class AppPage:
     ui: Thing = field(default_factory=dict)
     problem: str = ""
     left_out: bool = False
-    """It was not looked at, since there are more than `MOST`."""
+    """It was not looked at: there are more than `MOST`, or they came too slowly."""
 
 
 def ui_of(thing: object) -> Thing:

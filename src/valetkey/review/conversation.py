@@ -17,7 +17,7 @@ from valetkey.protocol.jsonrpc import request_message
 from valetkey.protocol.messages import server_facts
 from valetkey.protocol.onward import Onward, page_onward
 from valetkey.protocol.versions import MODERN, Era
-from valetkey.review.app_pages import MOST, AppPage, Thing, pages_named, read_page
+from valetkey.review.app_pages import MOST, PATIENCE, AppPage, Thing, pages_named, read_page
 from valetkey.review.model import Exchange, Lists, SeenTool
 from valetkey.review.visit import Visit, exchange_of, failed
 from valetkey.upstream import legacy, modern
@@ -145,7 +145,7 @@ async def look_at_lists(visit: Visit, conversation: Conversation) -> Lists:
     if isinstance(offers, dict) and "resources" in offers:
         resources = await conversation.list_things("resources/list", "resources")
         templates = await conversation.list_things("resources/templates/list", "resourceTemplates")
-    apps = await _pages(conversation, tools, (*resources, *templates))
+    apps = await _pages(visit, conversation, tools, (*resources, *templates))
     unknown, answered = await _unknown_session(visit, conversation), await _headers(visit, conversation)
     return Lists(
         versions=conversation.versions,
@@ -161,11 +161,15 @@ async def look_at_lists(visit: Visit, conversation: Conversation) -> Lists:
 
 
 async def _pages(
-    conversation: Conversation, tools: tuple[SeenTool, ...], resources: tuple[Thing, ...]
+    visit: Visit, conversation: Conversation, tools: tuple[SeenTool, ...], resources: tuple[Thing, ...]
 ) -> tuple[AppPage, ...]:
-    named = list(pages_named((tool.definition for tool in tools), resources).items())
-    read = [await conversation.read_page(uri, listed) for uri, listed in named[:MOST]]
-    return (*read, *(AppPage(uri=uri, left_out=True) for uri, _ in named[MOST : MOST + 1]))
+    until = visit.clock.monotonic() + min(PATIENCE, visit.patience.lists / 3)
+    read: list[AppPage] = []
+    for uri, listed in pages_named((tool.definition for tool in tools), resources).items():
+        if len(read) == MOST or visit.clock.monotonic() > until:
+            return (*read, AppPage(uri=uri, left_out=True))
+        read.append(await conversation.read_page(uri, listed))
+    return tuple(read)
 
 
 async def look_again(visit: Visit, lists: Lists) -> Lists:

@@ -32,6 +32,8 @@ _OUTSIDE: Final = re.compile(
     r"|\bwindow\.opener\b|\ballow-(?:same-origin|top-navigation)\b"
 )
 _FEWEST, _MOST = 3, 5  # screenshots
+_MOST_ORIGINS: Final = 50
+_MOST_URLS: Final = 1_000  # of one document
 _WHOM: Final = frozenset({"model", "app"})
 
 
@@ -39,7 +41,8 @@ def _as_described(crawl: Crawl) -> Iterator[Finding]:
     for page in crawl.lists.apps if crawl.lists is not None else ():
         where = _where(page)
         if page.left_out:
-            yield _hold(where, f"There are more than {MOST} pages; this one was not looked at.", "Make fewer.")
+            why = f"It was not looked at: there are more than {MOST}, or they come too slowly."
+            yield _hold(where, why, "Make fewer, and answer soon.")
         elif page.problem:
             yield _block(where, f"It cannot be read: {page.problem}", "Answer resources/read for it.")
         elif page.mime.replace(" ", "").lower() != MIME:
@@ -68,7 +71,9 @@ def _declared(crawl: Crawl) -> Iterator[Finding]:
             if name not in _LISTS:
                 yield _hold(where, "It has a member that no client knows.", f"Known are {', '.join(_LISTS)}.", name)
                 continue
-            for origin in origins if isinstance(origins, list) else [origins]:
+            if isinstance(origins, list) and len(origins) > _MOST_ORIGINS:
+                yield _hold(f"{where}.{name}", f"It names more than {_MOST_ORIGINS} origins.", "Name those it needs.")
+            for origin in origins[:_MOST_ORIGINS] if isinstance(origins, list) else [origins]:
                 if (found := _origin(origin)) is None:
                     yield _block(
                         f"{where}.{name}",
@@ -101,7 +106,7 @@ def _found_in(page: AppPage, let_in: list[tuple[str, bool, str]]) -> Iterator[Fi
     tags = list(_TAG.finditer(html))
     urls = [match[1] for tag in tags for match in _LOADED.finditer(tag[0])]
     urls += [match[1] for match in _ASKED.finditer(html)]
-    for url in dict.fromkeys(urls):
+    for url in list(dict.fromkeys(urls))[:_MOST_URLS]:
         if not _is_let_in(url, let_in):
             yield _hold(where, "It loads from or speaks to what it does not declare.", "Declare it, or leave it.", url)
     if any(tag[1] in _FRAMES for tag in tags) and not page.ui.get("csp", {}).get("frameDomains"):
