@@ -124,6 +124,7 @@ def load_settings(flags: Mapping[str, object], *, environment: Mapping[str, str]
 
     Raises `StartRefused` naming the setting at fault.
     """
+    _refuse_consent(environment)
     given: dict[str, object] = {name: value for name, value in flags.items() if value not in (None, (), "")}
     names = {field.name for field in fields(Settings)}
     given.pop(_IN_FILE_ONLY, None)
@@ -135,6 +136,15 @@ def load_settings(flags: Mapping[str, object], *, environment: Mapping[str, str]
         given.setdefault(name, value)
     given[_IN_FILE_ONLY] = _local_servers(given.get(_IN_FILE_ONLY, {}), environment)
     return _checked({**given, "data": data})
+
+
+def _refuse_consent(environment: Mapping[str, str]) -> None:
+    """What means to allow training is refused rather than passed over: whoever set it would believe that it holds."""
+    for name in sorted(environment):
+        if name.startswith("VALETKEY_") and ("TRAINING" in name or "CONSENT" in name):
+            raise StartRefused(
+                f"{name} is no setting: nothing allows training but a person's own yes.", hint="Take it out."
+            )
 
 
 def _read_file(path: Path, names: set[str]) -> dict[str, object]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.api.hub import Hub
+from tests.api.test_doors import OPERATOR_ONLY, TABLE
+from tests.api.things import give_things
 from tests.cli.reference import commands
 from tests.privacy.test_training import CANARY, a_call, events, export, hub
 from valetkey.identity.model import Role
 from valetkey.identity.roles import Act
 from valetkey.identity.scopes import Scope
 from valetkey.kernel.errors import StartRefused
-from valetkey.privacy.consent import TEXT
+from valetkey.privacy.consent import TEXT, Consents
+from valetkey.privacy.training_export import TrainingExport
 from valetkey.settings import load_settings
+from valetkey.store import migrations
 from valetkey.store.schema import main
 from valetkey.web.site import site_map
 
@@ -56,24 +61,56 @@ def test_no_role_no_scope_no_page_and_no_command_gives_it() -> None:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-async def test_no_field_of_a_request_gives_it_to_an_owner_or_the_operator(hub: Hub, name: str) -> None:
-    ada = await hub.with_scopes("ada")
-    home = hub.people["ada"].organization_id
-    more: dict[str, Any] = {name: True}
+def test_no_variable_of_the_environment_gives_it(name: str) -> None:
+    with pytest.raises(StartRefused, match="no setting"):
+        load_settings({}, environment={f"VALETKEY_{name.upper()}": "true"})
 
-    answers = [
-        await ada.post("/data/level", json={"level": "full", **more}),
-        await ada.post("/data/bounds", json={"kind": "floor", "level": "full", **more}),
-        await ada.post("/data/retention", json={"contents": 60, **more}),
-        await ada.post("/data/holds", json={"reason": "x", **more}),
-        await ada.post("/people", json={"login": "new", **more}),
-        await ada.put(f"/organizations/{home}/sign-in", json={"issuer": "https://x.example", "client_id": "x", **more}),
-    ]
+
+def test_what_hands_out_and_what_says_yes_is_told_no_setting() -> None:
+    """Whatever is set, these two are given rooms, a clock and the trail, and nothing that could be a switch."""
+    for room in (TrainingExport, Consents):
+        asked_for = {str(one.annotation) for one in inspect.signature(room).parameters.values()}
+        assert not [one for one in asked_for if "ettings" in one or one in ("bool", "str", "Any", "object")]
+
+
+async def test_no_field_of_any_request_gives_it_to_an_owner_or_the_operator(hub: Hub) -> None:
+    """Every operation that takes a body, with every name that it could have: each is refused by that name."""
+    ada, things = await hub.with_scopes("ada"), await give_things(hub)
+    taken, asked = [], 0
     async with hub.operator as operator:
-        answers.append(await operator.post("/organizations", json={"name": "New", **more}))
+        described = (await operator.get("/openapi.json")).json()["paths"]
+        for (method, path), row in TABLE.items():
+            if row.body is None or "requestBody" not in described[path][method.lower()]:
+                continue
+            client = operator if row.demand == OPERATOR_ONLY else ada
+            for name in FIELDS:
+                answer = await client.request(method, things.path(path), json={**row.body, name: True})
+                asked += 1
+                if answer.status_code != 400 or name not in answer.text:
+                    taken.append((method, path, name, answer.status_code))
 
-    assert [one.status_code for one in answers] == [400] * len(answers), [one.text for one in answers]
+    assert sorted({one[:2] for one in taken}) == []
+    assert asked > 250
     await a_call(hub, hub.people["ada"], 1)
+    assert await export(hub) == []
+
+
+def test_no_upgrade_says_yes_for_anybody() -> None:
+    """S-11 (b): no migration writes a row of consent; the one that made the table made it empty."""
+    upgrades = [one.read_text() for one in (Path(migrations.__file__).parent / "main/versions").glob("*.py")]
+    about = [one for one in upgrades if "training_consent" in one]
+
+    assert len(about) == 1
+    assert not re.search(r"insert|bulk_insert|UPDATE|op\.execute", about[0])
+
+
+async def test_a_report_from_an_organization_is_no_row_either(hub: Hub) -> None:
+    """S-10 (d): what somebody reports goes to their owners; nothing that hands out for training reads it."""
+    ada, things = await hub.with_scopes("ada"), await give_things(hub)
+
+    answer = await ada.post(f"/connections/{things.connection.id}/report", json={"reason": "other"})
+
+    assert answer.status_code == 204, answer.text
     assert await export(hub) == []
 
 
