@@ -424,11 +424,16 @@ async def test_a_token_without_the_scope_is_told_which_one_it_lacks(shared: Worl
 async def test_the_operator_gets_people_keys_trail_and_metadata_and_nothing_of_a_persons_own(
     world: World, method: str, path: str
 ) -> None:
-    row = TABLE[method, path]
+    row, trail = TABLE[method, path], world.hub.services.trail
+    before = (await trail.list(Everyone(), limit=1))[0].seq
 
     answer = await ask(world.hub.operator, world.things, method, path, **({"person": "ada"} if row.whose else {}))
 
     assert answer.status_code == row.operator
+    told = await trail.list(Everyone(), wanted=WantedEvents(after=before))
+    assert {actor_type(one) for one in told if one.actor != "system"} <= {"operator"}
+    if method != "GET" and answer.status_code == 403:
+        assert [one.event for one in told] == ["act.refused"]
 
 
 @EVERY_ROUTE

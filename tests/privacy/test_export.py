@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import runpy
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +18,8 @@ from tests.api.things import Things, give_things, write_call
 from tests.conftest import FakeClock
 from valetkey.audit.kept_results import KeptResults
 from valetkey.audit.model import KeptOf, OfPerson
+from valetkey.cli.call import read_result
+from valetkey.cli.hub_client import Hub as CliHub
 from valetkey.kernel.errors import BadInput
 from valetkey.privacy.archive import Archive
 from valetkey.privacy.consent import TEXT_HASH
@@ -207,3 +211,29 @@ def test_the_file_is_a_zip_that_is_written_while_it_is_read(clock: FakeClock) ->
     assert written.namelist() == ["calls.jsonl", "trail.jsonl"]
     assert written.read("calls.jsonl") == b'{"id": "1"}\n{"id": "2"}\n'
     assert written.testzip() is None
+
+
+async def test_a_large_result_comes_whole_by_api_and_command_to_its_person_and_to_nobody_else(
+    hub: Hub, days: DayKeys, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CON-20: the retrieving of what the assistant was told is kept."""
+    eve, said = hub.people["eve"], b'{"content":[{"type":"text","text":"%b"}]}' % (b"y" * 400_000)
+    key = await days.key(eve.id, eve.organization_id, hub.clock.now().date().isoformat())
+    of = KeptOf("call_1", eve.id, eve.organization_id, key.day, 2)
+    parts = [said[:262_144], said[262_144:]]
+    await KeptResults(hub.database).keep(of, [key.seal(one, about=of.about(n)) for n, one in enumerate(parts)])
+
+    answer = await (await hub.with_scopes("eve")).get("/calls/call_1/result")
+
+    assert (answer.status_code, answer.content) == (200, said)
+    for other in ("ada", "bob"):
+        assert (await (await hub.with_scopes(other)).get("/calls/call_1/result")).status_code == 404
+    asked: list[str] = []
+
+    def send(method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        asked.append(f"{method} {path}")
+        return 200, answer.content
+
+    inspect.unwrap(cast("Callable[..., None]", read_result.callback))(CliHub(send), "call_1", as_json=True)
+    assert json.loads(capsys.readouterr().out) == json.loads(said)
+    assert asked == ["GET /api/v1/calls/call_1/result"]

@@ -17,6 +17,7 @@ from tests.web.test_canaries import chromium, furnished
 from tests.web.test_standing import ON, ask_standing
 from tests.web.world import PUBLIC_URL, Browser, World
 from valetkey.audit.alerts import AlertKind, Noticed
+from valetkey.audit.model import Outcome
 from valetkey.policy.model import Setting
 from valetkey.web.site import site_map
 
@@ -31,7 +32,7 @@ __all__ = ["chromium"]
 
 
 async def more_of_everything(world: World, browser: Browser, connection_id: str) -> dict[str, str]:
-    """Alerts, a ceiling, a standing approval, and a connection in quarantine; pages besides those of the site map."""
+    """Alerts, a ceiling, a standing approval, a large result, a connection in quarantine; pages besides the map's."""
     ada = await world.services.people.find("ada")
     assert ada is not None
     connection = await world.services.connections.get(ada.id, connection_id)
@@ -51,7 +52,14 @@ async def more_of_everything(world: World, browser: Browser, connection_id: str)
     held = await world.connect(browser, connector.slug, label="held")
     await browser.open(held)
     await browser.submit(f"{held}/quarantine")
-    return {"quarantined": held, "directory-search": "/directory?q=otter", "nothing": "/nothing"}
+    large = await world.call(ada, connection, connector, outcome=Outcome.TOO_LARGE, detail="600,000 characters")
+    await world.keep_whole(ada, large, (b'{"content":[]}',))
+    return {
+        "large-result": f"/activity/{large}",
+        "quarantined": held,
+        "directory-search": "/directory?q=otter",
+        "nothing": "/nothing",
+    }
 
 
 async def test_every_page_fits_every_screen_and_violates_nothing(world: World, chromium: Chromium) -> None:

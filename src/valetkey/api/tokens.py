@@ -76,24 +76,17 @@ async def list_tokens(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> Page[
 async def create_token(new: NewToken, who: Writer, whose: Whose, rooms: Rooms) -> CreatedToken:
     """A new token, shown this once."""
     _demand_no_more(who, new)
-    token, info = await rooms.tokens.create_personal(whose, new.name, new.resource, new.scopes, new.ttl_seconds)
-    if who.kind == "operator":
-        await rooms.trail.write(
-            "token.made_by_operator",
-            actor=actor_of(who),
-            organization_id=whose.organization_id,
-            person_id=whose.id,
-            object=info.id,
-            detail={"audience": info.audience, "scope": info.scope},
-        )
+    token, info = await rooms.tokens.create_personal(
+        whose, new.name, new.resource, new.scopes, new.ttl_seconds, by=actor_of(who)
+    )
     # Shown once, to whoever made it: the one moment at which it leaves us.
     return CreatedToken(token=token.reveal().decode(), info=TokenShown.of(info))
 
 
 @router.delete("/{token_id}", operation_id="revoke_token", status_code=204)
-async def revoke_token(token_id: str, _who: Writer, whose: Whose, rooms: Rooms) -> None:
+async def revoke_token(token_id: str, who: Writer, whose: Whose, rooms: Rooms) -> None:
     """Ends the token, at once everywhere."""
-    await rooms.tokens.revoke(whose.id, token_id)
+    await rooms.tokens.revoke(whose.id, token_id, by=actor_of(who))
 
 
 def _demand_no_more(who: Principal, new: NewToken) -> None:

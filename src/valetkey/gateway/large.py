@@ -69,7 +69,9 @@ class Large:
         """`size` is in characters. Ends the record; how the result begins is what it holds."""
         why_not = await self._keep(result, record)
         begins = result[: _PREVIEW * 4].decode(errors="ignore")[:_PREVIEW]
-        record.end(Outcome.TOO_LARGE, detail=f"{size} characters", response=begins.encode(), response_bytes=len(result))
+        record.end(
+            Outcome.TOO_LARGE, detail=f"{size:,} characters", response=begins.encode(), response_bytes=len(result)
+        )
         page = "" if why_not else f"{self._public_url}/activity/{record.id}"
         sentence = answers.too_large(size, limit, service=service, call_id=record.id, page=page, why_not=why_not)
         said = answers.beginning(sentence, begins, client.version)

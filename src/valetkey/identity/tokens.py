@@ -89,11 +89,12 @@ class Tokens:
         return principal
 
     async def create_personal(
-        self, person: Person, name: str, audience: str, scopes: Iterable[str], ttl: float
+        self, person: Person, name: str, audience: str, scopes: Iterable[str], ttl: float, *, by: str = ""
     ) -> tuple[Secret, TokenInfo]:
         """A new `vkt_` token for one resource: an MCP path (scope `mcp`) or `/api/v1` (with scopes). Shown once.
 
-        `ttl` is in seconds, at most 90 days. Raises `BadInput` naming the culprit, or `TooMany`.
+        `ttl` is in seconds, at most 90 days; `by` is the actor, if it is not the person. Raises `BadInput` naming the
+        culprit, or `TooMany`.
         """
         now = self._clock.now()
         info = TokenInfo(
@@ -110,7 +111,7 @@ class Tokens:
             if len(await repository.list_personal(tx, person.id)) >= _MOST_PERSONAL:
                 raise TooMany(f"A person has at most {_MOST_PERSONAL} tokens.", hint="Revoke some that are not used.")
             await repository.add_personal(tx, token.digest(), person.id, info)
-        await self._write("token.created", person, info.id, {"audience": audience, "scope": info.scope})
+        await self._write("token.created", person, info.id, {"audience": audience, "scope": info.scope}, by)
         return token, info
 
     async def list(self, person_id: str) -> list[TokenInfo]:
@@ -118,15 +119,15 @@ class Tokens:
         async with self._database.read() as tx:
             return await repository.list_personal(tx, person_id)
 
-    async def revoke(self, person_id: str, token_id: str) -> None:
-        """Ends one of the person's own tokens, at once everywhere. Raises `NotFound`."""
+    async def revoke(self, person_id: str, token_id: str, *, by: str = "") -> None:
+        """Ends one of the person's own tokens, at once everywhere; `by` as in `create_personal`. Raises `NotFound`."""
         async with self._database.write() as tx:
             removed = await repository.remove_personal(tx, person_id, token_id)
             person = await people_repository.find_person(tx, person_id)
         if not removed or person is None:
             raise NotFound("There is no such token.")
         await self._notifications.publish("tokens", person_id)
-        await self._write("token.revoked", person, token_id, {})
+        await self._write("token.revoked", person, token_id, {}, by)
 
     async def write_used(self) -> None:
         """Writes down in one go when tokens were last used. The hub calls this every few seconds, and at its end."""
@@ -135,10 +136,10 @@ class Tokens:
             async with self._database.write() as tx:
                 await repository.write_used(tx, {id: datetime.fromtimestamp(at, UTC) for id, at in used.items()})
 
-    async def _write(self, event: str, person: Person, token_id: str, detail: dict[str, object]) -> None:
+    async def _write(self, event: str, person: Person, token_id: str, detail: dict[str, object], by: str) -> None:
         await self._trail.write(
             event,
-            actor=f"person:{person.id}",
+            actor=by or f"person:{person.id}",
             organization_id=person.organization_id,
             person_id=person.id,
             object=token_id,

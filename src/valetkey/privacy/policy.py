@@ -31,6 +31,9 @@ you, not an admin, not whoever runs this hub.
 A record of every call made in your name: when, by which assistant, which tool, and how it ended. What was sent and \
 answered is sealed under a key of yours for that day.
 
+What you, or somebody in your name, did here or tried in vain, and from which address and browser or program it was \
+asked.
+
 # What it is used for
 
 To carry out what you, or an assistant you let in, asked for; and to show you what was done. For nothing else: no \

@@ -54,7 +54,7 @@ NAMES: Final[dict[str, str]] = {
             "signin.link", "signin.organization", "signin.recovery", "signin.refused", "passkey.counter_regressed",
         ),
         "user_credential_updated": ("passkey.added", "passkey.removed", "password.set", "password.removed"),
-        "api_key_created": ("token.created", "token.made_by_operator", "provisioning.token_created"),
+        "api_key_created": ("token.created", "provisioning.token_created"),
         "api_key_revoked": ("token.revoked", "provisioning.token_revoked"),
         "oauth_client_updated": ("consent.given", "grant.ended"),
         "profile_updated": ("profile.added", "profile.changed", "profile.removed"),
