@@ -30,7 +30,7 @@ from valetkey.vault.model import BEARER, Use
 from valetkey.vault.release import NotReleased
 from valetkey.vault.verbs import Ticket
 
-NOTE = b'{"name":"note","description":"Notes.","inputSchema":{}}'
+NOTE = b'{"name":"list_notes","description":"Lists.","inputSchema":{}}'  # reads: an allow holds for its class
 TOOL = read_tool(NOTE)
 
 
@@ -116,7 +116,7 @@ async def test_the_vault_itself_holds_back_what_asks_each_time_and_what_is_in_qu
     connection = await connected(hub, ada, service, server)
     connector = await hub.connectors.by_id(connection.connector_id)
     parts = [(BEARER, oauth.access_binding(connection, connector))]
-    asks = NOTE.replace(b'"note",', b'"pay","_meta":{"anthropic/requiresUserInteraction":true},')
+    asks = NOTE.replace(b'"list_notes",', b'"pay","_meta":{"anthropic/requiresUserInteraction":true},')
     await seen(hub, connection, NOTE, asks)
     permissions = Permissions(hub.main, hub.notifications, clock=hub.clock)
     allowed: list[Given] = [(one, Setting.ALLOW, ToolClass.READ) for one in (TOOL, read_tool(asks))]
