@@ -1,4 +1,4 @@
-"""Who gets in where: every route of the API, tried by everybody. A route that is not in the table fails the build."""
+"""Who gets in where: every route of the API, tried by everybody (T33). One that is not there fails the build."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import update
 
 from tests.api.described import case_of, wrong_with
 from tests.api.hub import Hub, open_hub
@@ -21,6 +22,8 @@ from valetkey.api.app import ROUTERS
 from valetkey.api.asking import Scope
 from valetkey.audit.feed.messages import actor_type
 from valetkey.audit.model import Everyone, WantedEvents
+from valetkey.identity.model import Role
+from valetkey.store.schema import access_token
 
 ANYBODY = "anybody"
 ANY_TOKEN = "any token"
@@ -304,6 +307,7 @@ TABLE: dict[tuple[str, str], Row] = {
     ("POST", "/vault/revoke-all"): Row(Scope.KEYS_WRITE, 200, 200, 403, 200, {}, whose=False),
     ("POST", "/vault/seal"): Row(OPERATOR_ONLY, 200, 403, 403, 403, {}, whose=False),
 }
+OF_AUDITORS = (("POST", "/calls/{call_id}/readings"), ("GET", "/trail/proofs/calls/{call_id}"))
 EVERY_ROUTE = pytest.mark.parametrize(("method", "path"), TABLE, ids=str)
 
 
@@ -458,6 +462,48 @@ async def test_each_person_gets_their_own_and_nobody_elses(world: World, method:
     if row.ada_in:
         mine = [item for item in answer.json()[row.ada_in] if item.get("name") != f"for {who}"]
         assert bool(mine) == (who == "ada")
+
+
+OWN = ("{connection_id}", "{call_id}", "{token_id}", "{standing_id}", "{alert_id}", "/profiles/{name}")
+"""What in an address is one person's own."""
+
+
+async def test_T33_no_role_reaches_what_is_anothers_own(shared: World) -> None:
+    """Administering is not access: to an admin and an auditor another's thing is as it is to any member."""
+    ours = shared.hub.people["ada"].organization_id
+    for login, role in (("adam", Role.ADMIN), ("audrey", Role.AUDITOR)):
+        await shared.hub.add(login, ours, role)
+        client = await shared.with_scopes(login)
+        found = {
+            route: (await ask(client, shared.things, *route)).status_code
+            for route, row in TABLE.items()
+            if row.bob >= 400 and any(own in route[1] for own in OWN)
+        }
+        expected = {route: TABLE[route].bob for route in found}
+        if role is Role.AUDITOR:  # what there is: that a call was made, and, with a reason, what was in it (ORG-19)
+            assert [found.pop(one) for one in OF_AUDITORS] == [200, 200]
+            expected = {route: status for route, status in expected.items() if route not in OF_AUDITORS}
+        assert found == expected, login
+        of_the_log = (await client.get("/trail/export")).text
+        assert (shared.things.call_id in of_the_log) is (role is Role.AUDITOR)
+        assert len(found) > 20
+
+
+async def test_T33_who_is_disabled_or_whose_token_has_run_out_gets_in_nowhere(shared: World) -> None:
+    ours = shared.hub.people["ada"].organization_id
+    await shared.hub.add("dora", ours, Role.OWNER)
+    out = await shared.hub.with_scopes("dora")
+    await shared.hub.services.people.disable(shared.hub.people["dora"].id)
+    await shared.hub.add("lena", ours, Role.OWNER)
+    late = await shared.hub.with_scopes("lena")
+    async with shared.hub.database.write() as tx:
+        of_lena = access_token.c.person_id == shared.hub.people["lena"].id
+        await tx.execute(update(access_token).where(of_lena).values(expires_at=shared.hub.clock.now()))
+
+    for client in (out, late):
+        for method, path in TABLE:
+            if TABLE[method, path].demand != ANYBODY:
+                assert (await ask(client, shared.things, method, path)).status_code == 401, (method, path)
 
 
 @pytest.mark.parametrize(("method", "path"), [route for route, row in TABLE.items() if row.whose], ids=str)

@@ -12,7 +12,7 @@ from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, whose
 from valetkey.api.paging import LARGEST, Cursor, Page, Place, read_cursor
 from valetkey.audit.feed.messages import actor_type, place
 from valetkey.audit.feed.names import name_of
-from valetkey.audit.model import Everyone, OfOrganization, OfPerson, TrailEvent, WantedEvents
+from valetkey.audit.model import EventsOf, Everyone, OfOrganization, OfPerson, TrailEvent, WantedEvents
 from valetkey.audit.model import Scope as AuditScope
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act, may
@@ -62,11 +62,16 @@ class EventShown(BaseModel):
 
 
 async def _readable_by(who: Reader, request: Request, person: PersonQuery = "") -> AuditScope:
-    """Everything for the operator, the organization's for an owner, admin or auditor, else one's own."""
+    """Everything for the operator, the organization's for an owner or auditor, else one's own; for an admin the
+
+    organization's events, and of calls one's own: members' calls are not theirs to see.
+    """
     if who.kind == "operator":
         return OfPerson((await whose(request, person)).id) if person else Everyone()
     if not person and may(who.role, Act.READ_TRAIL):
-        return OfOrganization(who.organization_id)
+        if may(who.role, Act.SEE_CALLS):
+            return OfOrganization(who.organization_id)
+        return EventsOf(who.organization_id, who.person_id)
     return OfPerson((await whose(request, person)).id)
 
 

@@ -167,11 +167,19 @@ class OfOrganization:
 
 
 @dataclass(frozen=True, slots=True)
+class EventsOf:
+    """Reading what concerns an organization, for whose role does not see members' calls: of calls only one's own."""
+
+    organization_id: str
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Everyone:
     """Reading everything, as the operator on the host; metadata only."""
 
 
-Scope = OfPerson | OfOrganization | Everyone
+Scope = OfPerson | OfOrganization | EventsOf | Everyone
 """Whose records are read. Must be said: there is no default that means everybody's."""
 
 

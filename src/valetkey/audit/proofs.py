@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from valetkey.audit import checkpoint_repository, log_repository, verify_repository
 from valetkey.audit.checkpoint_repository import KeptCheckpoint
-from valetkey.audit.leaves import erased_by
+from valetkey.audit.leaves import CALL, erased_by
 from valetkey.audit.merkle import Tree
-from valetkey.audit.model import Everyone, OfPerson, Scope
+from valetkey.audit.model import EventsOf, Everyone, OfPerson, Scope
 from valetkey.audit.verify_repository import LeafRow
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import Conflict, NotFound
@@ -134,6 +134,8 @@ def may_read(record: bytes, scope: Scope) -> bool:
         return False
     if isinstance(scope, OfPerson):
         return bool(scope.person_id) and told.get("person_id") == scope.person_id
+    if isinstance(scope, EventsOf) and told.get("kind") == CALL and told.get("person_id") != scope.person_id:
+        return False
     return bool(scope.organization_id) and told.get("organization_id") == scope.organization_id
 
 

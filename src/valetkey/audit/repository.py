@@ -24,6 +24,7 @@ from valetkey.audit.model import (
     CallEnding,
     CallIntent,
     CallRecord,
+    EventsOf,
     Everyone,
     OfPerson,
     Outcome,
@@ -221,7 +222,7 @@ def _without_payloads() -> Sequence[ColumnElement[Any]]:
 
 
 def _within(scope: Scope) -> ColumnElement[bool]:
-    if isinstance(scope, OfPerson):
+    if isinstance(scope, (OfPerson, EventsOf)):
         return call_record.c.person_id == scope.person_id
     if isinstance(scope, Everyone):
         return true()
