@@ -1,4 +1,4 @@
-"""The bad ones, by rule: what is changed about the good one."""
+"""The bad ones, by rule: what is changed about the good one. Those of L-210, L-501 and L-509 are DIR-17's, too."""
 
 from __future__ import annotations
 
