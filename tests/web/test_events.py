@@ -13,6 +13,7 @@ from tests.web.world import Browser, World
 from valetkey.audit.feed.messages import as_object
 from valetkey.audit.model import Everyone, TrailEvent
 from valetkey.identity.model import Role
+from valetkey.policy.model import Setting
 from valetkey.store.schema import organization
 
 BLOCK = {"setting": "block", "connector": "*", "tool": "delete_note", "tool_class": "*", "role": "*"}
@@ -61,6 +62,8 @@ async def test_each_thing_an_owner_does_on_a_page_is_one_event_with_who_and_from
         ("/admin", f"/admin/people/{bob.id}/disable", {}, "user_deleted"),
     ]  # fmt: skip
 
+    before = {"connector_updated": ("Wiki", "name_before"), "tool_policy_updated": ("ask", "before")}
+    await world.services.policy.ceilings.set(ada.organization_id, Setting.ASK, actor="operator", tool=BLOCK["tool"])
     for page, path, form, kind in acts:
         told = await done(world, browser, page, path, form)
 
@@ -69,6 +72,9 @@ async def test_each_thing_an_owner_does_on_a_page_is_one_event_with_who_and_from
             assert (one["actor_type"], one["actor"], one["ip"]) == ("user", ada.id, "127.0.0.1"), one
             assert one["user_agent"] == "Firefox/134 Bearer [redacted]"
             assert one["organization"] == ada.organization_id
+        if kind in before:
+            was, name = before[kind]
+            assert told[0]["detail"][name] == was, told
 
 
 async def test_what_a_member_may_not_is_an_event_too_once_a_minute(world: World) -> None:

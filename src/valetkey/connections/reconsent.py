@@ -60,7 +60,8 @@ class Editing:
             organization_id=connector.organization_id,
             person_id=person_id,
             object=connector.id,
-            detail={"slug": connector.slug, "origin": connector.origin, "asks_anew": edited.asks_anew},
+            detail={"slug": connector.slug, "origin": connector.origin, "asks_anew": edited.asks_anew}
+            | ({"name": edit.name, "name_before": connector.name} if edit.name not in (None, connector.name) else {}),
         )
         if edited.asks_anew:
             await self._end_all(connector, by)  # 2.

@@ -5,7 +5,7 @@ for an unverified connector. Who may set them, the caller has made sure of; ever
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -59,7 +59,7 @@ class Ceilings:
             new_id("ceiling"), organization_id, connector, tool, tool_class, role, setting, actor, self._clock.now()
         )
         _check(new)
-        await self._write("ceiling.set", new, actor)
+        await self._write("ceiling.set", new, actor, await self._before(new))
         async with self._database.write() as tx:
             await repository.delete_same(tx, new)
             if await repository.count(tx, organization_id) >= _MOST:
@@ -103,7 +103,15 @@ class Ceilings:
         said = "\n".join([*sorted(one.id for one in ceilings), *sorted(enabled)])
         return Limits(ceilings, enabled, sha256(said.encode()).hexdigest())
 
-    async def _write(self, event: str, ceiling: Ceiling, actor: str) -> None:
+    async def _before(self, new: Ceiling) -> dict[str, object]:
+        """What the ceiling in whose place it comes says (ORG-12: old and new)."""
+        of = (new.connector, new.tool, new.tool_class, new.role)
+        for one in (await self._read(new.organization_id)).ceilings:
+            if (one.connector, one.tool, one.tool_class, one.role) == of:
+                return {"before": one.setting}
+        return {}
+
+    async def _write(self, event: str, ceiling: Ceiling, actor: str, more: Mapping[str, object] = {}) -> None:
         await self._trail.write(
             event,
             actor=actor,
@@ -111,7 +119,7 @@ class Ceilings:
             object=ceiling.id,
             detail={
                 "connector": ceiling.connector, "tool": ceiling.tool[:100], "class": ceiling.tool_class,
-                "role": ceiling.role, "setting": ceiling.setting,
+                "role": ceiling.role, "setting": ceiling.setting, **more,
             },
         )  # fmt: skip
 
