@@ -17,7 +17,7 @@ from valetkey.kernel.errors import Refused, printable
 from valetkey.policy.decide import allow_holds, always_allowed, decide
 from valetkey.policy.gate import Gate, Subject
 from valetkey.policy.held import HELD, held_words
-from valetkey.policy.model import Decision, Effect, Setting, Step
+from valetkey.policy.model import Decision, Effect, Permission, Setting, Step
 from valetkey.policy.permissions import Permissions
 from valetkey.policy.tool_class import RANK, Classified, ToolClass
 
@@ -125,13 +125,14 @@ class Choices:
             if one.never:
                 name = printable(one.tool.name, limit=60)
                 raise Refused(f"“{name}” cannot be always allowed. {one.never}", rule=one.never_rule, path=place.page)
+        before = await self._permissions.given(place.connection_id)
         await self._trail.write(
             "permissions.set",
             actor=actor,
             organization_id=who.organization_id,
             person_id=who.person_id,
             object=place.connection_id,
-            detail=_told(said, taken_back) | ({"level": level} if level else {}),
+            detail=_told(said, taken_back, before) | ({"level": level} if level else {}),
         )
         given = [(tool, setting, (await self._gate.classified(place, tool)).to_keep) for tool, setting in said]
         await self._permissions.set(place.connection_id, given, taken_back)
@@ -181,11 +182,14 @@ class Choices:
         )
 
 
-def _told(said: Sequence[Said], taken_back: Sequence[str]) -> dict[str, object]:
-    """For the trail, whose events are small: how many, and the first of them by name."""
+def _told(said: Sequence[Said], taken_back: Sequence[str], before: Mapping[str, Permission]) -> dict[str, object]:
+    """For the trail, whose events are small: how many, the first of them by name, and of these what was said before."""
     names: dict[str, list[str]] = {}
+    was: dict[str, list[str]] = {}
     whole = [*((tool.name, setting.value) for tool, setting in said), *((name, "as_its_class") for name in taken_back)]
     for name, setting in whole[:_NAMES_IN_TRAIL]:
         plain = name.encode("ascii", "backslashreplace").decode()
         names.setdefault(setting, []).append(printable(plain, limit=60))
-    return {"tools": len(whole), **names}
+        if name in before:
+            was.setdefault(before[name].setting.value, []).append(printable(plain, limit=60))
+    return {"tools": len(whole), **names, **({"before": was} if was else {})}
