@@ -17,10 +17,13 @@ _ANSWERED: Final = [
     outcome.value
     for outcome in (
         *(Outcome.OK, Outcome.TOOL_ERROR, Outcome.PROTOCOL_ERROR, Outcome.HTTP_ERROR, Outcome.TIMEOUT),
-        *(Outcome.TOO_LARGE, Outcome.INPUT_REQUIRED),
+        Outcome.TOO_LARGE,
     )
 ]
-"""What only a service that was asked can lead to; of the others, that a credential went there says so."""
+"""What only a service that was asked leads to. Of the others that a credential went there says so: also of questions,
+
+which the hub asks as well; one by a service that wants no credential is not counted.
+"""
 _AT_ONCE: Final = 1000
 
 
