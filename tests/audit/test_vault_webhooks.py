@@ -72,4 +72,5 @@ async def test_the_life_of_a_credential_is_sent_signed_again_until_it_is_taken_a
         assert not Receiver(key, set(), receiver.now + 3600).takes(body, headers)  # kept back
         assert receiver.takes(body, headers)
         assert not receiver.takes(body, headers)  # played again
-        assert b"token" not in body
+        # By which token it was asked is told by its id; nobody asked here, and nothing else speaks of tokens.
+        assert b"token" not in body.replace(b'"token":""', b"")

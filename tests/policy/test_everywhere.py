@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.conftest import FakeClock
+from tests.databases import migrated_postgres
 from tests.policy.rooms import Keys, Told, seed
 from tests.policy.test_choices import ADA, EDIT
 from valetkey.directory.access.model import Rules
@@ -115,15 +116,16 @@ async def test_a_change_acts_within_a_minute_on_five_replicas_that_heard_nothing
 
 
 @pytest.fixture
-async def listening(database: Database, clock: FakeClock) -> AsyncIterator[list[Replica]]:
-    if database.dialect == "sqlite":  # one process only: there is no other replica
-        pytest.skip("replicas share a PostgreSQL")
+async def listening(postgres: str, clock: FakeClock) -> AsyncIterator[list[Replica]]:
+    """Replicas that share a PostgreSQL: on SQLite there is one process, and no other replica."""
+    database = Database.open(await migrated_postgres(postgres))
     made = await replicas(database, clock)
     for one in made:
         await one.listen()
     yield made
     for one in made:
         await one.notifications.stop()
+    await database.close()
 
 
 async def test_replicas_that_hear_of_it_act_at_once(listening: list[Replica]) -> None:
