@@ -22,6 +22,8 @@ from valetkey.api.control_socket import ControlSocket
 from valetkey.api.kept_answers import KeptAnswers
 from valetkey.api.mount import Below
 from valetkey.api.pages import Pages
+from valetkey.api.probes import PATHS as PROBED
+from valetkey.api.probes import Part, Probes
 from valetkey.api.scim.app import create as create_scim
 from valetkey.api.services import Answer, CallTool, TrailLog, VerifyTrail
 from valetkey.api.services import Services as ApiServices
@@ -41,6 +43,8 @@ from valetkey.audit.unfinished import count_unfinished
 from valetkey.audit.uses import Uses
 from valetkey.audit.verify import Against, verify
 from valetkey.authserver.server import AuthServer
+from valetkey.beside.channel import Away
+from valetkey.beside.children import Child
 from valetkey.connections.checking import Checking
 from valetkey.connections.model import Connection
 from valetkey.connections.quarantine import TOPIC as QUARANTINE
@@ -560,13 +564,17 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     control = ControlSocket(api, settings.data)
     await control.start()
     closing.push_async_callback(control.stop)
+    probes = Probes(_parts(database, kept), clock=clock)
     welcome = await first_start(database, organizations=organizations, people=people, links=links)
     await _declare_local_servers(settings, ground, organizations, people)
     return Hub(
         settings=settings,
         root_key=kept.root_key,
         asgi=Frame(
-            _site_map(gateway, authserver, room, api, scim, site), hosts=_names(settings), https=settings.is_public
+            _site_map(gateway, authserver, room, api, scim, probes, site),
+            hosts=_names(settings),
+            by_any_name=PROBED,
+            https=settings.is_public,
         ),
         gateway=gateway,
         sign_in_url=Pages(settings.public_url).sign_in(welcome.token) if welcome is not None else "",
@@ -575,7 +583,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
 
 
 def _site_map(
-    gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp, scim: ASGIApp, site: Site
+    gateway: Gateway, authserver: AuthServer, room: Room, api: ASGIApp, scim: ASGIApp, probes: Probes, site: Site
 ) -> Starlette:
     """Every door, on one origin."""
     app = Starlette(
@@ -586,12 +594,32 @@ def _site_map(
             client_document_route(room.identities.key_set, path="/oauth/client/{issuer}.jwks"),
             Below("/api/v1", api),
             Below("/scim/v2", scim),
+            *probes.routes(),  # /healthz, /readyz
             *site.routes(),  # the pages
         ]
     )
     app.router.default = site.not_found
     app.router.redirect_slashes = False
     return app
+
+
+def _parts(database: Database, kept: Kept) -> dict[str, Part]:
+    """What a hub cannot do its work without, for `/readyz`."""
+
+    async def store() -> str:
+        await database.ping()
+        return "ok"
+
+    async def there(process: Child) -> str:
+        if not process.is_there:
+            raise Away(f"The hub's {process.name} is being started again.")
+        return "ok"
+
+    return {
+        "database": store,
+        **{one.name: partial(there, one) for one in kept.processes},
+        "vault": kept.vault.condition,
+    }
 
 
 async def _fetch_page(web: WebClient, parse: Callable[[str], Url], address: str) -> bytes:

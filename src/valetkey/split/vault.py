@@ -65,7 +65,7 @@ _ASKED = frozenset(
     {
         "ticket", "hand", "echo",
         "seal_many", "reveal", "mark", "subjects", "make_signing_key", "sign", "mark_message", "cancel", "shred",
-        "seal_shut",
+        "seal_shut", "condition",
         "spool_prepare", "spool_keep", "spool_read", "spool_clear", "spool_remove",
         "exchange", "refresh", "revoke", "register", "identify",
         "day_key", "day_destroy", "day_destroy_before",

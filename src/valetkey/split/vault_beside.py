@@ -21,7 +21,7 @@ from valetkey.vault.model import Binding, HeaderTemplate, Mark, OneTenant, Tenan
 from valetkey.vault.rotation import KeyStatus, OnProgress, Rewrapped
 from valetkey.vault.spool import Slot, Waiting, waiting_in
 from valetkey.vault.tickets import LONGEST, EchoHeard
-from valetkey.vault.verbs import Otherwise
+from valetkey.vault.verbs import Condition, Otherwise
 
 
 class VaultBeside:
@@ -85,6 +85,10 @@ class VaultBeside:
 
     async def seal_shut(self) -> None:
         await self._vault.ask("seal_shut", None)
+
+    async def condition(self) -> Condition:
+        condition: Condition = await self._vault.ask("condition", Condition)
+        return condition
 
 
 class SpoolBeside:

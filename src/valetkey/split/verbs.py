@@ -30,6 +30,7 @@ from valetkey.vault.root_keys import RootKey
 from valetkey.vault.rotation import KeyStatus, Rewrapped, Rotation
 from valetkey.vault.spool import Slot, Spool, Waiting
 from valetkey.vault.trail_keys import TrailKeys
+from valetkey.vault.verbs import Condition
 
 OriginOf = Callable[[str], Awaitable[str]]
 OpenRootKey = Callable[[str, Secret], Awaitable[RootKey]]
@@ -86,6 +87,9 @@ class Keeping:
 
     async def seal_shut(self) -> None:
         await self._vault.seal_shut()
+
+    async def condition(self) -> Condition:
+        return await self._vault.condition()
 
     async def _may_be_sealed(self, secret: Secret, binding: Binding) -> Secret:
         found = self._parcels.open(secret)

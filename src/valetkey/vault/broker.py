@@ -27,7 +27,7 @@ from valetkey.vault.signing import mark_with, new_signing_key, sign_with
 from valetkey.vault.tickets import LONGEST, EchoHeard, Opened, Shelf, Ticket
 
 if TYPE_CHECKING:
-    from valetkey.vault.verbs import Otherwise
+    from valetkey.vault.verbs import Condition, Otherwise
 
 SHREDDED = "vault.shredded"
 """Topic: tickets of this subject are cancelled, on every replica."""
@@ -98,6 +98,11 @@ class Vault:
         if key == _NOW:  # not when a connection to the database came back: then every topic is told EVERYTHING
             self._release = NothingWhileSealed()
             self._shelf.close_everything()
+
+    async def condition(self) -> Condition:
+        """How the vault is. Raises what the databases raise, when one does not answer."""
+        await asyncio.gather(self._main.ping(), self.keyring.database.ping())
+        return "sealed" if self.is_sealed else "ok"
 
     async def start(self, deployment_id: str) -> None:
         """Proves the root key and finishes what a crash cut off. Raises `StartRefused`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from valetkey.kernel.secret import Credential, Secret
 from valetkey.vault.model import Binding, HeaderTemplate, Mark, Tenants, Use
@@ -28,6 +28,8 @@ class Ticket(Credential, Protocol):
     @property
     def echoed(self) -> bool: ...
 
+
+Condition = Literal["ok", "sealed"]
 
 Otherwise = Callable[[], Awaitable[Ticket | None]]
 """How to have a ticket that is not at hand: asks again for it all, and raises what there is to say about it."""
@@ -74,6 +76,8 @@ class Vault(Protocol):
     async def shred(self, subject: str) -> int: ...
 
     async def seal_shut(self) -> None: ...
+
+    async def condition(self) -> Condition: ...
 
 
 class Spool(Protocol):

@@ -16,10 +16,14 @@ from valetkey.web.headers import harden_data
 
 
 class Frame:
-    """All doors in one frame. `hosts` are the `Host` values that are ours; `https` is how people reach the hub."""
+    """All doors in one frame. `hosts` are the `Host` values that are ours; `https` is how people reach the hub.
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], https: bool) -> None:
+    `by_any_name` are paths that answer to whatever name: what they say is of no use to another site's page.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], by_any_name: Iterable[str] = (), https: bool) -> None:
         self.app = app
+        self._by_any_name = frozenset(by_any_name)
         self._hosts = frozenset(host.lower().encode() for host in hosts)
         self._https = https
 
@@ -36,7 +40,8 @@ class Frame:
         named = [value.lower() for name, value in scope["headers"] if name == b"host"]
         # One name, and ours: else a page of somebody else's reads our answers (DNS rebinding), or two parties on the
         # way understand the request differently.
-        app = self.app if len(named) == 1 and named[0] in self._hosts else _NOT_HERE
+        is_ours = len(named) == 1 and named[0] in self._hosts
+        app = self.app if is_ours or scope["path"] in self._by_any_name else _NOT_HERE
         await app(scope, receive, sending)
 
 
