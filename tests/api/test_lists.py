@@ -14,6 +14,7 @@ from tests.api.described import case_of, wrong_with
 from tests.api.test_doors import World, furnished
 from tests.api.things import write_call
 from valetkey.api.app import ROUTERS
+from valetkey.audit.model import OfPerson, WantedEvents
 from valetkey.connections.accounts import TOPIC
 from valetkey.connections.trace import KEPT
 from valetkey.identity.model import Role
@@ -346,3 +347,15 @@ async def test_the_trail_is_read_as_siems_read_it(world: World) -> None:
     assert len(await numbers(event="siem.seen", actor="person:1", limit="5000")) == 50
     assert await numbers(event="siem", until=now.isoformat()) == []
     assert await numbers(event="siem", since=now.isoformat(), limit="5000") == whole
+
+
+async def test_that_the_operator_ended_an_assistant_stands_in_its_persons_trail_as_the_operators(world: World) -> None:
+    number = next(_numbers)
+    await assistant(world, number)
+    grant_id = f"grant_{number:04}"
+
+    answer = await world.hub.operator.delete(f"/assistants/{grant_id}", params={"person": "ada"})
+
+    assert answer.status_code == 204
+    told = await world.hub.services.trail.list(OfPerson(world.hub.people["ada"].id), wanted=WantedEvents(event="grant"))
+    assert [event.actor for event in told if event.object == grant_id] == ["operator"]

@@ -159,6 +159,17 @@ async def test_a_connector_added_by_url_is_marked_and_its_mark_cannot_be_sent(hu
     assert forged.status_code == 400
 
 
+async def test_who_added_a_connector_and_manages_none_any_more_does_not_remove_it(hub: Hub) -> None:
+    """CUS-06: everybody has it, and they had another role when they added it."""
+    things = await give_things(hub)
+    await hub.add("olga", things.connection.organization_id, Role.OWNER)
+    await hub.services.people.set_role(hub.people["ada"].id, Role.MEMBER)
+
+    answer = await (await hub.with_scopes("ada")).delete(f"/connectors/{things.connector.slug}")
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
 async def test_members_of_an_organization_see_its_connectors_and_do_not_add_any(hub: Hub) -> None:
     """CUS-06."""
     things = await give_things(hub)

@@ -16,10 +16,11 @@ from valetkey.audit.kept_results import MOST, PART
 from valetkey.audit.model import Outcome
 from valetkey.gateway.large import MAX_RESULT, limit_of
 from valetkey.identity.model import Person
-from valetkey.kernel.errors import NotFound
+from valetkey.kernel.errors import NotFound, RootKeyUnavailable, ValetkeyError
 from valetkey.privacy.levels import Level
 from valetkey.privacy.whole import Whole
 from valetkey.store.schema import kept_result
+from valetkey.vault.day_keys import DayKey
 from valetkey.vault.model import Tampered
 
 TOKEN = b"ghp_" + b"a" * 36
@@ -98,6 +99,27 @@ async def test_nobody_else_gets_it_nor_does_anybody_when_it_was_erased(hub: Hub,
     with pytest.raises(NotFound):
         await opener.open(ada.id, call_id)
     assert (await opener.sweep(), await parts(hub)) == (1, 0)
+
+
+@pytest.mark.parametrize("problem", [Tampered("It was changed."), RootKeyUnavailable("Nobody answers.")])
+async def test_a_key_that_cannot_be_opened_holds_up_the_retention_of_nobody_else(
+    hub: Hub, modern: Service, problem: ValetkeyError
+) -> None:
+    """And what it may open another time is kept."""
+    ada, call_id, _got = await one_call(hub, modern, text_of(MAX_RESULT + 1))
+    bob = {**KEPT, "person_id": "person_bob", "part": 0}
+    async with hub.database.write() as tx:
+        await tx.execute(kept_result.insert(), [bob])
+
+    class Damaged:
+        async def existing(self, person_id: str, tenant: str, day: str) -> DayKey:
+            if person_id == ada.id:
+                raise problem
+            return await hub.day_keys.existing(person_id, tenant, day)
+
+    assert await Whole(hub.database, Damaged()).sweep() == 1  # Bob's, whose key never was
+
+    assert await whole(hub, ada.id, call_id)
 
 
 async def test_a_secret_is_taken_out_before_it_is_kept_also_where_two_parts_meet(hub: Hub, modern: Service) -> None:

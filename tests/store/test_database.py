@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, literal, select
 from sqlalchemy.exc import StatementError
 
 from tests.conftest import FakeClock
-from valetkey.kernel.errors import StartRefused
+from valetkey.kernel.errors import BadInput, StartRefused
 from valetkey.store.database import Database
 from valetkey.store.migrations import migrate
 from valetkey.store.schema import lease, main, organization
+from valetkey.store.types import Json
 
 
 async def _count(database: Database) -> int:
@@ -36,6 +37,21 @@ async def test_a_failed_transaction_leaves_nothing_behind(database: Database, cl
         await add_and_fail()
 
     assert await _count(database) == 0
+
+
+async def test_a_text_that_postgresql_cannot_keep_is_the_fault_of_who_sent_it(database: Database) -> None:
+    """U+0000, in a text and in JSON; SQLite takes both."""
+    wrong: list[str] = []
+
+    for what in (literal("a\0b"), literal({"a": "\0"}, Json)):
+        try:
+            async with database.read() as tx:
+                await tx.execute(select(what))
+        except BadInput as error:
+            wrong.append(error.message)
+
+    assert len(wrong) == (0 if database.dialect == "sqlite" else 2)
+    assert await _count(database) == 0  # the connection is good for others
 
 
 async def test_many_writers_at_once_all_get_their_turn(database: Database, clock: FakeClock) -> None:

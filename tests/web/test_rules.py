@@ -167,3 +167,22 @@ async def test_a_line_that_is_no_rule_is_named_and_nothing_is_changed(world: Wor
     assert page.status_code == 422
     assert "is no rule" in page.text
     assert (await world.services.access.rules(world.organization.id)).rules == Rules()
+
+
+async def test_who_added_a_service_for_everybody_and_is_no_owner_any_more_takes_it_from_nobody(world: World) -> None:
+    """Neither removes it nor enters the secret of its client, which is everybody's (CUS-06)."""
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    connector = await world.connector(ada, client_id="our-client")
+    await world.person("olga", role=Role.OWNER)
+    path = f"/connections/new/{connector.slug}"
+    await browser.open(path)
+    assert 'name="client_secret"' in (await browser.submit(path)).text
+    await world.services.people.set_role(ada.id, Role.MEMBER)
+    await browser.open(path)
+
+    page = await browser.submit(path)
+    refused = await browser.send(f"/directory/{connector.slug}/remove")
+
+    assert 'name="client_secret"' not in page.text
+    assert refused.status_code == 403
+    assert [one.slug for one in await world.services.connectors.list_for(ada)] == [connector.slug]

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
 
-from valetkey.api.asking import Needs, Rooms, Scope, Whose
+from valetkey.api.asking import Needs, Rooms, Scope, Whose, actor_of
 from valetkey.api.paging import At, Page, by_age
 from valetkey.identity.model import Grant, Principal
 
@@ -45,9 +45,9 @@ async def list_assistants(_who: Reader, whose: Whose, rooms: Rooms, at: At) -> P
 
 
 @router.delete("/{grant_id}", operation_id="end_assistant", status_code=204)
-async def end_assistant(grant_id: Annotated[str, Path(max_length=40)], _who: Ender, whose: Whose, rooms: Rooms) -> None:
+async def end_assistant(grant_id: Annotated[str, Path(max_length=40)], who: Ender, whose: Whose, rooms: Rooms) -> None:
     """All its tokens stop working at once, and what stood approved for it is void."""
     clients = {one.id: one.client_id for one in await rooms.families.list(whose.id)}
-    await rooms.families.end(whose.id, grant_id)
+    await rooms.families.end(whose.id, grant_id, by=actor_of(who))
     if grant_id in clients:
         await rooms.policy.standing.put_out(whose.id, clients[grant_id])

@@ -254,7 +254,8 @@ async def remove_connector(
     With `everybody`, which owners and admins of an organization may say: everybody's.
     """
     connector = await rooms.connectors.get(slug, whose)
-    if connector.added_by != whose.id or everybody:
+    is_theirs = connector.is_personal and connector.added_by == whose.id
+    if everybody or not is_theirs:
         await demand_may_add(rooms, who, whose)
     if everybody:
         await _end_for_everybody(rooms, connector, by=actor_of(who))

@@ -207,15 +207,18 @@ class Families:
         async with self._database.read() as tx:
             return await repository.list_grants(tx, person_id, self._clock.now())
 
-    async def end(self, person_id: str, family_id: str) -> None:
-        """Ends one of the person's own grants everywhere; its client is asked about anew. Raises `NotFound`."""
+    async def end(self, person_id: str, family_id: str, *, by: str = "") -> None:
+        """Ends one of the person's own grants everywhere; its client is asked about anew. Raises `NotFound`.
+
+        `by` is the actor, if it is not the person.
+        """
         async with self._database.write() as tx:
             family = await repository.lock_family(tx, family_id)
             if family is None or family.person_id != person_id or family.ended_at is not None:
                 raise NotFound("There is no such grant.")
             await repository.end_family(tx, family_id, self._clock.now(), "by_person")
             await remove_consents(tx, person_id, family.client_id)
-        await self._tell_ended(person_id, family_id, "by_person", actor=f"person:{person_id}")
+        await self._tell_ended(person_id, family_id, "by_person", actor=by or f"person:{person_id}")
 
     async def _tell_ended(self, person_id: str, family_id: str, because: str, *, actor: str) -> None:
         await self._notifications.publish("tokens", person_id)

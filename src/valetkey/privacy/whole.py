@@ -7,7 +7,7 @@ from typing import Protocol
 
 from valetkey.audit.kept_results import KeptResults
 from valetkey.audit.model import KeptOf
-from valetkey.kernel.errors import NotFound
+from valetkey.kernel.errors import NotFound, RootKeyUnavailable, VaultFailed
 from valetkey.store.database import Database
 from valetkey.vault.day_keys import DayKey
 from valetkey.vault.model import NothingSealed
@@ -70,4 +70,6 @@ class Whole:
             except NothingSealed:
                 await self._kept.forget_day(person_id, day)
                 gone += 1
+            except (VaultFailed, RootKeyUnavailable):
+                continue  # one that is damaged, or not to be had now, holds up nobody else's retention
         return gone

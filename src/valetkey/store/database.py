@@ -16,11 +16,11 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from sqlalchemy import event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from valetkey.kernel.errors import StartRefused
+from valetkey.kernel.errors import BadInput, StartRefused
 from valetkey.kernel.failpoints import reached
 from valetkey.store.acting import HUB, Reach, acting_for
 from valetkey.store.points import Point
@@ -108,6 +108,7 @@ class Database:
             # Where nothing else is said, the hub is at work for itself; to whoever comes by another way nothing shows.
             connect_args={"server_settings": {"valetkey.reach": Reach.HUB.value}},
         )  # fmt: skip
+        event.listen(engine.sync_engine, "handle_error", _say_what_was_bad)
         return cls(engine, engine, dialect="postgresql", url=parsed, is_walled=is_walled)
 
     @asynccontextmanager
@@ -174,6 +175,15 @@ async def _all_returned(engine: AsyncEngine) -> None:
     # Looked at in turns: who is canceled while leaving hands the connection back from a task that nobody can wait for.
     while engine.pool.checkedout():  # type: ignore[attr-defined]  # noqa: ASYNC110  # each engine's pool counts; see above
         await asyncio.sleep(0.002)
+
+
+_NUL_IN_TEXT, _NUL_IN_JSON = "22021", "22P05"  # what PostgreSQL calls them
+
+
+def _say_what_was_bad(context: ExceptionContext) -> None:
+    """What somebody sent has U+0000 in it, which PostgreSQL does not keep: the fault is theirs, and not a failure."""
+    if getattr(context.original_exception, "sqlstate", "") in (_NUL_IN_TEXT, _NUL_IN_JSON):
+        raise BadInput("A text has the character U+0000 in it, which cannot be kept.")
 
 
 def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:

@@ -96,7 +96,7 @@ async def _hold_secret(visit: Visit, attempt: Attempt, secret: Secret) -> None:
     """The secret goes with the client id, which is everybody's: so only by who may change the connector."""
     connection = await visit.services.connections.get(visit.person.id, attempt.connection_id)
     connector = await visit.services.connectors.by_id(connection.connector_id)
-    if not may_change(visit.person, connector):
+    if not await may_change(visit, connector):
         raise Forbidden("This service was added by somebody else.")
     await visit.services.connecting.hold_client_secret(attempt.id, visit.session, secret)
 
@@ -137,7 +137,7 @@ async def _page(
         policy=await visit.services.privacy.policies.current(),
         listing=visit.services.connectors.listing_of(connector),
         disclosure=visit.services.connectors.disclosure(connector),
-        asks_secret=attempt.facts.client_source == "preregistered" and may_change(visit.person, connector),
+        asks_secret=attempt.facts.client_source == "preregistered" and await may_change(visit, connector),
         client_words=_CLIENT_WORDS.get(attempt.facts.client_source, attempt.facts.client_source),
         origin_words=_ORIGINS[attempt.facts.scope_origin],
         tools=tools,

@@ -139,7 +139,7 @@ async def _page(
         may_set_client=connector.auth_kind == "oauth" and await may_add(visit),
         moved_to=visit.services.connectors.moved_to(connector),
         may_edit=bool(connector.id) and not connector.listing and not connector.is_local and await may_add(visit),
-        may_remove=not others and bool(connector.id) and may_change(visit.person, connector),
+        may_remove=not others and bool(connector.id) and await may_change(visit, connector),
         command=connector.auth.get("command", ()) if connector.is_local else (),
         variables=connector.auth.get("variables", ()) if connector.is_local else (),
         header_names=()
