@@ -107,6 +107,26 @@ async def test_dir_16_who_answers_no_more_is_not_verified_then_not_listed_and_ba
     assert world.connectors.listings.get("marginalia").review_state is ReviewState.VERIFIED
 
 
+async def test_nobody_is_taken_out_who_was_not_asked_for_a_month(world: World) -> None:
+    """The hub was off, or is newer than the question: what it did not ask in time it asks late."""
+    one = await world.submitted()
+    seen = (await world.room.desk.get(None, one.id)).version
+    await world.room.desk.decide(None, one.id, Act.APPROVE, reason="Fine.", seen=seen, verified=True, by=OPERATOR)
+    await world.room.drafts.publish(world.ada, one.id, by="person:ada")
+    listed = []
+
+    for days in (300, 1, 29, 2):
+        world.clock.advance(timedelta(days=days).total_seconds())
+        await world.room.upkeep.ask_contacts()
+        listed.append(world.connectors.listings.find("marginalia") is not None)
+
+    history = (await world.room.drafts.get(world.ada, one.id)).history
+    asked = [entry.words for entry in history if entry.act == "told"]
+    by = (world.clock.now() - timedelta(days=2)).date()
+    assert listed == [True, True, True, False]
+    assert asked[-1] == f"Confirm the security contact by {by}: after that it is not listed."
+
+
 async def missing(world: World, submission_id: str) -> tuple[str, ...]:
     whole = await world.room.drafts.get(world.ada, submission_id)
     return next(step.missing for step in whole.steps if step.name == "company")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -33,6 +34,18 @@ async def last_entry(tx: AsyncConnection, submission_id: str, act: str) -> Entry
         submission_entry.c.submission_id == submission_id, submission_entry.c.act == act
     )
     row = (await tx.execute(query.order_by(submission_entry.c.seq.desc()).limit(1))).first()
+    return Entry(**{**row._mapping, "state": State(row.state)}) if row is not None else None
+
+
+async def first_entry(
+    tx: AsyncConnection, submission_id: str, act: str, *, begins: str, since: datetime
+) -> Entry | None:
+    """The oldest since then whose words begin so."""
+    query = select(*(submission_entry.c[name] for name in Entry.__slots__)).where(
+        submission_entry.c.submission_id == submission_id, submission_entry.c.act == act,
+        submission_entry.c.at >= since, submission_entry.c.words.startswith(begins, autoescape=True),
+    )  # fmt: skip
+    row = (await tx.execute(query.order_by(submission_entry.c.seq).limit(1))).first()
     return Entry(**{**row._mapping, "state": State(row.state)}) if row is not None else None
 
 

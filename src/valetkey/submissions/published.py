@@ -29,7 +29,7 @@ DELISTED_AFTER: Final = CONTACT_HOLDS + timedelta(days=60)
 
 def as_offered(one: Submission, now: datetime) -> Listing | None:
     """What stands in the directory of it: *verified* only while somebody answers for it."""
-    if one.live is None or one.contact_at is None or now - one.contact_at <= UNVERIFIED_AFTER:
+    if one.live is None or now - (one.contact_at or one.state_since) <= UNVERIFIED_AFTER:
         return one.live
     return msgspec.structs.replace(one.live, review=None)
 

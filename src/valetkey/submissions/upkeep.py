@@ -33,6 +33,8 @@ from valetkey.submissions.model import TEST_ACCOUNT, Act, Look, State, Submissio
 from valetkey.submissions.proofs import Proofs
 from valetkey.submissions.published import CONTACT_HOLDS, DELISTED_AFTER, UNVERIFIED_AFTER, Published
 
+_CONFIRM: Final = "Confirm the security contact"
+_MONTH: Final = DELISTED_AFTER - UNVERIFIED_AFTER
 PROOF_HOLDS: Final = timedelta(days=365)
 Scope = str
 """What is looked at by itself: nothing, what this hub's desk published, or what comes with the hub besides."""
@@ -188,24 +190,29 @@ class Upkeep:
             await self._ground.say(one, words, act="told", by=_BY)
 
     async def ask_contacts(self) -> None:
-        """Who answers no more is not *verified* first, and taken out then; confirming ends both."""
+        """Who answers no more is not *verified* first, and taken out then; confirming ends both.
+
+        Nobody is taken out who was not asked for a month: the hub may have been off, or newer than the question is.
+        """
         now, is_late = self._ground.clock.now(), False
         for one in await self._listed():
-            age = now - (one.contact_at or one.state_since)
+            since = one.contact_at or one.state_since
+            age = now - since
             if age <= CONTACT_HOLDS:
                 continue
             is_late = is_late or age > UNVERIFIED_AFTER
-            if age > DELISTED_AFTER:
+            async with self._ground.database.read() as tx:
+                asked = await look_repository.first_entry(tx, one.id, "told", begins=_CONFIRM, since=since)
+                told = await look_repository.last_entry(tx, one.id, "told")
+            ends_at = max(since + DELISTED_AFTER, (asked.at if asked is not None else now) + _MONTH)
+            if now > ends_at:
                 why = f"{OVERDUE} for {age.days} days."
                 with contextlib.suppress(Conflict):  # changed meanwhile: tomorrow
                     await self._ground.move(replace(one, decided_by=_BY, reason=why), Act.DELIST, by=_BY, reason=why)
                 continue
-            async with self._ground.database.read() as tx:
-                told = await look_repository.last_entry(tx, one.id, "told")
-            if told is None or now - told.at > TARGET:
-                by = (now - age + DELISTED_AFTER).date()
-                await self._ground.say(one, f"Confirm the security contact by {by}: after that it is not listed.",
-                                       act="told", by=_BY)  # fmt: skip
+            if asked is None or told is None or now - told.at > TARGET:
+                words = f"{_CONFIRM} by {ends_at.date()}: after that it is not listed."
+                await self._ground.say(one, words, act="told", by=_BY)
         if is_late:
             await self._published.announce()
 
