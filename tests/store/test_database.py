@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, literal, select
@@ -71,6 +74,35 @@ async def test_a_reader_is_not_held_up_by_an_open_writer(database: Database, clo
         assert await asyncio.wait_for(_count(database), timeout=5) == 0
 
     assert await _count(database) == 1
+
+
+async def test_who_is_canceled_while_a_file_opens_waits_and_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, connect = threading.Event(), threading.Event(), sqlite3.connect
+    made: list[sqlite3.Connection] = []
+
+    def slowly(*where: Any, **how: Any) -> sqlite3.Connection:
+        begun.set()
+        go_on.wait(5)
+        made.append(connect(*where, **how | {"check_same_thread": False}))
+        return made[0]
+
+    database = Database.sqlite(tmp_path / "slow.db")
+    monkeypatch.setattr(sqlite3, "connect", slowly)
+    asking = asyncio.create_task(database.ping())
+    await asyncio.to_thread(begun.wait, 5)
+    asking.cancel()
+    done, _ = await asyncio.wait({asking}, timeout=0.02)
+
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await database.close()
+
+    assert not done
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        made[0].execute("select 1")
 
 
 async def test_closing_waits_for_whoever_is_still_inside_and_lets_nobody_in_anymore(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
+import aiosqlite
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
@@ -42,6 +44,22 @@ _FOR_WHOM = text(  # true: for this transaction only
 )
 
 
+async def _opened(*where: Any, **how: Any) -> aiosqlite.Connection:
+    """A connection to a SQLite file. Who is canceled while it opens waits and closes it: its thread would stay."""
+    connecting = aiosqlite.connect(*where, **how)
+    connecting._thread.daemon = True  # as SQLAlchemy does: no thread holds up the process's end
+    opening = asyncio.ensure_future(connecting)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(sqlite3.Error):
+            await (await opening).close()
+        raise
+
+
+_OPENED: Any = {"connect_args": {"async_creator_fn": _opened}}
+
+
 class Database:
     """An open database. Make one with `Database.sqlite(path)` or `Database.open(url)`."""
 
@@ -61,8 +79,8 @@ class Database:
         """Opens (creating, 0600) the SQLite file at `path`."""
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         url = URL.create("sqlite+aiosqlite", database=str(path))
-        writer = create_async_engine(url, pool_size=1, max_overflow=0)
-        reader = create_async_engine(url, pool_size=4, max_overflow=4)
+        writer = create_async_engine(url, pool_size=1, max_overflow=0, **_OPENED)
+        reader = create_async_engine(url, pool_size=4, max_overflow=4, **_OPENED)
         for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
             _prepare_sqlite(engine, begin)
         return cls(writer, reader, dialect="sqlite", url=url)
@@ -75,7 +93,7 @@ class Database:
         if not Path(f"{path}-wal").exists():
             query["immutable"] = "1"
         url = URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
-        engine = create_async_engine(url, pool_size=1, max_overflow=0)
+        engine = create_async_engine(url, pool_size=1, max_overflow=0, **_OPENED)
 
         @event.listens_for(engine.sync_engine, "connect")
         def _on_connect(connection: Any, _record: Any) -> None:
