@@ -6,6 +6,7 @@ they accepted of its tools is pinned, and what changed waits for them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
@@ -66,7 +67,7 @@ class Looks:
         if seen.probe is None or seen.probe.opening.problem:
             why = seen.probe.opening.problem if seen.probe is not None else "it kept silent"
             return replace(now, says=printable(f"It could not be reached: {why}", limit=400))
-        report = judge(seen)
+        report = await asyncio.to_thread(judge, seen)  # calls do not wait for it
         held = _blocking(report, () if submitted else _OF_A_SUBMISSION)
         # What is held is compared with what passed last, until something else passes.
         passed = {} if held else {one.name: one.fingerprint for one in seen.tools[:_MOST_TOOLS]}

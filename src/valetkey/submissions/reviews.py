@@ -26,7 +26,7 @@ from valetkey.policy.classes.surroundings import surroundings
 from valetkey.policy.tool_class import ToolClass
 from valetkey.review.crawl import Asked, crawl
 from valetkey.review.judge import judge
-from valetkey.review.model import Report, SeenTool
+from valetkey.review.model import Crawl, Report, SeenTool
 from valetkey.review.records import OtherListing, Records
 from valetkey.review.visit import Account, Visit
 from valetkey.store.database import Database
@@ -198,8 +198,8 @@ class Reviews:
             async with asyncio.timeout(LONGEST.total_seconds()):
                 seen = await crawl(self._visit(run, url, account), asked)
                 connector = asked.listing.name if asked.listing is not None else ""
-                reviewed = classed(seen.tools, called=(connector, url.host))
-                report = msgspec.json.encode(replace(judge(seen), reviewed=reviewed))
+                # Beside the loop: reading a large connector takes seconds, and calls do not wait for it.
+                report = await asyncio.to_thread(_judged, seen, (connector, url.host))
             error = "" if len(report) <= _MOST_BYTES else "Its report is too long to be kept."
         except (ValetkeyError, TimeoutError) as failed:
             error = failed.message if isinstance(failed, ValetkeyError) else "It took too long."
@@ -244,6 +244,11 @@ def others(listings: Listings, own: str, icons: Mapping[str, int] = NOT_COMPARED
         for one in listings
         if one.slug != own
     )
+
+
+def _judged(seen: Crawl, called: tuple[str, ...]) -> bytes:
+    """The report as JSON."""
+    return msgspec.json.encode(replace(judge(seen), reviewed=classed(seen.tools, called=called)))
 
 
 def classed(tools: Sequence[SeenTool], *, called: tuple[str, ...]) -> tuple[ReviewedTool, ...]:

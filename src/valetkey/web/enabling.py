@@ -93,7 +93,8 @@ async def _tools(
 
 def _listed(connector: Connector, listing: Listing, tool: ReviewedTool) -> Offered:
     """A tool of which only its class is known: raised by what an owner said, and by what the connector acts in."""
-    kind = max(_BY_WORD[tool.is_a], ToolClass(connector.raised.get(tool.name, "R")), key=lambda one: RANK[one])
+    said = connector.raised.get(tool.name, "R") if tool.name != EVERY_TOOL else "R"
+    kind = max(_BY_WORD[tool.is_a], ToolClass(said), key=lambda one: RANK[one])
     acts_in = connector.raised.get(EVERY_TOOL, "") or (listing.vertical if listing.vertical in VERTICALS else "")
     if acts_in and kind is ToolClass.HIGH:
         return Offered(tool.name, "", ToolClass.VERTICAL, f"Hard to take back, and the connector acts in {acts_in}.")

@@ -36,7 +36,8 @@ _SYSTEMS: Final = word_set(
     "datadog grafana"
 )
 _AN_API: Final = re.compile(
-    r"\b([A-Z][\w.+-]*)(?:'s)? (?:(?:REST|GraphQL|Admin|Data|HTTP|SQL|Query|Search|[vV]\d[\w.]*) ){0,3}"
+    r"(?<![\w.+-])([A-Z][\w.+-]{0,80})(?:'s)? "
+    r"(?:(?:REST|GraphQL|Admin|Data|HTTP|SQL|Query|Search|[vV]\d[\w.]{0,20}) ){0,3}"
     r"(?:APIs?|database|warehouse|cluster|dataset)\b"
 )
 _ANY: Final = word_set(

@@ -13,7 +13,7 @@ from valetkey.review.texts import MAX_READ, folded, named, word_set
 from valetkey.review.words import parameters, verb_of
 
 _TRACE: Final = re.compile(
-    r"traceback \(most recent call last\)|\bat [\w$.<>]+ \([^)]{1,200}:\d+:\d+\)|^\s*at [\w.$]+\([\w.]+\.java:\d+\)|"
+    r"traceback \(most recent call last\)|\bat [\w$.<>]+ \([^)]{1,200}:\d+:\d+\)|^[ \t]*at [\w.$]+\([\w.]+\.java:\d+\)|"
     r'\bfile "[^"]{1,200}", line \d+|\bgoroutine \d+ \[|\bpanic: ',
     re.MULTILINE,
 )
