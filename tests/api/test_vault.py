@@ -69,11 +69,45 @@ async def test_an_old_token_may_not(hub: Hub) -> None:
     assert await _told(hub) == []
 
 
-async def test_a_time_without_a_zone_is_refused(hub: Hub) -> None:
-    answer = await hub.operator.post(URL, json={"began_at": "2026-11-22T12:00:00"})
+@pytest.mark.parametrize(
+    "given",
+    [
+        "2026-11-29T08:00:00",
+        1764403200,
+        1764403200.5,
+        True,
+        "1764403200",
+        "",
+        "2026-11-29",
+        [],
+        "0001-01-01T00:00:00+14:00x",
+    ],
+)
+async def test_a_time_that_is_not_written_out_with_its_zone_is_refused(hub: Hub, given: object) -> None:
+    """A number would be taken for seconds or for milliseconds, whichever fits."""
+    owner = await hub.with_scopes("ada", "keys:write")
 
-    assert answer.status_code == 400
-    assert "began_at" in answer.text
+    answer = await owner.post(URL, json={"began_at": given})
+
+    assert (answer.status_code, answer.json()["field"]) == (400, "began_at")
+
+
+@pytest.mark.parametrize("edge", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+async def test_the_ends_of_time_are_no_failure(hub: Hub, edge: str) -> None:
+    owner = await hub.with_scopes("ada", "keys:write", "trail:read", "organizations:read")
+    company = hub.people["ada"].organization_id
+
+    said = [
+        await owner.post(URL, json={"began_at": edge}),
+        await owner.get("/trail", params={"since": edge}),
+        await owner.get("/trail", params={"until": edge}),
+        await owner.get(f"/organizations/{company}/usage", params={"since": edge[:10]}),
+        await owner.get(f"/organizations/{company}/usage", params={"until": edge[:10]}),
+        await owner.get(f"/organizations/{company}/usage", params={"since": "0", "until": "1"}),
+    ]
+
+    assert [one.status_code for one in said if one.status_code >= 500] == []
+    assert said[-1].status_code == 400
 
 
 async def test_an_owner_removes_a_connector_for_everybody(hub: Hub) -> None:

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from valetkey.api.asking import Needs, PersonQuery, Rooms, Scope, whose
 from valetkey.api.paging import LARGEST, Cursor, Page, Place, read_cursor
+from valetkey.api.times import Moment
 from valetkey.audit.feed.messages import actor_type, place
 from valetkey.audit.feed.names import name_of
 from valetkey.audit.model import EventsOf, Everyone, OfOrganization, OfPerson, TrailEvent, WantedEvents
@@ -95,8 +96,8 @@ async def list_trail(
     before_id: Number = 0,
     event: Filter = "",
     actor: Filter = "",
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> Page[EventShown]:
     """Events, newest first (ORG-13): those after and before the number of one that is known, if it is given.
 

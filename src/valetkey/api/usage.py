@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from valetkey.api.asking import Needs, Rooms, Scope, demand_act
 from valetkey.api.paging import At, Page
 from valetkey.api.sign_in import OrganizationId, demand_own
+from valetkey.api.times import Day
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act, may
 from valetkey.privacy.usage import By, Row, WantedUsage
@@ -53,8 +54,8 @@ async def show_usage(
     who: Reader,
     rooms: Rooms,
     at: At,
-    since: Annotated[date | None, Query(description="The first day (UTC); 30 days in all, if not said.")] = None,
-    until: Annotated[date | None, Query(description="The last day; at most yesterday.")] = None,
+    since: Annotated[Day | None, Query(description="The first day (UTC); 30 days in all, if not said.")] = None,
+    until: Annotated[Day | None, Query(description="The last day; at most yesterday.")] = None,
     by: By = By.CONNECTOR,
     connector: Annotated[str, Query(max_length=40, description="Only of this one, by its slug.")] = "",
 ) -> UsagePage:

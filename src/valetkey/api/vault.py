@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of, demand_act
 from valetkey.api.keys import OrganizationQuery, demand_fresh
 from valetkey.api.services import Services
+from valetkey.api.times import Moment
 from valetkey.connections.model import Everyones, OfHub, OfOrganization
 from valetkey.connections.revoke_all import Progress
 from valetkey.identity.model import Principal
 from valetkey.identity.roles import Act
-from valetkey.kernel.errors import BadInput, NotFound
+from valetkey.kernel.errors import NotFound
 
 router = APIRouter(prefix="/vault", tags=["vault"])
 
@@ -28,7 +29,7 @@ _SECONDS = 5.0  # of ending connections for one request: then the asker hears ho
 class RevokeAll(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    began_at: datetime | None = Field(
+    began_at: Moment | None = Field(
         default=None, description="From the answer before, to go on: what was connected since then stays."
     )
 
@@ -87,8 +88,6 @@ async def revoke_everything(
     await demand_fresh(who, rooms)
     among = await _among(who, rooms, organization)
     began_at = asked.began_at or rooms.revoking.begin()
-    if began_at.tzinfo is None:
-        raise BadInput("The time has no zone.", field="began_at", hint="Give it as it was answered.")
     if asked.began_at is None:
         await rooms.trail.write(
             "vault.revoke_all",

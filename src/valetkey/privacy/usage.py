@@ -154,7 +154,7 @@ class Counting:
         """Raises `BadInput`: of a day there are numbers when it is over."""
         newest = self._clock.now().date() - timedelta(days=1)
         last = wanted.last or newest
-        first = wanted.first or last - timedelta(days=USUALLY - 1)
+        first = wanted.first or last - min(timedelta(days=USUALLY - 1), last - date.min)  # as far as there are days
         if last > newest:
             raise BadInput(f"Numbers come when a day is over; the newest are of {newest}.", field="until")
         if first > last:
