@@ -87,6 +87,7 @@ from valetkey.store.schema import connection as connection_table
 from valetkey.submissions.room import open_submissions
 from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import Keyring
+from valetkey.vault.model import Binding
 from valetkey.vault.recovery import Recovery
 from valetkey.vault.root_keys.file import FileRootKey
 from valetkey.vault.rotation import Rotation
@@ -132,6 +133,10 @@ class Elsewhere:
 
     async def cancel(self, subject: str) -> None:
         self.asked.append(("cancel", subject))
+
+    async def seal(self, secret: Secret, *, bound_to: Binding) -> int:
+        self.asked.append(("seal", bound_to.subject))
+        return 1
 
     async def shred(self, subject: str) -> int:
         self.asked.append(("shred", subject))

@@ -17,12 +17,13 @@ from tests.api.hub import Hub, open_hub
 from tests.api.things import Things, give_things
 from tests.api.told import events_of
 from tests.conftest import FakeClock
-from tests.databases import STORES, migrated_sqlite
+from tests.databases import migrated_sqlite
 from valetkey.api.app import ROUTERS
 from valetkey.api.asking import Scope
 from valetkey.audit.feed.messages import actor_type
 from valetkey.audit.model import Everyone, WantedEvents
 from valetkey.identity.model import Role
+from valetkey.store.database import Database
 from valetkey.store.schema import access_token
 
 ANYBODY = "anybody"
@@ -336,8 +337,10 @@ class World:
 
 
 @asynccontextmanager
-async def furnished(directory: Path) -> AsyncIterator[World]:
-    database, keyring = [await migrated_sqlite(directory / f"{which}.db", which) for which in STORES]
+async def furnished(directory: Path, main: Database | None = None) -> AsyncIterator[World]:
+    """On the database `main`, or else a SQLite of its own."""
+    database = main or await migrated_sqlite(directory / "main.db", "main")
+    keyring = await migrated_sqlite(directory / "keyring.db", "keyring")
     hub = await open_hub(database, FakeClock())
     hub.keep_keys(keyring, directory / "root.key")
     things = await give_things(hub)

@@ -176,3 +176,28 @@ async def test_the_files_are_for_the_owner_alone(tmp_path: Path) -> None:
 
 def test_every_table_has_a_primary_key() -> None:
     assert [table.name for table in main.sorted_tables if not table.primary_key.columns] == []
+
+
+@pytest.mark.parametrize("odd", ["a\x00b", "a\ud800b"], ids=["nul", "half"])
+async def test_a_text_that_cannot_be_kept_is_bad_input_and_nothing_is_written(
+    database: Database, clock: FakeClock, odd: str
+) -> None:
+    """T48. SQLite does keep U+0000; where it does, it comes back as it was."""
+
+    async def add() -> None:
+        async with database.write() as tx:
+            await tx.execute(insert(organization).values(_row("org_1", clock.now())))
+            await tx.execute(insert(organization).values(_row("org_2", clock.now()) | {"name": odd}))
+
+    async def find() -> list[str]:
+        async with database.read() as tx:
+            return list((await tx.execute(select(organization.c.name).where(organization.c.name == odd))).scalars())
+
+    if database.dialect == "sqlite" and odd == "a\x00b":
+        await add()
+        assert await find() == [odd]
+        return
+    for act in (add, find):
+        with pytest.raises(BadInput, match="cannot be kept"):
+            await act()
+    assert await _count(database) == 0

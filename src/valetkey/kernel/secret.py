@@ -10,17 +10,27 @@ import hashlib
 import hmac
 from typing import NoReturn, Protocol
 
+from valetkey.kernel.errors import BadInput
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise BadInput("The secret has half a character in it.") from None  # the error would show it
+
 
 class Secret:
     """A secret value, held as bytes that can be wiped.
 
-    Takes `str` or `bytes`; keeps its own `bytearray`. The caller's copy is the caller's to forget.
+    Takes `str` or `bytes`; keeps its own `bytearray`. The caller's copy is the caller's to forget. Raises `BadInput`
+    for a `str` that is no text.
     """
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str | bytes | bytearray | memoryview) -> None:
-        self._value = bytearray(value.encode() if isinstance(value, str) else value)
+        self._value = bytearray(_encoded(value) if isinstance(value, str) else value)
 
     def reveal(self) -> bytes:
         """A copy of the bytes. Each call site says in a comment why it must."""

@@ -83,6 +83,7 @@ class Database:
         reader = create_async_engine(url, pool_size=4, max_overflow=4, **_OPENED)
         for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
             _prepare_sqlite(engine, begin)
+            event.listen(engine.sync_engine, "handle_error", _say_what_was_bad)
         return cls(writer, reader, dialect="sqlite", url=url)
 
     @classmethod
@@ -196,12 +197,21 @@ async def _all_returned(engine: AsyncEngine) -> None:
 
 
 _NUL_IN_TEXT, _NUL_IN_JSON = "22021", "22P05"  # what PostgreSQL calls them
+_LAYERS = 3  # SQLAlchemy's error, asyncpg's, Python's
 
 
 def _say_what_was_bad(context: ExceptionContext) -> None:
-    """What somebody sent has U+0000 in it, which PostgreSQL does not keep: the fault is theirs, and not a failure."""
-    if getattr(context.original_exception, "sqlstate", "") in (_NUL_IN_TEXT, _NUL_IN_JSON):
+    """What somebody sent has U+0000 in it, which PostgreSQL does not keep, or half of a surrogate pair, which is no text:
+
+    the fault is theirs, and not a failure.
+    """
+    error: BaseException | None = context.original_exception
+    if getattr(error, "sqlstate", "") in (_NUL_IN_TEXT, _NUL_IN_JSON):
         raise BadInput("A text has the character U+0000 in it, which cannot be kept.")
+    for _ in range(_LAYERS):
+        if isinstance(error, UnicodeEncodeError):
+            raise BadInput("A text has half of a character in it (U+D800 to U+DFFF), which cannot be kept.")
+        error = error.__cause__ if error is not None else None
 
 
 def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:

@@ -74,7 +74,11 @@ def changed(fields: Fields, changes: Changes) -> Fields:
         for item in value.items() if isinstance(value, dict) else value:
             for text in item if isinstance(item, tuple) else (item,):
                 _demand_length(text, _LONGEST_ITEM, field=name)
-    if len(msgspec.json.encode(new)) > _LONGEST:
+    try:
+        size = len(msgspec.json.encode(new))
+    except UnicodeEncodeError as error:  # JSON can name half of a surrogate pair
+        raise BadInput("A text has half a character in it.", field="fields") from error
+    if size > _LONGEST:
         raise BadInput(f"All fields together may have {_LONGEST} bytes.", field="fields")
     return new
 

@@ -6,6 +6,7 @@ Deactivating somebody ends at once what acts for them here, on every replica: se
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -43,6 +44,8 @@ from valetkey.kernel.secret import Secret
 
 MEDIA_TYPE = "application/scim+json"
 _BODY_LIMIT = 256 * 1024
+_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
+_ID = re.compile(r"[\w-]{1,80}")
 _TOKEN = "vkp_"  # noqa: S105 – what one begins with
 
 Handler = Callable[[Request, ProvisioningToken], Awaitable[Response]]
@@ -103,6 +106,8 @@ class ScimDoor:
                 with POLICY:
                     return await handler(request, token)
             except SCIMException as error:
+                if isinstance(error.__cause__, ValidationError):  # whose own words are for who programs
+                    return _answer(Error.from_validation_error(error.__cause__.errors()[0]), error.status)
                 return _answer(error.to_error(), error.status)
             except ValidationError as error:
                 return _answer(Error.from_validation_error(error.errors()[0]), 400)
@@ -239,11 +244,33 @@ class _Patching:
     async def __call__(self, request: Request, token: ProvisioningToken) -> Response:
         found: Any = await self._desk.get(token, request.path_params["resource_id"], base_of(request))
         patch: Any = PatchOp[self._desk.model].model_validate(  # type: ignore[name-defined]  # one of two classes
-            await _body(request), scim_ctx=Context.RESOURCE_PATCH_REQUEST
+            _as_standard_says(await _body(request)), scim_ctx=Context.RESOURCE_PATCH_REQUEST
         )
         if patch.patch(found):
             found = await self._desk.change(token, found.id, found, base_of(request))
         return _shown(found, 200, Context.RESOURCE_PATCH_RESPONSE, _wanted(request, self._desk))
+
+
+def _as_standard_says(body: dict[str, Any]) -> dict[str, Any]:
+    """`body`, with Entra ID's way to take members out of a group put as RFC 7644, 3.5.2.2 has it.
+
+    It sends `{"op": "Remove", "path": "members", "value": [{"value": ID}]}`. To refuse that would leave somebody in a
+    group, and in its role, whom the organization has taken out.
+    """
+    for name, operations in body.items():
+        if name.lower() == "operations" and isinstance(operations, list):
+            return {**body, name: [new for one in operations for new in _removals(one)]}
+    return body
+
+
+def _removals(operation: Any) -> list[Any]:
+    if not isinstance(operation, dict) or str(operation.get("op")).lower() != "remove":
+        return [operation]
+    named, path = operation.get("value"), operation.get("path")
+    ids = [one.get("value") for one in named if isinstance(one, dict)] if isinstance(named, list) else []
+    if path != "members" or not ids or not all(isinstance(one, str) and _ID.fullmatch(one) for one in ids):
+        return [operation]
+    return [{"op": "remove", "path": f'members[value eq "{one}"]'} for one in ids]
 
 
 class _Removing:
@@ -273,9 +300,23 @@ async def _body(request: Request) -> dict[str, Any]:
         value = json.loads(bytes(body))
     except (ValueError, RecursionError) as error:
         raise HTTPException(400) from error
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not _can_be_kept(value):
         raise HTTPException(400)
     return value
+
+
+def _can_be_kept(value: object) -> bool:
+    """Without U+0000 and halves of surrogate pairs, which JSON can name: what has them no list could show anymore."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str) and _UNKEEPABLE.search(one):
+            return False
+        if isinstance(one, dict):
+            left += [*one, *one.values()]
+        elif isinstance(one, list):
+            left += one
+    return True
 
 
 def _wanted(request: Request, desk: Desk) -> ResponseParameters[Any]:
@@ -326,7 +367,7 @@ def _written(text: str, status: int) -> Response:
 
 async def _on_http_exception(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    words = {400: "The body is not a JSON object.", 403: "This is not filtered.", 404: "There is nothing here.",
+    words = {400: "The body is no JSON object of texts.", 403: "This is not filtered.", 404: "There is nothing here.",
              405: "This is not done here.", 413: "The body is too large."}  # fmt: skip
     answer = _refusal(error.status_code, words.get(error.status_code, "No."), "invalidSyntax"
                       if error.status_code == 400 else "")  # fmt: skip

@@ -5,6 +5,7 @@ What a directory says besides (telephone numbers, managers, departments) is acce
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final
 
@@ -36,10 +37,12 @@ from scim2_models import (
 from scim2_models import Group as ScimGroup
 
 from valetkey.identity.provisioning.model import Group, Provisioned
+from valetkey.kernel.errors import BadInput
 
 MOST: Final = 200
 """Resources in one answer."""
 POLICY: Final = ScimPolicy(unknown=ScimPolicy.Unknown.ignore)
+_MOST_KEPT: Final = 16 * 1024
 _KEPT: Final = ("externalId", "name", "emails", "displayName")
 
 
@@ -123,9 +126,11 @@ def user_of(one: Provisioned, groups: list[Group], base: str) -> User:
 
 
 def kept_of(user: User) -> dict[str, Any]:
-    """What of a user is kept as it was said."""
+    """What of a user is kept as it was said. Raises `BadInput` when it is too much."""
     said: dict[str, Any] = user.model_dump()
     kept = {name: said[name] for name in (*_KEPT, "userName") if said.get(name)}
+    if len(json.dumps(kept)) > _MOST_KEPT:  # each list of users reads all of it
+        raise BadInput(f"What is kept of a user (login, name, addresses) has at most {_MOST_KEPT // 1024} KiB.")
     return kept if user.active is None else kept | {"active": user.active}
 
 
