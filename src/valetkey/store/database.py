@@ -201,9 +201,9 @@ _LAYERS = 3  # SQLAlchemy's error, asyncpg's, Python's
 
 
 def _say_what_was_bad(context: ExceptionContext) -> None:
-    """What somebody sent has U+0000 in it, which PostgreSQL does not keep, or half of a surrogate pair, which is no text:
+    """What somebody sent has U+0000 in it, which PostgreSQL does not keep, or half of a surrogate pair, kept nowhere.
 
-    the fault is theirs, and not a failure.
+    The fault is theirs, and not a failure.
     """
     error: BaseException | None = context.original_exception
     if getattr(error, "sqlstate", "") in (_NUL_IN_TEXT, _NUL_IN_JSON):

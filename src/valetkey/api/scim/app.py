@@ -5,8 +5,6 @@ Deactivating somebody ends at once what acts for them here, on every replica: se
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -33,6 +31,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from valetkey.api.problems import status_of
+from valetkey.api.scim.bodies import as_standard_says, read_body
 from valetkey.api.scim.groups import GroupDesk
 from valetkey.api.scim.people import PeopleDesk
 from valetkey.api.scim.resources import MOST, POLICY, PROVIDER, GroupOfUsers, User
@@ -43,9 +42,6 @@ from valetkey.kernel.errors import Conflict, NotSignedIn, ValetkeyError
 from valetkey.kernel.secret import Secret
 
 MEDIA_TYPE = "application/scim+json"
-_BODY_LIMIT = 256 * 1024
-_UNKEEPABLE = re.compile("[\0\ud800-\udfff]")
-_ID = re.compile(r"[\w-]{1,80}")
 _TOKEN = "vkp_"  # noqa: S105 – what one begins with
 
 Handler = Callable[[Request, ProvisioningToken], Awaitable[Response]]
@@ -186,7 +182,7 @@ class _Searching(_Listing):
     """The same, asked for in a body: for what is not to stand in an address (RFC 7644 3.4.3)."""
 
     async def __call__(self, request: Request, token: ProvisioningToken) -> Response:
-        return await self._answer(request, token, await _body(request))
+        return await self._answer(request, token, await read_body(request))
 
 
 class _SearchingAll:
@@ -197,7 +193,7 @@ class _SearchingAll:
         self._groups = groups
 
     async def __call__(self, request: Request, token: ProvisioningToken) -> Response:
-        search = SearchRequest[User | GroupOfUsers].model_validate(await _body(request))
+        search = SearchRequest[User | GroupOfUsers].model_validate(await read_body(request))
         found = [*await self._people.list(token, base_of(request)), *await self._groups.list(token, base_of(request))]
         return _searched(ListResponse[User | GroupOfUsers], search, found)
 
@@ -207,7 +203,7 @@ class _Creating:
         self._desk = desk
 
     async def __call__(self, request: Request, token: ProvisioningToken) -> Response:
-        given = self._desk.model.model_validate(await _body(request), scim_ctx=Context.RESOURCE_CREATION_REQUEST)
+        given = self._desk.model.model_validate(await read_body(request), scim_ctx=Context.RESOURCE_CREATION_REQUEST)
         made = await self._desk.create(token, given, base_of(request))  # type: ignore[arg-type]  # as its own model
         answer = _shown(made, 201, Context.RESOURCE_CREATION_RESPONSE, _wanted(request, self._desk))
         answer.headers["location"] = str(made.meta.location) if made.meta else ""
@@ -230,7 +226,7 @@ class _Replacing:
     async def __call__(self, request: Request, token: ProvisioningToken) -> Response:
         before: Any = await self._desk.get(token, request.path_params["resource_id"], base_of(request))
         given: Any = self._desk.model.model_validate(
-            await _body(request), scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST
+            await read_body(request), scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST
         )
         given.replace(before)
         made = await self._desk.change(token, before.id, given, base_of(request))
@@ -244,33 +240,11 @@ class _Patching:
     async def __call__(self, request: Request, token: ProvisioningToken) -> Response:
         found: Any = await self._desk.get(token, request.path_params["resource_id"], base_of(request))
         patch: Any = PatchOp[self._desk.model].model_validate(  # type: ignore[name-defined]  # one of two classes
-            _as_standard_says(await _body(request)), scim_ctx=Context.RESOURCE_PATCH_REQUEST
+            as_standard_says(await read_body(request)), scim_ctx=Context.RESOURCE_PATCH_REQUEST
         )
         if patch.patch(found):
             found = await self._desk.change(token, found.id, found, base_of(request))
         return _shown(found, 200, Context.RESOURCE_PATCH_RESPONSE, _wanted(request, self._desk))
-
-
-def _as_standard_says(body: dict[str, Any]) -> dict[str, Any]:
-    """`body`, with Entra ID's way to take members out of a group put as RFC 7644, 3.5.2.2 has it.
-
-    It sends `{"op": "Remove", "path": "members", "value": [{"value": ID}]}`. To refuse that would leave somebody in a
-    group, and in its role, whom the organization has taken out.
-    """
-    for name, operations in body.items():
-        if name.lower() == "operations" and isinstance(operations, list):
-            return {**body, name: [new for one in operations for new in _removals(one)]}
-    return body
-
-
-def _removals(operation: Any) -> list[Any]:
-    if not isinstance(operation, dict) or str(operation.get("op")).lower() != "remove":
-        return [operation]
-    named, path = operation.get("value"), operation.get("path")
-    ids = [one.get("value") for one in named if isinstance(one, dict)] if isinstance(named, list) else []
-    if path != "members" or not ids or not all(isinstance(one, str) and _ID.fullmatch(one) for one in ids):
-        return [operation]
-    return [{"op": "remove", "path": f'members[value eq "{one}"]'} for one in ids]
 
 
 class _Removing:
@@ -288,35 +262,6 @@ class _Removing:
 def base_of(request: Request) -> str:
     """The hub's own origin: requests for another host do not come this far."""
     return str(request.base_url).rstrip("/")
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _BODY_LIMIT:
-            raise HTTPException(413)
-    try:
-        value = json.loads(bytes(body))
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400) from error
-    if not isinstance(value, dict) or not _can_be_kept(value):
-        raise HTTPException(400)
-    return value
-
-
-def _can_be_kept(value: object) -> bool:
-    """Without U+0000 and halves of surrogate pairs, which JSON can name: what has them no list could show anymore."""
-    left = [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, str) and _UNKEEPABLE.search(one):
-            return False
-        if isinstance(one, dict):
-            left += [*one, *one.values()]
-        elif isinstance(one, list):
-            left += one
-    return True
 
 
 def _wanted(request: Request, desk: Desk) -> ResponseParameters[Any]:

@@ -93,7 +93,7 @@ def verify(
     claims = _signed(id_token, keys, provider)
     _check_for_us(claims, provider.issuer, client_id)
     _check_time(claims, now)
-    if not hmac.compare_digest(_text(claims, "nonce").encode(), nonce.encode()):
+    if not hmac.compare_digest(_text(claims, "nonce").encode(errors="replace"), nonce.encode()):
         raise _refused("It does not answer this sign-in.", "nonce")
     subject = _text(claims, "sub")
     if not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
