@@ -1,4 +1,4 @@
-"""Reading what a directory sends: bounded, of texts that can be kept, and in the standard's words where it has others."""
+"""Reading what a directory sends: bounded, of texts that can be kept, in the standard's words where it has others."""
 
 from __future__ import annotations
 
