@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import httpx2
 import pytest
 
 from tests.cli.conftest import environment, first_words, start
@@ -20,6 +21,7 @@ from tests.cli.transcript import play
 from tests.gateway.service import Service
 from valetkey.cli.hub_client import open_hub
 from valetkey.demo.story.browser import Browser
+from valetkey.directory.connectors import FEWEST
 
 HERE = Path(__file__).parent
 PASSWORD = "four unrelated words here"
@@ -34,6 +36,7 @@ class Shell:
     home: Path
     url: str
     token: str
+    browser: Browser
 
     async def run(self, *arguments: str, own: bool = False, stdin: str = "") -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
@@ -75,6 +78,19 @@ class Shell:
             hub = open_hub(url="", data=str(self.home / "data"))
         return await asyncio.to_thread(getattr(hub, method), path, *body)
 
+    def organize(self, number: int, listing: str) -> None:
+        """An organization of one owner, who switched the listing on."""
+        hub = open_hub(url="", data=str(self.home / "data"))
+        made = hub.post("/organizations", {"name": f"Organization {number}"})
+        hub.post("/people", {"login": f"owner{number}", "organization_id": made["id"], "role": "owner"})
+        hub.post(f"/directory/{listing}", {}, person=f"owner{number}")
+
+    def found_on_page(self, words: str, category: str) -> list[str]:
+        """The entries behind the tiles of the directory's page."""
+        self.browser.open(f"{self.url}/directory")
+        page = self.browser.press("Find", {"q": words, "category": category})
+        return [href.rpartition("/")[2] for _, href in page.links if href.startswith("/connections/new/")]
+
 
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
@@ -91,16 +107,17 @@ async def shell() -> AsyncIterator[Shell]:
         process = start(home, "--allow-network", "127.0.0.1/32", "--privacy-policy", "template")
         try:
             said = await asyncio.to_thread(first_words, process)
-            token = await asyncio.to_thread(sign_in, said["sign in"], said["ready"])
-            yield Shell(home, said["ready"], token)
+            browser = Browser()
+            token = await asyncio.to_thread(sign_in, browser, said["sign in"], said["ready"])
+            yield Shell(home, said["ready"], token, browser)
+            browser.close()
         finally:
             process.terminate()
             await asyncio.to_thread(process.communicate, timeout=60)
 
 
-def sign_in(link: str, url: str) -> str:
+def sign_in(browser: Browser, link: str, url: str) -> str:
     """As a person would: the link, a password, and a token for programs from the settings page."""
-    browser = Browser()
     browser.open(link)
     browser.press("Continue")
     browser.press("Set password", {"password": PASSWORD, "repeat": PASSWORD})
@@ -108,7 +125,6 @@ def sign_in(link: str, url: str) -> str:
     if browser.page.has("Is it you?"):
         browser.press("Confirm", {"password": PASSWORD})
     page = browser.press("Create", {"name": "shell", "audience": "/api/v1", "days": "1", "scope": SCOPES})
-    browser.close()
     return next(code for code in page.codes if code.startswith("vkt_"))
 
 
@@ -121,6 +137,34 @@ async def test_nobody_connects_who_did_not_read_what_is_said_of_the_service_toda
 
     assert service.seen
     assert service.calls == []
+
+
+async def test_a_search_finds_the_same_in_the_same_order_on_pages_over_the_api_and_by_command(shell: Shell) -> None:
+    """DIR-01: first what is there already, then what most organizations have, then the rest by name."""
+    custom = await shell.ask("connector", "add", "https://mcp.example.org/mcp", "--name", "Own mcp", "--user", "owner")
+    await shell.ask("connector", "add", "stripe", "--user", "owner")
+    for number in range(FEWEST):
+        await asyncio.to_thread(shell.organize, number, "sentry")
+
+    for words, category in (("", ""), ("mcp", ""), ("  MCP  notion ", ""), ("", "documents"), ("no such words", "")):
+        on_page = await asyncio.to_thread(shell.found_on_page, words, category)
+        with_token = {"authorization": f"Bearer {shell.token}"}
+        async with httpx2.AsyncClient(base_url=shell.url, headers=with_token, trust_env=False) as http:
+            over_api: list[dict[str, str]] = []
+            asked = {"q": words, "category": category, "limit": "7"}
+            while asked.get("cursor", "") is not None:
+                answer = (await http.get("/api/v1/directory", params=asked)).json()
+                over_api += answer["items"]
+                asked["cursor"] = answer["next"]
+        by_command = (await shell.ask("connector", "list", words, "--category", category, own=True))["items"]
+
+        assert on_page == [one["slug"] for one in over_api] == [one["slug"] for one in by_command]
+        assert len(set(on_page)) == len(on_page)
+        if not words and not category:
+            assert on_page[:3] == [custom["slug"], "stripe", "sentry"]
+            names = [one["name"].lower() for one in over_api[3:]]
+            assert names == sorted(names)
+            assert len(names) > 40
 
 
 @pytest.mark.parametrize("by_url", [False, True], ids=["by socket", "by url"])

@@ -37,6 +37,7 @@ URL = f"https://{HOST}/mcp"
 OK_PAGE = "https://marginalia.example/"
 
 Change = Callable[[Crawl], Crawl]
+NOTHING_LISTED = Lists(versions=(), server={}, tools=())
 
 
 def definition(name: str = "list_notes", **changes: Any) -> dict[str, Any]:
@@ -67,6 +68,12 @@ def tools(*definitions: Mapping[str, Any]) -> tuple[SeenTool, ...]:
 def parameter(name: str, **schema: Any) -> dict[str, Any]:
     described = {"type": "string", "description": "A short word.", "maxLength": 50} | schema
     return {"type": "object", "properties": {name: described}, "required": [name]}
+
+
+def twice(lists: Lists = NOTHING_LISTED, **changes: Any) -> Lists:
+    """Lists that are the same for the next visitor."""
+    once = replace(lists, again=None, **changes)
+    return replace(once, again=once)
 
 
 _SERVER = AuthorizationServer(
@@ -151,14 +158,13 @@ GOOD = Crawl(
     seen_at=NOW,
     listing=_LISTING,
     probe=_PROBE,
-    lists=Lists(
+    lists=twice(
         versions=("2025-11-25",),
         server={
             "serverInfo": {"name": "marginalia", "title": "Marginalia", "version": "1"},
             "instructions": "list_notes shows notes, add_note adds one.",
         },
         tools=tools(definition(), _ADD),
-        again=tools(definition(), _ADD),
         unknown_session=Exchange(404),
         answered=Exchange(200, {"ratelimit": "limit=100"}),
     ),
@@ -187,7 +193,7 @@ def listed(crawl: Crawl, *definitions: Mapping[str, Any]) -> Crawl:
     shown = tools(*definitions, _ADD)
     return replace(
         crawl,
-        lists=replace(crawl.lists, tools=shown, again=shown),
+        lists=twice(crawl.lists, tools=shown),
         records=replace(crawl.records, seen=shown),
     )
 
@@ -219,7 +225,18 @@ def page(field: str, **changes: Any) -> Change:
 def lists(**changes: Any) -> Change:
     def change(crawl: Crawl) -> Crawl:
         assert crawl.lists is not None
-        return replace(crawl, lists=replace(crawl.lists, **changes))
+        return replace(crawl, lists=twice(crawl.lists, **changes))
+
+    return change
+
+
+def cloaked(**changes: Any) -> Change:
+    """What the next visitor is shown otherwise."""
+
+    def change(crawl: Crawl) -> Crawl:
+        assert crawl.lists is not None
+        assert crawl.lists.again is not None
+        return replace(crawl, lists=replace(crawl.lists, again=replace(crawl.lists.again, **changes)))
 
     return change
 
@@ -233,9 +250,14 @@ _HTML = (
 )
 
 
+def app_page(more: str = "", **changes: Any) -> AppPage:
+    """A page that is as it should be, with something more in it, or otherwise."""
+    return AppPage(**{"uri": _PAGE_URI, "mime": MIME, "html": _HTML + more, "ui": {"csp": _CSP}} | changes)
+
+
 def interactive(*, visibility: object = None, screenshots: int = 3, **changes: Any) -> Change:
     """A tool with an interactive page, and what is to be otherwise about that."""
-    page = AppPage(**{"uri": _PAGE_URI, "mime": MIME, "html": _HTML, "ui": {"csp": _CSP}} | changes)
+    page = app_page(**changes)
     ui = {"resourceUri": page.uri} | ({} if visibility is None else {"visibility": visibility})
 
     def change(crawl: Crawl) -> Crawl:
@@ -245,7 +267,7 @@ def interactive(*, visibility: object = None, screenshots: int = 3, **changes: A
         return replace(
             shown,
             listing=replace(_LISTING, screenshots=pictures),
-            lists=replace(shown.lists, apps=(page,)),
+            lists=twice(shown.lists, apps=(page,)),
         )
 
     return change
@@ -256,7 +278,7 @@ def csp(**lists_of: object) -> Change:
 
 
 def document(more: str) -> Change:
-    return interactive(html=_HTML + more)
+    return interactive(html=app_page(more).html)
 
 
 def server(**changes: Any) -> Change:

@@ -140,13 +140,17 @@ class Played:
     def _result(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if method == "initialize":
             self.opened += 1
-            capabilities: dict[str, Any] = {"tools": {}} | ({"resources": {}} if self.lists.resources else {})
-            return {"protocolVersion": "2025-11-25", "capabilities": capabilities, **self.lists.server}
+            # Both faces have the same capabilities, so that the second visitor asks for as much.
+            both = (self.lists, self.lists.again or self.lists)
+            offered = [name for name in ("prompts", "resources") if any(getattr(one, name) for one in both)]
+            capabilities: dict[str, Any] = {"tools": {}} | {name: {} for name in offered}
+            return {"protocolVersion": "2025-11-25", "capabilities": capabilities, **self._face.server}
         if method == "tools/list":
-            again = self.lists.again if self.opened > 1 and self.lists.again is not None else self.lists.tools
-            return {"tools": [tool.definition for tool in (*again, *self.witnesses)]}
+            return {"tools": [tool.definition for tool in (*self._face.tools, *self.witnesses)]}
+        if method == "prompts/list":
+            return {"prompts": list(self._face.prompts)}
         if method == "resources/list":
-            return {"resources": list(self.lists.resources)}
+            return {"resources": list(self._face.resources)}
         if method == "resources/read":
             return self._page_of_app(params["uri"])
         if method == "tools/call":
@@ -154,8 +158,13 @@ class Played:
             return self._called(tools[params["name"]], params.get("arguments", {}))
         return None
 
+    @property
+    def _face(self) -> Lists:
+        """What this visitor is shown."""
+        return self.lists.again if self.opened > 1 and self.lists.again is not None else self.lists
+
     def _page_of_app(self, uri: str) -> Mapping[str, Any] | None:
-        page = next((one for one in self.lists.apps if one.uri == uri and not one.problem), None)
+        page = next((one for one in self._face.apps if one.uri == uri and not one.problem), None)
         if page is None:
             return None
         return {"contents": [{"uri": uri, "mimeType": page.mime, "text": page.html, "_meta": {"ui": page.ui}}]}

@@ -17,7 +17,7 @@ from tests.net.conftest import authority as authority  # fixtures, re-exported
 from tests.net.conftest import ca_file as ca_file
 from tests.net.conftest import server_context
 from tests.review.bad import BAD
-from tests.review.corpus import GOOD
+from tests.review.corpus import GOOD, interactive
 from tests.review.played import NAMES, visited
 from valetkey.net.address_policy import AddressPolicy
 from valetkey.review.model import Report, Severity
@@ -55,7 +55,7 @@ async def look(rule: str, number: int, tls: SSLContext, ca: Path) -> dict[str, s
 async def test_the_good_one_passes_when_it_is_visited_and_twice_the_same(tls: SSLContext, ca_file: Path) -> None:
     policy = AddressPolicy((ipaddress.ip_network("127.0.0.1/32"),))
 
-    one, other = [await visited(GOOD, tls, ca_file, policy) for _ in range(2)]
+    one, other = [await visited(interactive()(GOOD), tls, ca_file, policy) for _ in range(2)]
 
     assert found(one) == {}
     assert [outcome.unrun for outcome in one.outcomes] == [outcome.unrun for outcome in other.outcomes]

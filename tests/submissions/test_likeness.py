@@ -12,7 +12,11 @@ from tests.submissions.conftest import World
 from tests.submissions.drawn import SIGNATURE, chunk, head, png
 from valetkey.directory.listings import Listing, Source
 from valetkey.review.rules.c1e_names import look_alike
+from valetkey.store.database import Database
+from valetkey.store.schema import submission_picture
 from valetkey.submissions.likeness import likeness
+from valetkey.submissions.model import Submission
+from valetkey.submissions.picture_repository import likenesses_of
 from valetkey.submissions.reviews import report_of
 
 Drawing = Callable[[float, float], bool]
@@ -64,6 +68,22 @@ def test_what_was_made_larger_recolored_or_inked_thinner_looks_alike(drawing: Dr
     assert look_alike(own, likeness(drawn(lambda x, y: drawing(x + 0.01, y - 0.01), 96)))
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_the_largest_icons_there_can_be_look_as_their_small_ones(depth: int) -> None:
+    """512 pixels, with a sample for what is clear: each line as the one above, in the filters that take longest."""
+    lines = b""
+    for y in range(64):
+        points = [b"\x14\x28\x78\xff" if ring((x + 0.5) / 64, (y + 0.5) / 64) else b"\xff\xff\xff\0" for x in range(64)]
+        line = b"".join(point * 8 for point in points)
+        line = bytes(byte for sample in line for byte in [sample] * (depth // 8))
+        lines += b"\0" + line + (b"\2" + bytes(len(line))) * 7
+    largest = (
+        SIGNATURE + head(512, 512, depth=depth, color=6) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    )
+
+    assert look_alike(likeness(largest), likeness(drawn(ring, paper=(255, 255, 255))))
+
+
 @pytest.mark.parametrize(("one", "other"), [(ring, cross), (ring, stairs), (cross, stairs)])
 def test_another_drawing_does_not(one: Drawing, other: Drawing) -> None:
     assert not look_alike(likeness(drawn(one)), likeness(drawn(other)))
@@ -87,6 +107,29 @@ def test_palettes_grays_and_what_is_clear_are_read_as_people_see_them() -> None:
 
     assert len({likeness(one) for one in pictures}) == 1
     assert likeness(pictures[0]) != 0
+
+
+async def test_how_an_icon_looks_is_told_when_it_is_handed_in_and_once_of_those_older_than_that(
+    world: World, sqlite_database: Database
+) -> None:
+    one, _ = await world.ready()
+    told = [await likeness_of(sqlite_database, one)]
+    one = await world.room.pictures.hand_in(
+        world.ada, one.id, "icon", drawn(ring), revision=one.revision, by="person:ada"
+    )
+    told.append(await likeness_of(sqlite_database, one))
+    async with sqlite_database.write() as tx:
+        await tx.execute(submission_picture.update().values(likeness=None))
+    told.append(await likeness_of(sqlite_database, one))
+    await world.review(one)
+    told.append(await likeness_of(sqlite_database, one))
+
+    assert told == [0, likeness(drawn(ring)), None, likeness(drawn(ring))]
+
+
+async def likeness_of(database: Database, one: Submission) -> int | None:
+    async with database.read() as tx:
+        return (await likenesses_of(tx, [one.fields.icon]))[one.fields.icon]
 
 
 async def test_an_icon_that_looks_like_another_listings_is_held_for_a_reviewer(world: World) -> None:

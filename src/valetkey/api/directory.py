@@ -110,10 +110,13 @@ class ListingToAdd(BaseModel):
 async def search_directory(
     _who: Reader, whose: Whose, rooms: Rooms, at: At, q: Words = "", category: Category = ""
 ) -> Page[EntryShown]:
-    """What the person can connect, by name. Members of an organization see what was switched on for them."""
+    """What the person can connect: the organization's own by name, then listings, those that most have first. Members
+
+    of an organization see what was switched on for them.
+    """
     whole = await rooms.organizations.may_add_connectors(whose)
     entries = await Catalog(rooms.connectors, rooms.groups).list(whose, whole=whole, query=q, category=category)
-    return at.page(entries, by=lambda one: (one.name.lower(), one.slug), show=EntryShown.of)
+    return at.page(entries, by=lambda one: one.place, show=EntryShown.of)
 
 
 @router.get("/{slug}", operation_id="show_entry")

@@ -23,6 +23,13 @@ class Entry:
 
     connector: Connector | None
     listing: Listing | None
+    rank: int = 0
+    """Among the listings: 1 for those that most organizations have, and so on. What is there already comes before."""
+
+    @property
+    def place(self) -> tuple[int, str, str]:
+        """What the catalogue is ordered by, on every surface the same (DIR-01)."""
+        return self.rank, self.name.lower(), self.slug
 
     @property
     def slug(self) -> str:
@@ -95,9 +102,10 @@ class Catalog:
         taken = {one.listing for one in there} | {one.slug for one in self._twins(there)}
         if whole:
             used = await self._connectors.used()
+            ranks = {count: rank for rank, count in enumerate(sorted({0, *used.values()}, reverse=True), 1)}
             others = [one for one in self._listings if one.slug not in taken]
-            entries += [Entry(None, one) for one in sorted(others, key=lambda one: -used.get(one.slug, 0))]
-        return [one for one in entries if one.fits(query, category)]
+            entries += [Entry(None, one, ranks[used.get(one.slug, 0)]) for one in others]
+        return sorted((one for one in entries if one.fits(query, category)), key=lambda one: one.place)
 
     async def get(self, slug: str, person: Adder, *, whole: bool) -> Entry:
         """Raises `NotFound`, in the same words for what does not exist and for what was not switched on for them."""

@@ -135,6 +135,12 @@ class Conversation:
 async def look_at_lists(visit: Visit, conversation: Conversation) -> Lists:
     """Opens the conversation and reads every list. Raises `OutboundFailed` when there is nothing to read."""
     visit.say("listing what it offers")
+    lists = await _shown(visit, conversation)
+    unknown, answered = await _unknown_session(visit, conversation), await _headers(visit, conversation)
+    return replace(lists, unknown_session=unknown, answered=answered)
+
+
+async def _shown(visit: Visit, conversation: Conversation) -> Lists:
     await conversation.open()
     tools, unreadable = seen_tools((await conversation.list_tools()).tools)
     offers = conversation.server.get("capabilities")
@@ -146,7 +152,6 @@ async def look_at_lists(visit: Visit, conversation: Conversation) -> Lists:
         resources = await conversation.list_things("resources/list", "resources")
         templates = await conversation.list_things("resources/templates/list", "resourceTemplates")
     apps = await _pages(visit, conversation, tools, (*resources, *templates))
-    unknown, answered = await _unknown_session(visit, conversation), await _headers(visit, conversation)
     return Lists(
         versions=conversation.versions,
         server=conversation.server,
@@ -155,8 +160,6 @@ async def look_at_lists(visit: Visit, conversation: Conversation) -> Lists:
         resources=(*resources, *templates),
         apps=apps,
         unreadable=unreadable,
-        unknown_session=unknown,
-        answered=answered,
     )
 
 
@@ -173,16 +176,15 @@ async def _pages(
 
 
 async def look_again(visit: Visit, lists: Lists) -> Lists:
-    """The same tools for a visitor who comes anew: a server that shows everybody the same says the same."""
+    """The same for a visitor who comes anew: a server that shows everybody the same says the same."""
+    visit.say("listing it once more, as somebody else")
     anew = Conversation(visit)
     try:
-        await anew.open()
-        again, _unreadable = seen_tools((await anew.list_tools()).tools)
+        return replace(lists, again=await _shown(visit, anew))
     except OutboundFailed:
         return lists
     finally:
         await anew.close()
-    return replace(lists, again=again)
 
 
 def seen_tools(raw: tuple[bytes, ...]) -> tuple[tuple[SeenTool, ...], tuple[str, ...]]:

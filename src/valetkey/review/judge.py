@@ -34,12 +34,16 @@ def _outcome(rule: Rule | UnrunRule, crawl: Crawl) -> Outcome:
         return Outcome(rule.id, rule.clause, rule.asks, not_run=rule.why)
     if rule.needs is not Stage.LISTING and not crawl.has(rule.needs):
         return Outcome(rule.id, rule.clause, rule.asks, not_run=crawl.missing.get(rule.needs, "it was not looked at"))
+    findings: list[Finding] = []
+    but = rule.but
     try:
-        findings = list(islice(rule.check(crawl), MAX_FINDINGS + 1))
+        findings.extend(islice(rule.check(crawl), MAX_FINDINGS + 1))
     except CannotSay as why:
-        return Outcome(rule.id, rule.clause, rule.asks, not_run=str(why))
+        if not findings:
+            return Outcome(rule.id, rule.clause, rule.asks, not_run=str(why))
+        but = str(why)  # what was found before it could not say more
     if len(findings) > MAX_FINDINGS:
         worst = min((finding.severity for finding in findings), key=_ORDER.__getitem__)
         findings[-1] = Finding(worst, "and more", f"Only the first {MAX_FINDINGS} are shown.", "Mend these first.")
     findings.sort(key=lambda one: _ORDER[one.severity])
-    return Outcome(rule.id, rule.clause, rule.asks, tuple(findings), but=rule.but)
+    return Outcome(rule.id, rule.clause, rule.asks, tuple(findings), but=but)

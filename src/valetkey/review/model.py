@@ -164,8 +164,8 @@ class Lists:
     resources: tuple[Mapping[str, Any], ...] = ()
     apps: tuple[AppPage, ...] = ()
     unreadable: tuple[str, ...] = ()
-    again: tuple[SeenTool, ...] | None = None
-    """The tools as listed a second time, by a visitor who came anew."""
+    again: Lists | None = None
+    """The same as a visitor who came anew was shown it; `None` where nobody was shown anything any more."""
     unknown_session: Exchange | None = None
     """How a session that never was is answered; not asked of servers without sessions."""
     answered: Exchange = Exchange()
@@ -295,7 +295,10 @@ class UnrunRule:
 
 
 class CannotSay(Exception):
-    """Raised by a rule whose question does not arise, or cannot be answered from this crawl; its text says why."""
+    """Raised by a rule whose question does not arise, or cannot be answered from this crawl; its text says why.
+
+    What it found before that stays found.
+    """
 
 
 @dataclass(frozen=True, slots=True)

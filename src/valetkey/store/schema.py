@@ -465,6 +465,7 @@ submission_picture = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("at", Instant, nullable=False),
+    Column("likeness", String(80)),  # of an icon, in hexadecimal; null where nobody has told it yet
     PrimaryKeyConstraint("submission_id", "hash"),
 )
 

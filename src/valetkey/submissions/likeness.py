@@ -6,9 +6,10 @@ lighter, and from which darker. That stays when a picture is made larger, is giv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final
 
 from valetkey.submissions.png import Opened, opened
@@ -22,7 +23,10 @@ _WHITE: Final = 255.0
 
 
 def likeness(png: bytes) -> int:
-    """The bits of a picture that `png.made_anew` made; 0 for one of a single shade. Takes a while: not on the loop."""
+    """The bits of a picture that `png.made_anew` made; 0 for one of a single shade. Takes up to half a second of
+
+    the largest icon there can be: not on the loop.
+    """
     return _bits(_grid(opened(png)))
 
 
@@ -58,38 +62,58 @@ def _at(number: int, size: int) -> int:
 
 
 def _lines(picture: Opened) -> Iterator[bytes]:
-    """The lines of pixels, their filters undone (ISO/IEC 15948, 9.2)."""
+    """The lines of pixels, their filters undone (ISO/IEC 15948, 9.2). Whoever waits for the interpreter has it between
+
+    two lines: the largest icon there can be has two million bytes, and each depends on the one before.
+    """
     head, pixels = picture.head, picture.pixels
     apart, before = max(1, head.samples * head.depth // 8), bytes(head.line - 1)
     for place in range(0, len(pixels), head.line):
-        before = _undone(pixels[place], bytearray(pixels[place + 1 : place + head.line]), before, apart)
+        before = _undone(pixels[place], pixels[place + 1 : place + head.line], before, apart)
         yield before
+        time.sleep(0)
 
 
-def _undone(kind: int, line: bytearray, above: bytes, apart: int) -> bytes:
+def _undone(kind: int, line: bytes, above: bytes, apart: int) -> bytes:
     match kind:
         case 1:
-            for at in range(apart, len(line)):
-                line[at] = (line[at] + line[at - apart]) & 255
+            return _by_left(line, apart)
         case 2:
             return bytes((one + other) & 255 for one, other in zip(line, above, strict=True))
         case 3:
-            for at, up in enumerate(above):
-                left = line[at - apart] if at >= apart else 0
-                line[at] = (line[at] + (left + up) // 2) & 255
+            return _by_mean(bytearray(line), above, apart)
         case 4:
-            for at, up in enumerate(above):
-                left, corner = (line[at - apart], above[at - apart]) if at >= apart else (0, 0)
-                line[at] = (line[at] + _nearest(left, up, corner)) & 255
+            return _by_nearest(bytearray(line), above, apart)
+    return line
+
+
+def _by_left(line: bytes, apart: int) -> bytes:
+    found = bytearray(len(line))
+    for start in range(apart):
+        found[start::apart] = bytes(one & 255 for one in accumulate(line[start::apart]))
+    return bytes(found)
+
+
+def _by_mean(line: bytearray, above: bytes, apart: int) -> bytes:
+    for at, up in enumerate(above):
+        left = line[at - apart] if at >= apart else 0
+        line[at] = (line[at] + (left + up) // 2) & 255
     return bytes(line)
 
 
-def _nearest(left: int, up: int, corner: int) -> int:
-    guess = left + up - corner
-    by_left, by_up, by_corner = abs(guess - left), abs(guess - up), abs(guess - corner)
-    if by_left <= by_up and by_left <= by_corner:
-        return left
-    return up if by_up <= by_corner else corner
+def _by_nearest(line: bytearray, above: bytes, apart: int) -> bytes:
+    """Paeth's: whichever of left, above and the corner is nearest to left and above less the corner."""
+    for at, up in enumerate(above[:apart]):
+        line[at] = (line[at] + up) & 255
+    for at, (up, corner) in enumerate(zip(above[apart:], above, strict=False), apart):
+        left = line[at - apart]
+        by_left, by_up = up - corner, left - corner
+        by_corner = abs(by_left + by_up)
+        by_left, by_up = abs(by_left), abs(by_up)
+        if by_up < by_left or by_corner < by_left:
+            left = up if by_up <= by_corner else corner
+        line[at] = (line[at] + left) & 255
+    return bytes(line)
 
 
 @dataclass(frozen=True, slots=True)

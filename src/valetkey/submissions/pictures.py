@@ -18,13 +18,14 @@ from valetkey.submissions import picture_repository
 from valetkey.submissions.drafts import EDITABLE, Drafts
 from valetkey.submissions.fields import MOST_SCREENSHOTS
 from valetkey.submissions.ground import Ground
+from valetkey.submissions.likeness import likeness
 from valetkey.submissions.model import Submission
 from valetkey.submissions.png import ICON, SCREENSHOT, Shape, made_anew
 
 Kind = Literal["icon", "screenshot"]
 SHAPES: Final[Mapping[Kind, Shape]] = {"icon": ICON, "screenshot": SCREENSHOT}
 MOST_BYTES: Final = max(shape.most_bytes for shape in SHAPES.values())
-_AT_ONCE: Final = 2  # each may take 32 MB while it is made anew
+_AT_ONCE: Final = 2  # each may take 32 MB while it is made anew, and half a second
 _MOST: Final = 20
 """Pictures of one submission, those of what is listed and of what is being written together."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -57,6 +58,7 @@ class Pictures:
             raise BadInput(f"There are {MOST_SCREENSHOTS} already.", field="picture", hint="Drop one first.")
         async with self._gate:
             picture = await asyncio.to_thread(made_anew, content, SHAPES[kind])
+            bits = await asyncio.to_thread(likeness, picture.png) if kind == "icon" else None
         name = hashlib.sha256(picture.png).hexdigest()
         named = {one.fields.icon, *one.fields.screenshots}
         listed = {one.live.icon, *one.live.screenshots} if one.live is not None else set()
@@ -64,7 +66,7 @@ class Pictures:
             await picture_repository.forget_pictures(tx, one.id, but=named | listed)
             if len(await picture_repository.pictures_of(tx, one.id)) >= _MOST:
                 raise TooMany(f"A submission has at most {_MOST} pictures.", hint="Publish or drop some first.")
-            await picture_repository.add_picture(tx, one.id, name, picture, at=self._ground.clock.now())
+            await picture_repository.add_picture(tx, one.id, name, picture, bits=bits, at=self._ground.clock.now())
         shots = one.fields.screenshots
         if kind == "icon":
             changes: Mapping[str, object] = {"icon": name}

@@ -51,6 +51,8 @@ LONGEST: Final = timedelta(minutes=8)
 _AT_ONCE: Final = 4
 _KEPT: Final = timedelta(days=7)
 _MOST_BYTES: Final = 2_000_000
+_MOST_TOLD: Final = 20
+"""Icons whose likeness is told during one review: each takes up to half a second, and is told once."""
 
 
 class GivesTickets(Protocol):
@@ -96,7 +98,6 @@ class Reviews:
         self._clock = clock
         self._running: dict[str, asyncio.Task[None]] = {}
         self._said: dict[str, str] = {}
-        self._looks: dict[str, int] = {}
 
     async def stop(self) -> None:
         for task in list(self._running.values()):
@@ -137,13 +138,18 @@ class Reviews:
         return await self._begin(run, url, asked, account)
 
     async def _icons(self, wanted: Set[str]) -> Mapping[str, int]:
-        """How these pictures look, by hash: told once for each while the hub runs."""
-        for name in sorted(wanted - self._looks.keys()):
+        """How these icons look, by hash. It was told when they were handed in, or is now, of those older than that."""
+        async with self._database.read() as tx:
+            told = await picture_repository.likenesses_of(tx, wanted)
+        for name in [name for name, bits in told.items() if bits is None][:_MOST_TOLD]:
             async with self._database.read() as tx:
                 found = await picture_repository.find_picture(tx, name)
-            self._looks[name] = await asyncio.to_thread(likeness, found) if found is not None else 0
-        self._looks = {name: bits for name, bits in self._looks.items() if name in wanted}
-        return self._looks
+            if found is None:
+                continue  # taken away meanwhile
+            told[name] = bits = await asyncio.to_thread(likeness, found)
+            async with self._database.write() as tx:
+                await picture_repository.put_likeness(tx, name, bits)
+        return {name: bits for name, bits in told.items() if bits is not None}
 
     async def of_url(self, text: str, *, organization_id: str, person_id: str) -> Run:
         """Begins a review of any address, as somebody unknown. Raises `BadInput`, `TooMany`."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
-from valetkey.review.model import CannotSay, Crawl, Finding, Rule, SeenTool, Severity, Stage
+from valetkey.review.model import CannotSay, Crawl, Finding, Lists, Rule, SeenTool, Severity, Stage
 from valetkey.review.phrases import AGAINST_OTHERS, FROM_OUTSIDE, ORDERS, found
 from valetkey.review.texts import named
+
+Faces = Mapping[tuple[str, str], Sequence[object]]
+_UNREAD: Final = object()
+"""Of a page that was not looked at, for want of time: `L-512` says so."""
 
 
 def _outside(crawl: Crawl) -> Iterator[Finding]:
@@ -16,23 +22,47 @@ def _outside(crawl: Crawl) -> Iterator[Finding]:
         yield _hold(text.where, "A result gives orders to the model.", "Let results be data.", match)
     if crawl.lists is None:
         raise CannotSay("no tools were listed")
-    if crawl.lists.again is not None:
-        yield from _differ(crawl.lists.tools, crawl.lists.again, "when they are listed a second time")
+    if crawl.lists.again is None:
+        yield _hold("lists", "The next visitor was shown nothing.", "Show everybody the same definitions.")
+    else:
+        yield from _differ(_shown(crawl.lists), _shown(crawl.lists.again), "the second time")
     if crawl.records.seen is not None:
-        yield from _differ(crawl.lists.tools, crawl.records.seen, "in people's own sessions")
+        yield from _differ(_tools(crawl.lists.tools), _tools(crawl.records.seen), "in people's own sessions")
 
 
-def _differ(crawled: Sequence[SeenTool], others: Sequence[SeenTool], when: str) -> Iterator[Finding]:
+def _differ(crawled: Faces, others: Faces, when: str) -> Iterator[Finding]:
     """A server that shows reviewers one thing and people another is found by nothing but the comparison."""
-    here, there = _prints(crawled), _prints(others)
-    for name in sorted(here.keys() | there.keys()):
-        if here.get(name) != there.get(name):
-            what = "is missing" if name not in there else "appears" if name not in here else "is described otherwise"
-            yield _hold(f"tool {named(name)}", f"It {what} {when}.", "Show everybody the same definitions.")
+    for what, name in sorted(crawled.keys() | others.keys()):
+        here, there = crawled.get((what, name), []), others.get((what, name), [])
+        if here != there and _UNREAD not in (*here, *there):
+            how = "is missing" if not there else "appears" if not here else "is another"
+            where = f"{what} {named(name)}" if name else what
+            yield _hold(where, f"It {how} {when}.", "Show everybody the same definitions.")
 
 
-def _prints(tools: Sequence[SeenTool]) -> Mapping[str, str]:
-    return {tool.name: tool.fingerprint for tool in tools}
+def _shown(lists: Lists) -> Faces:
+    """All that a model or a person is shown of it, by what it is and its name, of which a server may have several.
+
+    Resources are left out: they come and go as files do.
+    """
+    pages = [(page.uri, _UNREAD if page.left_out else replace(page, problem=page.problem[:1])) for page in lists.apps]
+    return {
+        ("instructions", ""): [lists.instructions],
+        **_by_name("prompt", ((str(prompt.get("name", "")), prompt) for prompt in lists.prompts)),
+        **_by_name("page", pages),
+        **_tools(lists.tools),
+    }
+
+
+def _tools(tools: Sequence[SeenTool]) -> Faces:
+    return _by_name("tool", ((tool.name, tool.fingerprint) for tool in tools))
+
+
+def _by_name(what: str, things: Iterable[tuple[str, object]]) -> Faces:
+    faces: dict[tuple[str, str], list[object]] = {}
+    for name, thing in things:
+        faces.setdefault((what, name), []).append(thing)
+    return faces
 
 
 def _hold(where: str, says: str, do: str, quote: str = "") -> Finding:

@@ -7,7 +7,7 @@ here (SEP-1865); so a declaration that lets anybody in, or breaks out of the hea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from valetkey.review.app_pages import MIME, MOST, AppPage, ui_of
@@ -37,8 +37,16 @@ _MOST_URLS: Final = 1_000  # of one document
 _WHOM: Final = frozenset({"model", "app"})
 
 
+def _pages(crawl: Crawl) -> Sequence[AppPage]:
+    """Raises `CannotSay` where there are none, so that nobody takes that for a page that is as it should be."""
+    if crawl.lists is None or not crawl.lists.apps:
+        raise CannotSay("it does not apply, as no tool shows an interactive page")
+    return crawl.lists.apps
+
+
 def _as_described(crawl: Crawl) -> Iterator[Finding]:
-    for page in crawl.lists.apps if crawl.lists is not None else ():
+    yield from _whom(crawl)
+    for page in _pages(crawl):
         where = _where(page)
         if page.left_out:
             why = f"It was not looked at: there are more than {MOST}, or they come too slowly."
@@ -49,6 +57,9 @@ def _as_described(crawl: Crawl) -> Iterator[Finding]:
             yield _block(where, f"It is not {MIME}.", "Say this type, and be it.", page.mime)
         elif "<html" not in (start := page.html[:20_000].lower()) and "<!doctype html" not in start:
             yield _block(where, "It is no whole HTML document.", "Give a document that stands by itself.")
+
+
+def _whom(crawl: Crawl) -> Iterator[Finding]:
     for tool in crawl.tools:
         said = ui_of(tool.definition).get("visibility")
         whole = isinstance(said, list) and bool(said) and all(one in _WHOM for one in said)
@@ -61,7 +72,7 @@ def _as_described(crawl: Crawl) -> Iterator[Finding]:
 
 
 def _declared(crawl: Crawl) -> Iterator[Finding]:
-    for page in crawl.lists.apps if crawl.lists is not None else ():
+    for page in _pages(crawl):
         where, csp = f"{_where(page)}: _meta.ui.csp", page.ui.get("csp", {})
         if not isinstance(csp, dict):
             yield _block(where, "It is not an object.", f"Give {', '.join(_LISTS)}.")
@@ -133,8 +144,7 @@ def _is_let_in(url: str, let_in: list[tuple[str, bool, str]]) -> bool:
 
 
 def _in_pictures(crawl: Crawl) -> Iterator[Finding]:
-    if crawl.lists is None or not crawl.lists.apps:
-        return
+    _pages(crawl)
     if crawl.listing is None:
         raise CannotSay("there is no listing, which would have pictures")
     if not _FEWEST <= (count := len(crawl.listing.screenshots)) <= _MOST:
