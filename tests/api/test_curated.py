@@ -78,11 +78,19 @@ async def test_no_identifier_reaches_a_sixth(hub: Hub, five: set[str], sixth: st
 
 
 async def test_another_organization_sees_none_of_it(hub: Hub, five: set[str]) -> None:
-    """What differs between organizations is what is switched on; nobody has a directory of their own."""
-    eve = await hub.with_scopes("eve")
+    """S-30 (a), (c): only what is switched on differs between organizations; nobody has a directory of their own."""
+    eve, ada = await hub.with_scopes("eve"), await hub.with_scopes("ada")
 
     assert slugs(await eve.get("/connectors")) == set()
-    assert {one["state"] for one in (await eve.get("/directory")).json()["items"]} == {"listed"}
+    theirs = {one["slug"]: one for one in (await eve.get("/directory")).json()["items"]}
+    ours = {one["slug"]: one for one in (await ada.get("/directory")).json()["items"]}
+    assert {one["state"] for one in theirs.values()} == {"listed"}
+    assert theirs.keys() == {"notes", *NAMES} == {slug for slug, one in ours.items() if one["source"]}
+    for slug, entry in theirs.items():
+        assert {name for name, value in entry.items() if ours[slug][name] != value} <= {"state"}
+    for slug in five - LISTED:
+        for path in (f"/directory/{slug}", f"/connectors/{slug}", f"/directory/{slug}/label"):
+            assert (await eve.get(path)).status_code == 404
 
 
 async def test_s_24_nobody_connects_over_the_api_who_was_not_told_what_is_said_of_it_today(hub: Hub) -> None:

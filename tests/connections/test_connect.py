@@ -363,3 +363,26 @@ async def test_the_hot_path_gives_tickets_without_asking_the_database(
     buffer = bytearray(warm.size)
     warm.write_into(memoryview(buffer))
     assert buffer.decode() == f"authorization: Bearer {token}\r\n"
+
+
+async def test_con_33_nothing_about_the_person_goes_to_the_service_or_its_authorization_server(
+    hub: Hub, service: Service, server: AuthServer
+) -> None:
+    """From the probe to the revocation: no name, mail, id or organization in any header, member or address."""
+    person = await hub.person("ada.lovelace@example.com")
+    browser = hub.browser(person)
+    connector = await hub.connector(person, service.url)
+    attempt, url = await hub.go(browser, connector)
+    connection = await hub.come_back(browser, attempt, server.consent(url))
+    hub.clock.advance(3600)
+    await hub.bearer(connection)
+    await hub.room.disconnecting.disconnect(person.id, connection.id, by=f"person:{person.id}")
+
+    asked = [repr(one) for one in (*service.asked, *server.asked)]
+    about_them = (person.id, person.login, person.display_name, person.organization_id, connection.id, connector.id)
+
+    assert len(asked) > 6
+    for sent in (*asked, url):
+        assert not [told for told in about_them if told in sent], sent
+        assert "forwarded" not in sent.lower()
+        assert "login_hint" not in sent

@@ -48,7 +48,9 @@ async def test_disconnecting_revokes_destroys_tells_and_gives_a_receipt(
 
     receipt = await hub.room.disconnecting.disconnect(ada.person.id, connection.id, by=f"person:{ada.person.id}")
 
+    # CON-34: once each, the refresh token first, as the client that we are there: another is answered 401.
     assert [hint for hint, _ in server.revoked] == ["refresh_token", "access_token"]
+    assert len(server.posts("/revoke")) == 2
     assert not server.lets_in(token)
     await _nothing_is_left(hub, connection)
     after = await hub.now(connection)

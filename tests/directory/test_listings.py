@@ -12,6 +12,7 @@ from tests.directory.test_connectors import ADA, BOB, Somebody
 from valetkey.directory.alone import Listed
 from valetkey.directory.catalog import Catalog
 from valetkey.directory.connectors import FEWEST, Connectors
+from valetkey.directory.editing import Edit
 from valetkey.directory.listings import Listing, Listings, load_listings, read_listing
 from valetkey.directory.model import ReviewState
 from valetkey.kernel.errors import BadInput, Conflict, NotFound
@@ -103,6 +104,8 @@ def test_an_entry_with_a_mistake_is_refused_by_name(old: str, new: str) -> None:
         ("http://mcp.x.tenants.example/mcp", False),
         ("https://mcp.x.tenants.example/other", False),
         ("https://mcp.x.tenants.example/mcp?a=b", False),
+        ("https://evil.example/.x.tenants.example/mcp", False),
+        ("https://mcp.tenants.example.x/mcp", False),
     ],
 )
 def test_a_pattern_means_one_label_of_the_host_and_nothing_else(url: str, fits: bool) -> None:
@@ -110,17 +113,67 @@ def test_a_pattern_means_one_label_of_the_host_and_nothing_else(url: str, fits: 
     assert listing(url=PATTERN).fits(parse_url(url)) is fits
 
 
-@pytest.mark.parametrize("url", ["https://MCP.notes.example/mcp", "https://mcp.notes.example:443/mcp/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://mcp.x.tenants.example\n/mcp",
+        "https://mcp.x.tenants.example/mcp\r\nx: y",
+        "https://u:p@mcp.x.tenants.example/mcp",
+        "https://mcp.evil.example\\@mcp.x.tenants.example/mcp",
+        "https://mcp.evil。tenants.example/mcp",
+        "https://mcp.evil．tenants.example/mcp",
+        "https://mcp.x.tenants.example./mcp",
+        "https://mcp..tenants.example/mcp",
+        "https://mcp.%78.tenants.example/mcp",
+        "https://mcp.x.tenants.example/a/../mcp",
+    ],
+)
+async def test_what_two_readers_take_for_different_hosts_is_no_address_of_a_pattern(
+    database: Database, clock: FakeClock, people: object, url: str
+) -> None:
+    """CON-35: line breaks, names before an @, full stops of other scripts, and paths that lead up."""
+    connectors = book(database, clock, listing(url=PATTERN))
+
+    with pytest.raises(BadInput) as refused:
+        await connectors.add_listed(ADA, "notes", url=url)
+
+    assert refused.value.field == "url"
+    assert await connectors.list_for(ADA) == []
+
+
+async def test_no_key_of_the_organizations_goes_with_a_pattern(
+    database: Database, clock: FakeClock, people: object
+) -> None:
+    """CON-35: what an owner enters for everybody is for one address, which the listing's own words do not give."""
+    connectors = book(database, clock, listing(url=PATTERN))
+    added = await connectors.add_listed(ADA, "notes", url="https://mcp.acme.tenants.example/mcp")
+
+    with pytest.raises(Conflict, match="listing"):
+        await connectors.edited(added.id, Edit(auth_kind="header", auth={"identity": "organization"}))
+    with pytest.raises(Conflict, match="only our client"):
+        await connectors.edited(added.id, Edit(auth={"identity": "organization"}))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://MCP.notes.example/mcp", "https://mcp.notes.example:443/mcp/", "HTTPS://mcp.notes.example/mcp",
+        "https://mcp.notes.example/mcp//", "https://mcp.notes.example/mcp?", "https://mcp.notes.example/%6d%63p",
+    ],
+)  # fmt: skip
 async def test_the_url_of_a_listing_is_offered_as_that_listing_and_makes_nothing_custom(
     database: Database, clock: FakeClock, people: object, url: str
 ) -> None:
-    """S-05 (d), CON-40."""
-    connectors = book(database, clock, listing())
+    """S-05 (d), CON-40; and of two who add it by hand where it is not listed, one does."""
+    connectors, unlisted = book(database, clock, listing()), book(database, clock)
 
     with pytest.raises(Listed, match="notes"):
         await connectors.add_custom(ADA, name="My notes", url=url)
 
     assert await connectors.list_for(ADA) == []
+    await unlisted.add_custom(ADA, name="Notes", url="https://mcp.notes.example/mcp")
+    with pytest.raises(Conflict, match="already there"):
+        await unlisted.add_custom(ADA, name="My notes", url=url)
 
 
 async def test_a_listing_is_one_connector_in_each_organization_with_its_own_name_there(

@@ -8,6 +8,7 @@ import re
 import pytest
 from sqlalchemy import update
 
+from tests.web.test_approvals import ask
 from tests.web.world import Browser, World
 from valetkey.audit.model import Outcome
 from valetkey.connections.model import State
@@ -143,7 +144,7 @@ def _tool(text: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "name", ["Verified ✓", "GіtHub", "Notes (official)", "Custom - verified", "VERIFIED by Valetkey"]
+    "name", ["Verified ✓", "GіtHub", "Notes (official)", "Custom - verified", "VERIFIED by Valetkey", "  GitHub  "]
 )
 async def test_no_name_takes_the_label_away(world: World, name: str) -> None:
     """S-05: the label is the server's, and stands beside the name wherever the name stands."""
@@ -151,12 +152,15 @@ async def test_no_name_takes_the_label_away(world: World, name: str) -> None:
     connector = await world.connector(ada, name=name)
     connection = await world.connection(ada, connector)
     call = await world.call(ada, connection, connector)
+    approval = await ask(world, ada, connection, connector)
     await browser.open(f"/connections/new/{connector.slug}")
     review = (await browser.submit(f"/connections/new/{connector.slug}", {"label": "two"})).url.path
 
     one = f"/connections/{connection.id}"
-    paths = ("/", "/connections", "/directory", one, f"{one}/disconnect", review, "/activity", f"/activity/{call}")
-    for path in (*paths, f"/connections/new/{connector.slug}"):
+    of_it = [one, *(f"{one}/{page}" for page in ("disconnect", "trace", "changes", "uses"))]
+    asking = ["/approvals", approval.path, "/approvals/standing/new"]
+    lists = ["/", "/connections", "/directory", "/activity", f"/activity/{call}"]
+    for path in (*lists, *of_it, *asking, review, f"/connections/new/{connector.slug}"):
         page = await browser.open(path)
         assert '<span class="badge custom">Custom – unverified</span>' in page.text, path
         assert ">Verified</span>" not in page.text, path

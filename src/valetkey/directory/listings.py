@@ -33,6 +33,7 @@ VERTICALS: Final = (
 _SLUG = re.compile(r"(?!local-)[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ONE_LABEL = "*"
+_PLAIN = re.compile(r"%([0-9A-Fa-f]{2})")
 _LINKS = ("docs", "privacy_policy", "terms", "revocation")
 _MAIL = re.compile(r"mailto:[^\s@?&<>\"]{1,64}@[A-Za-z0-9.-]{3,253}")
 
@@ -183,9 +184,17 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 def endpoint_key(origin: str, text: str) -> str:
-    """What makes two URLs one endpoint (CON-40): scheme and host in small letters, no default port, no last slash."""
+    """What makes two URLs one endpoint (CON-40): scheme and host in small letters, no default port, no last slash,
+
+    and no character written as `%…` that can stand there as it is (RFC 3986, 6.2.2).
+    """
     parts = urlsplit(text)
-    return origin + parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")
+    return _PLAIN.sub(_as_it_is, origin + parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else ""))
+
+
+def _as_it_is(found: re.Match[str]) -> str:
+    char = chr(int(found[1], 16))
+    return char if char.isascii() and (char.isalnum() or char in "-._~") else found[0].upper()
 
 
 def _key_of(url: str) -> str:

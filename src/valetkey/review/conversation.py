@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
 
 from valetkey.directory.fingerprint import read_tool
 from valetkey.kernel.errors import BadInput, OutboundFailed
+from valetkey.net.limits import MIB
 from valetkey.protocol import headers
 from valetkey.protocol.apps import SCHEME
 from valetkey.protocol.jsonrpc import request_message
@@ -27,9 +30,19 @@ from valetkey.upstream.model import Carried, Listing, Unauthorized
 from valetkey.upstream.pages import read_all
 from valetkey.upstream.streamable_http import Headers, Heard, Outgoing, ask
 
+_MAX_TOOLS: Final = 2000
 _MAX_THINGS: Final = 500
 _MAX_PAGES: Final = 10
+_MAX_BYTES: Final = 2 * MIB
+"""Of each list: a hundred times what L-502 lets pass. What is longer is not read, and told to be so."""
+_MOST_DIGITS: Final = 300
 _UNKNOWN: Final = b"valetkey-review-never-opened"
+_THINGS: Final = {
+    "prompts": ("prompts", "prompts/list"),
+    "resources": ("resources", "resources/list"),
+    "resourceTemplates": ("resources", "resources/templates/list"),
+}
+"""Lists besides that of tools: the member that holds one, the capability that offers it, and the method."""
 
 
 class Conversation:
@@ -92,19 +105,22 @@ class Conversation:
 
         return await read_all(page_at, server)
 
-    async def list_things(self, method: str, member: str) -> tuple[Mapping[str, Any], ...]:
-        """Prompts, resources or templates; none where the server has none, or lists them badly."""
+    async def list_things(self, method: str, member: str) -> tuple[tuple[Mapping[str, Any], ...], bool]:
+        """Prompts, resources or templates, and whether that is all; none where the server lists none, or badly."""
         found: list[Mapping[str, Any]] = []
-        cursor = b""
+        cursor, size = b"", 0
         for _page in range(_MAX_PAGES):
             carried = await self.carry(page_onward(method, cursor))
-            page = parsed(carried.result)
+            size += len(carried.result)
+            if size > _MAX_BYTES:
+                return tuple(found[:_MAX_THINGS]), False
+            page = await asyncio.to_thread(parsed, carried.result)
             things = page.get(member)
             found += [thing for thing in things if isinstance(thing, dict)] if isinstance(things, list) else []
             cursor = msgspec.json.encode(page["nextCursor"]) if page.get("nextCursor") is not None else b""
             if not cursor or len(found) > _MAX_THINGS:
                 break
-        return tuple(found[:_MAX_THINGS])
+        return tuple(found[:_MAX_THINGS]), not cursor and len(found) <= _MAX_THINGS
 
     async def read_page(self, uri: str, listed: Thing) -> AppPage:
         """One interactive page, or why there is none."""
@@ -142,24 +158,27 @@ async def look_at_lists(visit: Visit, conversation: Conversation) -> Lists:
 
 async def _shown(visit: Visit, conversation: Conversation) -> Lists:
     await conversation.open()
-    tools, unreadable = seen_tools((await conversation.list_tools()).tools)
+    listed = within((await conversation.list_tools()).tools)
+    tools, unreadable = await asyncio.to_thread(seen_tools, listed.tools)
+    left_out = [] if listed.is_whole else ["tools"]
     offers = conversation.server.get("capabilities")
-    prompts: tuple[Mapping[str, Any], ...] = ()
-    resources, templates = prompts, prompts
-    if isinstance(offers, dict) and "prompts" in offers:
-        prompts = await conversation.list_things("prompts/list", "prompts")
-    if isinstance(offers, dict) and "resources" in offers:
-        resources = await conversation.list_things("resources/list", "resources")
-        templates = await conversation.list_things("resources/templates/list", "resourceTemplates")
-    apps = await _pages(visit, conversation, tools, (*resources, *templates))
+    found: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for kind, (offer, method) in _THINGS.items():
+        found[kind], is_whole = (), True
+        if isinstance(offers, dict) and offer in offers:
+            found[kind], is_whole = await conversation.list_things(method, kind)
+        left_out += [] if is_whole else [kind]
+    resources = (*found["resources"], *found["resourceTemplates"])
+    apps = await _pages(visit, conversation, tools, resources)
     return Lists(
         versions=conversation.versions,
         server=conversation.server,
         tools=tools,
-        prompts=prompts,
-        resources=(*resources, *templates),
+        prompts=found["prompts"],
+        resources=resources,
         apps=apps,
         unreadable=unreadable,
+        left_out=tuple(left_out),
     )
 
 
@@ -187,6 +206,21 @@ async def look_again(visit: Visit, lists: Lists) -> Lists:
         await anew.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The first tools of a list, as many as are read, and whether those are all."""
+
+    tools: tuple[bytes, ...]
+    is_whole: bool
+
+
+def within(raw: tuple[bytes, ...]) -> Within:
+    """What is read of a list, which one page alone may make longer than anybody looks at."""
+    sizes = accumulate(map(len, raw[:_MAX_TOOLS]))
+    tools = tuple(tool for tool, size in zip(raw, sizes, strict=False) if size <= _MAX_BYTES)
+    return Within(tools, len(tools) == len(raw))
+
+
 def seen_tools(raw: tuple[bytes, ...]) -> tuple[tuple[SeenTool, ...], tuple[str, ...]]:
     """The tools in their definitions, and why some could not be read."""
     tools: list[SeenTool] = []
@@ -202,12 +236,16 @@ def seen_tools(raw: tuple[bytes, ...]) -> tuple[tuple[SeenTool, ...], tuple[str,
 
 
 def parsed(raw: bytes) -> dict[str, Any]:
-    """A JSON object, or an empty one: what was scanned already may still hold a number that Python does not take."""
+    """A JSON object, or an empty one. A number that Python does not take is none, and hides nothing beside it."""
     try:
-        value = json.loads(raw) if raw else {}
+        value = json.loads(raw, parse_int=_number) if raw else {}
     except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def _number(digits: str) -> int:
+    return int(digits) if len(digits) <= _MOST_DIGITS else 0
 
 
 async def _unknown_session(visit: Visit, conversation: Conversation) -> Exchange | None:

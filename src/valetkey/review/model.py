@@ -164,6 +164,8 @@ class Lists:
     resources: tuple[Mapping[str, Any], ...] = ()
     apps: tuple[AppPage, ...] = ()
     unreadable: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Lists that are longer than what was read of them, by what is in them."""
     again: Lists | None = None
     """The same as a visitor who came anew was shown it; `None` where nobody was shown anything any more."""
     unknown_session: Exchange | None = None
@@ -188,6 +190,10 @@ class Trial:
     answered: bool
     failed: bool = False
     text: str = ""
+    beside: str = ""
+    """What else of it a model reads: structured content, and what is embedded or linked."""
+    is_cut: bool = False
+    """It says more than is kept here."""
     media: tuple[str, ...] = ()
     size: int = 0
     structured: Any = None

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 MAX_READ: Final = 32_768
 """Characters of one string that are read; what is longer is held by L-502, so nothing hides behind the end."""
 MAX_TEXTS: Final = 20_000
+"""Strings of definitions that are read; that there are more is held by L-502."""
+MAX_RESULTS: Final = 2_000_000
+"""Characters of all results together that are read; that there are more is held by L-503."""
+_OVERLAP: Final = 500
+"""Characters that two pieces of a result share, so that no sentence is cut in two."""
 _MAX_DEPTH: Final = 64
 
 _LOOKALIKES: Final = str.maketrans(
@@ -148,11 +153,20 @@ def definition_texts(listing: Listing | None, lists: Lists | None) -> tuple[Text
 
 
 def result_texts(trials: Trials | None) -> tuple[Text, ...]:
-    """What tools answered, each answer one text."""
-    if trials is None:
-        return ()
-    said = [trial for trial in trials.calls if trial.text]
-    return tuple(Text(f"result of tool {named(trial.tool)}", trial.text, trial.tool) for trial in said)
+    """What tools answered, in pieces that are read whole: what stands behind much else is read by a model, too."""
+    found: list[Text] = []
+    left = MAX_RESULTS
+    for trial in trials.calls if trials is not None else ():
+        for said in (trial.text, trial.beside):
+            for start in range(0, min(len(said), left), MAX_READ - _OVERLAP):
+                found.append(Text(f"result of tool {named(trial.tool)}", said[start : start + MAX_READ], trial.tool))
+            left = max(0, left - len(said))
+    return tuple(found)
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """Every string below `value`."""
+    return (text for _, text in _strings(value, "", 0))
 
 
 def walk(whose: str, thing: Mapping[str, Any], tool: str) -> Iterator[Text]:

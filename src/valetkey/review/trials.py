@@ -17,6 +17,7 @@ from valetkey.protocol.onward import tool_call_onward
 from valetkey.review.arguments import invalid, valid
 from valetkey.review.conversation import Conversation, parsed
 from valetkey.review.model import Kind, SeenTool, Trial, Trials, Witness
+from valetkey.review.texts import strings_in
 from valetkey.review.visit import Visit
 from valetkey.review.words import READS, verb_of
 from valetkey.upstream.model import Forbidden403
@@ -63,16 +64,26 @@ async def _call(conversation: Conversation, tool: SeenTool, kind: Kind, argument
     content = result.get("content")
     blocks = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
     text = "\n".join(block["text"] for block in blocks if isinstance(block.get("text"), str))
+    beside = "\n".join(strings_in([*map(_beside, blocks), result.get("structuredContent")]))
     return Trial(
         tool=tool.name,
         kind=kind,
         answered=True,
         failed=result.get("isError") is True,
         text=text[:_MOST_TEXT],
+        beside=beside[:_MOST_TEXT],
+        is_cut=max(len(text), len(beside)) > _MOST_TEXT,
         media=tuple(filter(None, map(_media_type, blocks))),
         size=len(carried.result),
         structured=result.get("structuredContent"),
     )
+
+
+def _beside(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A block of a result but for its text, and for bytes that are no text."""
+    inner = block.get("resource")
+    told = {name: value for name, value in block.items() if name not in ("text", "data", "resource")}
+    return told | ({"resource": {**inner, "blob": ""}} if isinstance(inner, dict) else {})
 
 
 def _media_type(block: Mapping[str, Any]) -> str:

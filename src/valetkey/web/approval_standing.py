@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
+from valetkey.directory.model import Connector
 from valetkey.kernel.errors import BadInput, VaultFailed
 from valetkey.policy.standing_model import Standing, StandingApproval
 from valetkey.policy.terms import Terms, arguments
@@ -21,7 +22,7 @@ class _Shown:
     """One that stands, with the arguments it is for; `None` when those were erased."""
 
     standing: StandingApproval
-    connector: str
+    connector: Connector
     account: str
     arguments: Node | None
 
@@ -60,7 +61,7 @@ async def show(visit: Visit) -> Response:
         account = accounts[one.connection_id]
         connector = await visit.services.connectors.by_id(account.connector_id)
         shown = await _arguments(visit, one)
-        standing.append(_Shown(one, connector.name, account.display_name or account.label, shown))
+        standing.append(_Shown(one, connector, account.display_name or account.label, shown))
     return visit.page(
         "approval_standing.html",
         standing=standing,

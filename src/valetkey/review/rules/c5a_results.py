@@ -9,7 +9,7 @@ from typing import Final
 
 from valetkey.review.arguments import are_its_own
 from valetkey.review.model import CannotSay, Crawl, Finding, Rule, Severity, Stage, Trial
-from valetkey.review.texts import MAX_READ, folded, named, word_set
+from valetkey.review.texts import MAX_READ, MAX_RESULTS, MAX_TEXTS, folded, named, word_set
 from valetkey.review.words import parameters, verb_of
 
 _TRACE: Final = re.compile(
@@ -111,6 +111,20 @@ def _definitions(crawl: Crawl) -> Iterator[Finding]:
     for text in crawl.texts:
         if not text.tool and len(text.raw) > MAX_READ:
             yield Finding(Severity.HOLD, text.where, f"It has more than {MAX_READ} characters.", "Say it shorter.")
+    for kind in crawl.lists.left_out if crawl.lists is not None else ():
+        yield Finding(
+            Severity.HOLD,
+            f"list of {kind}",
+            "It is so long that its end was not looked at.",
+            "Make fewer, shorter ones.",
+        )
+    if len(crawl.texts) >= MAX_TEXTS:
+        yield Finding(
+            Severity.HOLD,
+            "definitions together",
+            f"They have more than {MAX_TEXTS} texts.",
+            "Make fewer, shorter tools.",
+        )
 
 
 def tokens(value: object) -> int:
@@ -121,6 +135,10 @@ def tokens(value: object) -> int:
 def _results(crawl: Crawl) -> Iterator[Finding]:
     tried = crawl.trials.calls if crawl.trials is not None else ()
     calls = [call for call in tried if call.kind == "valid" and call.answered and not call.failed]
+    if any(call.is_cut for call in tried) or sum(len(call.text) + len(call.beside) for call in tried) > MAX_RESULTS:
+        yield Finding(
+            Severity.HOLD, "results", "They are so long that their end was not looked at.", "Give less, in pages."
+        )
     if not calls:
         raise CannotSay("no tool could be called")
     for call in calls:
