@@ -98,7 +98,8 @@ async def test_a_publisher_goes_from_step_to_step_and_a_mistake_stands_beside_it
     assert "tool.parameter: why" in pairs.text
     assert "Somebody else changed it meanwhile" in stale.text
     assert (one.fields.hosts, one.fields.categories) == (("a.example", "b.example"), ("documents", "search"))
-    assert "Publisher is not said" in shown.text
+    assert "Not filled in: Publisher, Support, Security contact." in shown.text
+    assert "security_contact" not in shown.text
     assert "Some steps are still to do." in shown.text
 
 

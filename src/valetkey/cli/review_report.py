@@ -8,7 +8,7 @@ from typing import Final
 
 from valetkey.review.clauses import CLAUSES, IN_FORCE_FROM
 from valetkey.review.model import Finding, Outcome, Report
-from valetkey.review.report import shown, verdict
+from valetkey.review.report import shown, verdict, why_unrun
 
 _SIGNS: Final = {"block": "✗", "hold": "?", "warn": "–"}
 _WIDTH: Final = 100
@@ -28,7 +28,7 @@ def lines(report: Report) -> Iterator[str]:
                 yield from _finding(finding)
     yield ""
     yield "Not run:"
-    for why, rules in _unrun(report).items():
+    for why, rules in why_unrun(report).items():
         yield from _wrapped(f"{' '.join(rules)}: {why}", "  ")
     fine = [outcome.rule for outcome in report.outcomes if not outcome.findings and not outcome.not_run]
     yield ""
@@ -36,15 +36,6 @@ def lines(report: Report) -> Iterator[str]:
     yield from _wrapped(" ".join(fine) or "–", "  ")
     yield ""
     yield verdict(report)
-
-
-def _unrun(report: Report) -> dict[str, list[str]]:
-    """The rules that were not run, or not in every part, by why."""
-    found: dict[str, list[str]] = {}
-    for outcome in report.outcomes:
-        if outcome.unrun:
-            found.setdefault(outcome.unrun, []).append(outcome.rule)
-    return found
 
 
 def _title(outcome: Outcome) -> str:

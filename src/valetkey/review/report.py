@@ -33,15 +33,35 @@ def _visible(char: str) -> str:
     return char if char.isprintable() and not is_invisible(char) else f"⟦U+{ord(char):04X}⟧"
 
 
+def saw_little(report: Report) -> bool:
+    """Whether most of it was not looked at, so that nothing found says nothing."""
+    return 2 * _run(report) < len(report.outcomes)
+
+
+def _run(report: Report) -> int:
+    return sum(not outcome.not_run for outcome in report.outcomes)
+
+
+def why_unrun(report: Report) -> Mapping[str, tuple[str, ...]]:
+    """Why rules were not run, or not in every part, and which rules for each."""
+    found: dict[str, tuple[str, ...]] = {}
+    for outcome in report.outcomes:
+        if outcome.unrun:
+            found[outcome.unrun] = (*found.get(outcome.unrun, ()), outcome.rule)
+    return found
+
+
 def verdict(report: Report) -> str:
     """The answer in two sentences: what was found, and how much was looked at."""
     blocks, holds, warns = (report.count(severity) for severity in Severity)
-    run = sum(not outcome.not_run for outcome in report.outcomes)
+    run = _run(report)
     looked = f"{run} of {len(report.outcomes)} rules were run."
     advice = f"{_number(warns, 'piece')} of advice"
     if blocks:
         mend = _number(blocks, "finding")
         return f"Not fit to be listed: {mend} must be mended; {holds} held for a reviewer, {advice}. {looked}"
+    if saw_little(report):
+        return f"Too little was looked at: {_number(holds, 'finding')} held for a reviewer, {advice}. {looked}"
     if holds:
         return f"Nothing blocks; {_number(holds, 'finding')} held for a reviewer, {advice}. {looked}"
     return f"Nothing blocks and nothing is held; {advice}. {looked}"

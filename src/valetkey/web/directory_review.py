@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from valetkey.kernel.errors import BadInput, NotFound
 from valetkey.review.clauses import CLAUSES
-from valetkey.review.report import QUOTED, verdict
+from valetkey.review.report import QUOTED, saw_little, verdict, why_unrun
 from valetkey.submissions.model import Run
 from valetkey.submissions.reviews import report_of
 from valetkey.web.catalog import check_may_add
@@ -46,7 +46,8 @@ async def progress(visit: Visit) -> Response:
         report=report,
         verdict=verdict(report) if report is not None else "",
         found=[one for one in report.outcomes if one.findings] if report is not None else (),
-        unrun=[one for one in report.outcomes if one.unrun] if report is not None else (),
+        unrun=why_unrun(report) if report is not None else {},
+        little=report is not None and saw_little(report),
         clauses=CLAUSES,
         quoted=QUOTED,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from valetkey.kernel.clock import SystemClock
 from valetkey.review.clauses import CLAUSES, IN_FORCE_FROM
 from valetkey.review.model import Report
-from valetkey.review.report import QUOTED, verdict
+from valetkey.review.report import QUOTED, saw_little, verdict, why_unrun
 from valetkey.web.pages import Pages
 
 _STATIC = Path(__file__).parent / "static"
@@ -19,7 +19,8 @@ def report_page(report: Report) -> str:
         "review_report.html",
         report=report,
         found=[outcome for outcome in report.outcomes if outcome.findings],
-        unrun=[outcome for outcome in report.outcomes if outcome.unrun],
+        unrun=why_unrun(report),
+        little=saw_little(report),
         fine=[outcome for outcome in report.outcomes if not outcome.findings and not outcome.not_run],
         clauses=CLAUSES,
         in_force_from=IN_FORCE_FROM,

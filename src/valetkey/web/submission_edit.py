@@ -11,7 +11,7 @@ from valetkey.kernel.errors import BadInput, Conflict, NotFound
 from valetkey.submissions.drafts import EDITABLE
 from valetkey.submissions.ground import Whole
 from valetkey.web.submission_show import path_of, whole_of
-from valetkey.web.submission_steps import SHEETS, Sheet, changes_of, read, values_of
+from valetkey.web.submission_steps import SHEETS, Sheet, changes_of, read, still, values_of
 from valetkey.web.visit import Visit
 
 
@@ -63,7 +63,7 @@ def _page(visit: Visit, whole: Whole, sheet: Sheet, values: Mapping[str, Any], e
         step=visit.path("step"),
         steps=[*SHEETS],
         values=values,
-        missing=missing,
+        missing=still(missing) if missing else "",
         editable=whole.submission.state in EDITABLE,
         errors=errors,
     )

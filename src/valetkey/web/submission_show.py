@@ -10,7 +10,7 @@ from starlette.responses import Response
 from valetkey.kernel.errors import BadInput, NotFound
 from valetkey.review.clauses import CLAUSES
 from valetkey.review.model import Severity
-from valetkey.review.report import QUOTED, verdict
+from valetkey.review.report import QUOTED, saw_little, verdict, why_unrun
 from valetkey.submissions.drafts import EDITABLE, Drafts
 from valetkey.submissions.ground import LONGEST_WORDS, TARGET, Whole
 from valetkey.submissions.model import Act, State, Submission
@@ -18,6 +18,7 @@ from valetkey.submissions.reviews import report_of
 from valetkey.submissions.states import TABLE
 from valetkey.web.catalog import check_may_add
 from valetkey.web.sign_in_again import ask_again
+from valetkey.web.submission_steps import still
 from valetkey.web.tried import tried
 from valetkey.web.visit import Visit
 
@@ -149,7 +150,8 @@ def seen(visit: Visit, whole: Whole) -> Mapping[str, Any]:
         "report": report,
         "verdict": verdict(report) if report is not None else "",
         "found": [one for one in report.outcomes if one.findings] if report is not None else (),
-        "unrun": [one for one in report.outcomes if one.unrun] if report is not None else (),
+        "unrun": why_unrun(report) if report is not None else {},
+        "little": report is not None and saw_little(report),
         "counts": {one.value: report.count(one) for one in Severity} if report is not None else {},
         "clauses": CLAUSES,
         "quoted": QUOTED,
@@ -164,6 +166,7 @@ async def _page(visit: Visit, whole: Whole, errors: Mapping[str, str]) -> Respon
         whole=whole,
         one=one,
         path=path_of(one),
+        still=still,
         editable=one.state in EDITABLE,
         can={act.value for act in (Act.SUBMIT, Act.WITHDRAW, Act.PUBLISH, Act.REMOVE) if (one.state, act) in TABLE},
         condition=await visit.services.submissions.health_of(whole),

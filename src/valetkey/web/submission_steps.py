@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -104,6 +105,18 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         )),
     )
 }  # fmt: skip
+
+
+_LABELS: Final = {one.name: one.label for sheet in SHEETS.values() for one in sheet.inputs} | {"icon": "Icon"}
+_EMPTY: Final = re.compile(r"(\w+) is not said")
+
+
+def still(missing: Sequence[str]) -> str:
+    """What is still to be done, as a sentence that calls fields what the forms call them."""
+    named = [_LABELS.get(found[1], found[1]) for one in missing if (found := _EMPTY.fullmatch(one))]
+    others = [one for one in missing if not _EMPTY.fullmatch(one)]
+    text = "; ".join([*([f"not filled in: {', '.join(named)}"] if named else []), *others])
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def values_of(fields: Fields, sheet: Sheet) -> dict[str, Any]:
