@@ -551,3 +551,18 @@ async def test_a_connector_is_changed_and_another_host_is_not_a_change(hub: Hub)
     assert (renamed["name"], renamed["review_state"]) == ("Verified ✓", "custom")
     assert (elsewhere.status_code, elsewhere.json()["field"]) == (400, "url")
     assert promoted.status_code == 400
+
+
+async def test_the_operator_looks_up_the_step_that_somebodys_error_named_and_an_owner_does_not(hub: Hub) -> None:
+    """CON-32: a reference leads whoever runs the hub to what was asked and answered; another member has no business."""
+    things = await give_things(hub)
+    connection, ada = things.connection, hub.people["ada"]
+    steps = hub.services.trace.of(person_id=ada.id, connection_id=connection.id)
+    reference = await steps.note("registration", "POST https://auth.example.com/register", status=403, reason="No.")
+    path = f"/connections/{connection.id}/trace"
+
+    found = (await hub.operator.get(path, params={"person": "ada"})).json()["items"]
+    theirs = await (await hub.with_scopes("bob")).get(path)
+
+    assert [(one["stage"], one["status"]) for one in found if one["reference"] == reference] == [("registration", 403)]
+    assert theirs.status_code == 404

@@ -78,6 +78,21 @@ async def test_each_changed_fact_makes_another_version(hub: Hub, ada: BrowserSes
         after.disclosure(await after.get("notes", ada.person)).check(version)
 
 
+async def test_cus_09_what_can_go_wrong_is_said_of_every_service_before_anybody_connects(
+    hub: Hub, ada: BrowserSession
+) -> None:
+    """Trust, scopes, injection, changing tools."""
+    told = hub.connectors.disclosure(await hub.connector(ada.person, "https://mcp.example.com/mcp"))
+
+    for words in (
+        "organizations you trust",
+        "may be more than its tools need",
+        "steer your assistant",
+        "can change later",
+    ):
+        assert any(words in warning for warning in told.warnings), words
+
+
 async def test_what_nobody_read_is_said_to_be_not_known(hub: Hub, ada: BrowserSession) -> None:
     connectors = book(hub)
 
