@@ -67,11 +67,7 @@ class Looks:
         if seen.probe is None or seen.probe.opening.problem:
             why = seen.probe.opening.problem if seen.probe is not None else "it kept silent"
             return replace(now, says=printable(f"It could not be reached: {why}", limit=400))
-<<<<<<< HEAD
         report = await asyncio.to_thread(judge, seen)  # calls do not wait for it
-=======
-        report = await asyncio.to_thread(judge, seen)
->>>>>>> 55c0f8e (The review reads results to their end and holds what goes on beyond what it reads; the label stands wherever an approval is asked for, and sub-cases of CON-03, CON-33, CON-35, CON-40, CUS-03 and S-30 are played (T40, S-05))
         held = _blocking(report, () if submitted else _OF_A_SUBMISSION)
         # What is held is compared with what passed last, until something else passes.
         passed = {} if held else {one.name: one.fingerprint for one in seen.tools[:_MOST_TOOLS]}

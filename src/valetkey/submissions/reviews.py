@@ -204,15 +204,8 @@ class Reviews:
             async with asyncio.timeout(LONGEST.total_seconds()):
                 seen = await crawl(self._visit(run, url, account), asked)
                 connector = asked.listing.name if asked.listing is not None else ""
-<<<<<<< HEAD
                 # Beside the loop: reading a large connector takes seconds, and calls do not wait for it.
                 report = await asyncio.to_thread(_judged, seen, (connector, url.host))
-=======
-                # Beside everybody else's calls: what a stranger's server says takes seconds to judge, if it wants.
-                reviewed = await asyncio.to_thread(classed, seen.tools, called=(connector, url.host))
-                judged = await asyncio.to_thread(judge, seen)
-                report = msgspec.json.encode(replace(judged, reviewed=reviewed))
->>>>>>> 55c0f8e (The review reads results to their end and holds what goes on beyond what it reads; the label stands wherever an approval is asked for, and sub-cases of CON-03, CON-33, CON-35, CON-40, CUS-03 and S-30 are played (T40, S-05))
             error = "" if len(report) <= _MOST_BYTES else "Its report is too long to be kept."
         except (ValetkeyError, TimeoutError) as failed:
             error = failed.message if isinstance(failed, ValetkeyError) else "It took too long."
