@@ -87,6 +87,26 @@ async def test_pages_of_tools_without_end_end() -> None:
     assert any(note.startswith("Lists not looked at") for note in report.notes)
 
 
+async def test_a_server_that_answers_the_first_visitor_alone_is_held() -> None:
+    """Whoever comes anew is kept waiting: then nobody can say that everybody is shown the same."""
+    visitors = 0
+
+    class Once(Rude):
+        async def __call__(self, request: Received, writer: asyncio.StreamWriter) -> None:
+            nonlocal visitors
+            if b'"initialize"' in request.body and request.header(b"origin") is None:
+                visitors += 1
+            if visitors > 2:  # the first is the look from outside
+                await asyncio.Event().wait()
+            await super().__call__(request, writer)
+
+    async with running(Once()) as upstream:
+        report = await look(upstream.url(), patience=BRIEF)
+
+    assert found(report)["L-208"] == {Severity.HOLD}
+    assert report.tools == 1
+
+
 @pytest.mark.parametrize("kind", ["prompts", "resources"])
 async def test_what_stands_behind_the_last_thing_that_is_read_is_told_to_be_there(kind: str) -> None:
     """501 prompts, the last of which gives orders: nobody is told that nothing was found."""

@@ -199,8 +199,9 @@ async def look_again(visit: Visit, lists: Lists) -> Lists:
     visit.say("listing it once more, as somebody else")
     anew = Conversation(visit)
     try:
-        return replace(lists, again=await _shown(visit, anew))
-    except OutboundFailed:
+        async with asyncio.timeout(visit.patience.lists):
+            return replace(lists, again=await _shown(visit, anew))
+    except (OutboundFailed, TimeoutError):
         return lists
     finally:
         await anew.close()

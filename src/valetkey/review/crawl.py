@@ -67,7 +67,7 @@ async def _lists(visit: Visit, conversation: Conversation, seen: Crawl) -> Crawl
     try:
         async with asyncio.timeout(visit.patience.lists):
             lists = await look_at_lists(visit, conversation)
-            return replace(seen, lists=await look_again(visit, lists))
+        return replace(seen, lists=await look_again(visit, lists))
     except Unauthorized:
         if visit.account is None:
             return _missed(seen, Stage.LISTS, "it wants a sign-in, and no token was given")

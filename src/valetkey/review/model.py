@@ -167,7 +167,7 @@ class Lists:
     left_out: tuple[str, ...] = ()
     """Lists that are longer than what was read of them, by what is in them."""
     again: Lists | None = None
-    """The same as a visitor who came anew was shown it; `None` where nobody was shown anything any more."""
+    """The same as a visitor who came anew was shown it; `None` where that one was shown nothing."""
     unknown_session: Exchange | None = None
     """How a session that never was is answered; not asked of servers without sessions."""
     answered: Exchange = Exchange()

@@ -23,7 +23,7 @@ def _outside(crawl: Crawl) -> Iterator[Finding]:
     if crawl.lists is None:
         raise CannotSay("no tools were listed")
     if crawl.lists.again is None:
-        yield _hold("lists", "The next visitor was shown nothing.", "Show everybody the same definitions.")
+        yield _hold("lists", "The next visitor was shown nothing, or too late.", "Show everybody the same definitions.")
     else:
         yield from _differ(_shown(crawl.lists), _shown(crawl.lists.again), "the second time")
     if crawl.records.seen is not None:
