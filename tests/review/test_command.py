@@ -28,7 +28,8 @@ from valetkey.cli.review_report import lines
 from valetkey.kernel.errors import BadInput
 from valetkey.review.judge import judge
 from valetkey.review.listing import read_listing
-from valetkey.review.report import as_json, as_sarif
+from valetkey.review.model import Stage
+from valetkey.review.report import as_json, as_sarif, verdict
 from valetkey.web.review_report import report_page
 
 _TEXT = {
@@ -205,6 +206,24 @@ def test_each_form_says_what_was_allowed_and_what_was_not_run() -> None:
         for rule, why in (("L-202", "it needs a model"), ("L-511", "a database of known weaknesses")):
             assert rule in text
             assert why in text
+
+
+def test_a_look_that_did_not_get_far_is_no_pass() -> None:
+    """Without a sign-in six rules of fifty are run: that nothing was found says nothing, and looks like it."""
+    why = {
+        Stage.LISTING: "there is no listing",
+        Stage.LISTS: "it wants a sign-in",
+        Stage.TRIALS: "no tools were listed",
+    }
+    short = judge(replace(GOOD, listing=None, lists=None, trials=None, missing=why))
+    whole = judge(GOOD)
+
+    assert not short.blocks
+    assert verdict(short).startswith("Too little was looked at: ")
+    assert verdict(whole).startswith("Nothing blocks")
+    assert [word in page for page in map(report_page, (short, whole)) for word in ("verdict warn", "verdict good")] == [
+        True, False, False, True,
+    ]  # fmt: skip
 
 
 def test_sarif_is_what_the_standard_asks_for() -> None:
