@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from valetkey.directory.listings import Listing, endpoint_key
+from valetkey.directory.endpoint import endpoint_key
+from valetkey.directory.listings import Listing
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import Conflict
 

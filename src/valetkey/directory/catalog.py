@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from valetkey.directory.connectors import Adder, Connectors, Member
-from valetkey.directory.listings import Listing, endpoint_key
+from valetkey.directory.endpoint import endpoint_key
+from valetkey.directory.listings import Listing
 from valetkey.directory.model import AuthKind, Connector, ReviewState
 from valetkey.kernel.errors import NotFound
 

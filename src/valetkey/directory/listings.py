@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from valetkey.directory.custom import CREDENTIAL_HEADERS, HEADER_LIMIT, read_name
+from valetkey.directory.endpoint import endpoint_key
 from valetkey.directory.model import AuthKind, ReviewState
 from valetkey.kernel.errors import BadInput, NotFound, StartRefused, printable
 
@@ -33,7 +34,6 @@ VERTICALS: Final = (
 _SLUG = re.compile(r"(?!local-)[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _ONE_LABEL = "*"
-_PLAIN = re.compile(r"%([0-9A-Fa-f]{2})")
 _LINKS = ("docs", "privacy_policy", "terms", "revocation")
 _MAIL = re.compile(r"mailto:[^\s@?&<>\"]{1,64}@[A-Za-z0-9.-]{3,253}")
 
@@ -181,20 +181,6 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Whether each word of a search is found in what people see of it."""
         text = " ".join((self.name, self.publisher, self.about, self.host, *self.categories)).casefold()
         return all(word in text for word in query.casefold().split())
-
-
-def endpoint_key(origin: str, text: str) -> str:
-    """What makes two URLs one endpoint (CON-40): scheme and host in small letters, no default port, no last slash,
-
-    and no character written as `%…` that can stand there as it is (RFC 3986, 6.2.2).
-    """
-    parts = urlsplit(text)
-    return _PLAIN.sub(_as_it_is, origin + parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else ""))
-
-
-def _as_it_is(found: re.Match[str]) -> str:
-    char = chr(int(found[1], 16))
-    return char if char.isascii() and (char.isalnum() or char in "-._~") else found[0].upper()
 
 
 def _key_of(url: str) -> str:

@@ -12,7 +12,8 @@ from typing import Final, Protocol
 
 from valetkey.directory.connectors import Adder, Connectors
 from valetkey.directory.custom import read_name, read_url
-from valetkey.directory.listings import ParsedUrl, ParseUrl, endpoint_key
+from valetkey.directory.endpoint import endpoint_key
+from valetkey.directory.listings import ParsedUrl, ParseUrl
 from valetkey.directory.model import Connector
 from valetkey.directory.requests import repository
 from valetkey.directory.requests.model import ConnectorRequest, RequestState
