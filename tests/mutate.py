@@ -39,6 +39,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "vault/echo.py": ("vault/test_echo.py",),
     "net/address_policy.py": ("net/test_address_policy.py",),
     "identity/families.py": ("identity/test_families.py",),
+    "policy/granted.py": ("policy/test_granted.py",),
     "policy/approvals.py": ("policy/test_approvals_edges.py", "policy/test_approvals.py"),
 }
 FOREIGN = ("pytest", "hypothesis", "sqlalchemy.ext.asyncio", "aiosqlite", "asyncpg", "cryptography.hazmat.primitives",

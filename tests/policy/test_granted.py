@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from tests.conftest import FakeClock
 from tests.policy.rooms import Keys, Told, seed
 from tests.policy.test_choices import ADA, EDIT, PLACE, READ, connector, listings
 from valetkey.directory.model import Connector, Tool
 from valetkey.directory.snapshots import Snapshots
+from valetkey.policy.approval_model import State
 from valetkey.policy.gate import Subject, ToConfirm
 from valetkey.policy.granted import Grants
 from valetkey.policy.model import Setting
 from valetkey.policy.room import Policy, open_policy
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
+from valetkey.store.schema import approval, approval_use
 
 
 class Whose:
@@ -118,3 +121,40 @@ async def test_a_read_of_a_verified_connector_that_its_person_wants_to_be_asked_
     assert await scene.grants.holds("ada", "cn_1", READ.name, "call_1")
     assert not await scene.grants.holds("ada", "cn_1", READ.name, "call_2")
     assert not scene.grants.holds_now("ada", "cn_1", READ.name)
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"approval_id": "approval_unheard_of"},
+        {"request_digest": "d" * 64},
+        {"state": State.PENDING},
+        {"state": State.DENIED},
+        {"state": State.EXPIRED},
+        {"fingerprint": "f" * 64},
+        {"connector_version": 2},
+        {"connector": "another"},
+        {"origin": "https://evil.example"},
+        {"tool": READ.name},
+        {"counts_as": "M"},
+        {"proof": None},
+        {"for_tool": True},
+    ],
+)
+async def test_that_a_use_was_written_down_is_no_evidence_of_a_yes(
+    scene: Scene, sqlite_database: Database, otherwise: dict[str, object]
+) -> None:
+    """What was used is looked up: that it is this person's yes, to this very call of this tool as it is now."""
+    scene.raised(EDIT.name, "H")
+    await scene.approved(EDIT, "call_1")
+    assert await scene.grants.holds("ada", "cn_1", EDIT.name, "call_1")
+    assert not await scene.grants.holds("bob", "cn_1", EDIT.name, "call_1")
+
+    async with sqlite_database.write() as tx:
+        used = {name: otherwise[name] for name in ("approval_id", "request_digest") if name in otherwise}
+        if used:
+            await tx.execute(update(approval_use).values(used))
+        else:
+            await tx.execute(update(approval).values(otherwise))
+
+    assert not await scene.grants.holds("ada", "cn_1", EDIT.name, "call_1")

@@ -2,7 +2,7 @@
 
 Four things are one: the person's *allow* for a tool that may have a lasting yes, a read of a verified connector, an
 approval that was used up for exactly this call, and a standing approval of which a use was taken for it. That a use was
-written down is no evidence by itself: what was used is looked up, and held against what is known here of the tool.
+written down is no evidence by itself: what was used, once or standing, is looked up, and held against what is known.
 Before all that: the connection must be one that calls may go over, which nothing in quarantine is.
 """
 
@@ -12,10 +12,10 @@ from typing import Final, Protocol
 
 from valetkey.directory.model import Connector, ReviewState, Tool
 from valetkey.policy import approval_repository, ceiling_repository, standing_repository
-from valetkey.policy.approval_model import Use
+from valetkey.policy.approval_model import State, Use
 from valetkey.policy.classed import Classed, Snapshots
 from valetkey.policy.each_time import EachTime
-from valetkey.policy.model import Limits, Permission, Setting
+from valetkey.policy.model import How, Limits, Permission, Setting
 from valetkey.policy.permissions import Permissions
 from valetkey.policy.standing import rules_for
 from valetkey.policy.standing_model import is_standing
@@ -28,6 +28,9 @@ _LASTING: Final = frozenset({ToolClass.READ, ToolClass.LOW_WRITE, ToolClass.MEDI
 
 _READING: Final = frozenset({ToolClass.READ})
 """The same where the key is everybody's (CUS-04)."""
+
+
+_SAID_YES: Final = frozenset({State.APPROVED, State.CONSUMED, State.UNCERTAIN})
 
 
 class ConnectorOf(Protocol):
@@ -101,7 +104,8 @@ class Grants:
                 return True
         used = await self._used_for(call_id)
         if used is not None and used.connection_id == connection_id and used.tool == tool:
-            return not is_standing(used.approval_id) or await self._stands(person_id, connector, seen, used)
+            was_given = self._stands if is_standing(used.approval_id) else self._approved
+            return await was_given(person_id, connector, seen, used)
         if seen is None or kind is None:
             return False
         return _runs_by_itself(connector, seen, kind, given, differs=self._classed.differs(connector, seen))
@@ -109,6 +113,27 @@ class Grants:
     async def _used_for(self, call_id: str) -> Use | None:
         async with self._database.read() as tx:
             return await approval_repository.find_use(tx, call_id)
+
+    async def _approved(self, person_id: str, connector: Connector, tool: Tool | None, used: Use) -> bool:
+        """Whether what was used is a yes of this person's to this very call, of the tool as it is seen now, and for no
+        lower class than it has; for what is hard to take back, by passkey.
+        """
+        async with self._database.read() as tx:
+            given = await approval_repository.find(tx, person_id, used.approval_id)
+        if given is None or tool is None:
+            return False
+        kind = self._classed.of(connector, tool, await self._classed.around(given.connection_id, connector))
+        return (
+            given.state in _SAID_YES
+            and not given.for_tool  # it became a permission, and was used up by that
+            and (given.connection_id, given.tool) == (used.connection_id, used.tool)
+            and given.request_digest == used.request_digest
+            and given.fingerprint == tool.fingerprint
+            and (given.connector, given.connector_version) == (connector.slug, connector.version)
+            and given.origin == connector.origin
+            and RANK[kind.counts_as] <= RANK[given.counts_as]
+            and (given.proof is not None or given.how != How.PASSKEY)
+        )
 
     async def _stands(self, person_id: str, connector: Connector, tool: Tool | None, used: Use) -> bool:
         """Whether a standing approval is what it was used as: this person's, for this tool as it is seen now, not
