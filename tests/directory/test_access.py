@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 
 import pytest
 
-from valetkey.directory.access.model import ANYWHERE, EVERYBODY, Audience, Reach
-from valetkey.directory.access.saying import read_pattern
+from tests.conftest import FakeClock
+from valetkey.directory.access.model import ANYWHERE, EVERYBODY, Audience, Reach, Rules
+from valetkey.directory.access.saying import Access, read_pattern
 from valetkey.kernel.errors import BadInput
 from valetkey.net.url import parse_url
+from valetkey.store.database import Database
+from valetkey.store.notify import Notifications
+from valetkey.store.schema import organization
 
 read = functools.partial(read_pattern, field="allowed", parse_url=parse_url)
 
@@ -64,3 +69,27 @@ def test_a_connector_for_groups_is_for_their_members_and_for_nobody_when_they_ar
     assert not audience.has({"group_3"})
     assert not audience.has(frozenset())
     assert not Audience(is_everybody=False).has({"group_1"})
+
+
+async def test_of_two_who_say_it_at_once_both_are_heard_and_one_holds(database: Database, clock: FakeClock) -> None:
+    """On another replica, or with a second press of the button: neither is a failure of the hub."""
+    told: list[str] = []
+
+    class Told:
+        async def write(self, event: str, **_others: object) -> None:
+            told.append(event)
+
+    access = Access(database, Notifications(database), parse_url=parse_url, clock=clock, trail=Told())
+    async with database.write() as tx:
+        await tx.execute(
+            organization.insert().values(id="org_1", name="O", kind="organization", created_at=clock.now())
+        )
+
+    await asyncio.gather(
+        *(access.set_rules("org_1", Rules(own_clients=bool(n % 2)), by=f"person:{n}") for n in range(6)),
+        *(access.set_hosts("org_1", is_limited=True, allowed=[], denied=[], by=f"person:{n}") for n in range(6)),
+    )
+
+    assert sorted(told) == ["hosts.set"] * 6 + ["rules.set"] * 6
+    assert (await access.rules("org_1")).set_by
+    assert (await access.hosts("org_1")).reach.is_limited

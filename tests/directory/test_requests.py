@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -114,6 +115,15 @@ async def test_whoever_asks_for_the_same_joins_in_and_nothing_is_switched_on_by_
     assert again.name == "Wanted"
     assert await house.connectors.list_for(OWNER) == []
     assert [event for event, _, _ in house.trail.events] == ["connector.requested"] * 2
+
+
+async def test_a_second_press_of_the_button_is_the_same_question(house: House) -> None:
+    asked = await asyncio.gather(*(house.requests.ask(BOB, url=URL) for _ in range(4)))
+
+    [found] = await house.requests.of(BOB.organization_id)
+    assert {one.id for one in asked} == {found.id}
+    assert found.askers == (BOB.id,)
+    assert [event for event, _, _ in house.trail.events] == ["connector.requested"]
 
 
 async def test_a_yes_switches_it_on_connects_nobody_and_is_logged_with_decision_and_count(house: House) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from valetkey.directory.access.model import Audience, Hosts, NamedTool, Reach, Ruled, Rules, ScopeRule
@@ -20,14 +21,10 @@ async def find_hosts(tx: AsyncConnection, organization_id: str) -> Hosts:
 
 
 async def put_hosts(tx: AsyncConnection, organization_id: str, said: Hosts) -> None:
-    await tx.execute(delete(organization_hosts).where(organization_hosts.c.organization_id == organization_id))
     reach = said.reach
     document = {"limited": reach.is_limited, "allowed": sorted(reach.allowed), "denied": sorted(reach.denied)}
-    await tx.execute(
-        insert(organization_hosts).values(
-            organization_id=organization_id, said=document, set_by=said.set_by, set_at=said.set_at
-        )
-    )
+    values = {"said": document, "set_by": said.set_by, "set_at": said.set_at}
+    await _put(tx, organization_hosts, {"organization_id": organization_id}, values)
 
 
 def read_reach(said: Mapping[str, object] | None) -> Reach:
@@ -44,9 +41,8 @@ async def find_rules(tx: AsyncConnection, organization_id: str) -> Ruled:
 
 
 async def put_rules(tx: AsyncConnection, organization_id: str, said: Ruled) -> None:
-    await tx.execute(delete(organization_rules).where(organization_rules.c.organization_id == organization_id))
     values = {"said": as_document(said.rules), "set_by": said.set_by, "set_at": said.set_at}
-    await tx.execute(insert(organization_rules).values(organization_id=organization_id, **values))
+    await _put(tx, organization_rules, {"organization_id": organization_id}, values)
 
 
 def as_document(rules: Rules) -> dict[str, object]:
@@ -82,7 +78,15 @@ def _texts(value: object) -> frozenset[str]:
 
 
 async def put_audience(tx: AsyncConnection, connector_id: str, audience: Audience, *, by: str, at: datetime) -> None:
-    await tx.execute(delete(connector_audience).where(connector_audience.c.connector_id == connector_id))
-    if not audience.is_everybody:
-        values = {"connector_id": connector_id, "groups": sorted(audience.groups), "set_by": by, "set_at": at}
-        await tx.execute(insert(connector_audience).values(**values))
+    if audience.is_everybody:
+        await tx.execute(delete(connector_audience).where(connector_audience.c.connector_id == connector_id))
+        return
+    values = {"groups": sorted(audience.groups), "set_by": by, "set_at": at}
+    await _put(tx, connector_audience, {"connector_id": connector_id}, values)
+
+
+async def _put(tx: AsyncConnection, table: Table, key: Mapping[str, str], values: Mapping[str, object]) -> None:
+    """In the place of what was there; of two at once the later holds."""
+    once = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    new = once(table).values(**key, **values)
+    await tx.execute(new.on_conflict_do_update(index_elements=list(key), set_=dict(values)))

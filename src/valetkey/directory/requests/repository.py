@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,11 +30,9 @@ async def put_open(tx: AsyncConnection, new: ConnectorRequest, address: str) -> 
 
 async def put_asker(tx: AsyncConnection, request_id: str, person_id: str, at: datetime) -> bool:
     """Whether they had not asked yet."""
-    asked = select(asker.c.person_id).where(asker.c.request_id == request_id, asker.c.person_id == person_id)
-    if (await tx.execute(asked)).first() is not None:
-        return False
-    await tx.execute(insert(asker).values(request_id=request_id, person_id=person_id, asked_at=at))
-    return True
+    once = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    new = once(asker).values(request_id=request_id, person_id=person_id, asked_at=at)
+    return (await tx.execute(new.on_conflict_do_nothing())).rowcount == 1
 
 
 async def count_open(tx: AsyncConnection, organization_id: str) -> int:
