@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,18 @@ from typing import Any
 import pytest
 
 from tests.connections.outside import TOOLS, Answer, Asked
-from tests.databases import empty_postgres
+from tests.databases import migrated_postgres
 from tests.store.walls import RUNTIME, as_role, ensure_role
 from tests.test_canary_scan import Leaky, Life, Repeating, _begun
 from tests.test_doors import ORIGIN
 from valetkey import app
 from valetkey.app import open_hub
 from valetkey.audit.model import Everyone
+from valetkey.gateway.large import MAX_RESULT
+from valetkey.kernel.errors import NotFound
 from valetkey.policy.approval_model import State
+from valetkey.policy.terms import Terms
+from valetkey.policy.tool_class import ToolClass
 from valetkey.settings import Settings
 from valetkey.store.database import Database
 from valetkey.web.site import site_map
@@ -44,7 +49,10 @@ class Waiting(Repeating):
         if self.waits and b"tools/call" in asked.body:
             self.came.set()
             await asyncio.wait_for(self.let.wait(), 30)
-        return await super().handle(asked)
+        answer = await super().handle(asked)
+        if b'"large"' in asked.body and isinstance(answer.body, dict):
+            answer.body["result"]["content"] = [{"type": "text", "text": "y" * MAX_RESULT}]
+        return answer
 
 
 @dataclass
@@ -76,7 +84,7 @@ async def opened(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
 @pytest.fixture
 async def two(postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Two]:
-    main, keyring = await empty_postgres(postgres), await empty_postgres(postgres)
+    main, keyring = await migrated_postgres(postgres), await migrated_postgres(postgres)
     owner = Database.open(main)
     await ensure_role(owner)
     await owner.close()
@@ -127,6 +135,19 @@ async def test_behind_the_walls_hubs_do_all_they_do_and_who_is_offboarded_is_out
     assert len([path for path, status in pages if status == 200]) > 30
     [asked] = await services.policy.approvals.list(person.id)
     assert asked.state is State.PENDING
+    terms, approvals = Terms(3, 7, frozenset({"id"})), services.policy.approvals
+    call = await approvals.call_of(asked)
+    await approvals.approve(asked, session_id="ses_x", proof=b"{}")
+    # The tool is one that is asked each time: here it is about how a standing approval ends, not how it is given.
+    standing = replace(asked, may_stand=True, for_tool=False, counts_as=ToolClass.HIGH)
+    await services.policy.standing.give(standing, call, terms, session_id="ses_x", proof=b"{}")
+    assert len(await services.policy.standing.list(person.id)) == 1
+    assert "/approvals/" in (await there.call_named(door, f"{slug}_{DELETES}", other=2)).text
+    assert {one.state for one in await approvals.list(person.id)} >= {State.PENDING}
+    large = re.search(r"call_\w+", (await there.call_named(door, reads, large=1)).text)
+    assert large
+    whole = f"/api/v1/calls/{large[0]}/result"
+    assert len((await there.ask("GET", whole, [("authorization", f"Bearer {api}")])).content) > MAX_RESULT
     token, _ = await services.provisioning.tokens.create(
         person.organization_id, "directory", timedelta(days=1), by="operator"
     )
@@ -149,11 +170,28 @@ async def test_behind_the_walls_hubs_do_all_they_do_and_who_is_offboarded_is_out
     assert not any(two.server.lets_in(one) for one in two.server.access)
     assert {one.state.value for one in await services.connections.list(person.id)} <= {"not_connected"}
     assert State.PENDING not in {one.state for one in await services.policy.approvals.list(person.id)}
-    assert await services.policy.standing.list(person.id) == []
+    assert [one.ended_because for one in await services.policy.standing.list(person.id)] == ["disconnected"]
+    assert (await there.ask("GET", whole, [("authorization", f"Bearer {api}")])).status_code == 401
     trail = await services.trail.list(Everyone(), limit=500)
     events = {one.event: one.actor for one in trail if one.person_id == person.id}
     assert events["person.disabled"].startswith("scim:")
     assert "connection.disconnected" in events
+    # Deactivated, what was kept stays sealed; who is deleted leaves nothing that a key would open.
+    assert await there.services.privacy.whole.has(person.id, large[0])
+    assert [part async for part in await there.services.privacy.whole.open(person.id, large[0])]
+    assert (await here.ask("DELETE", f"/scim/v2/Users/{person.id}", scim)).status_code == 204
+    async with asyncio.timeout(SECONDS):
+        while await opens(there, person.id, large[0]):
+            await asyncio.sleep(0.05)
+
+
+async def opens(life: Life, person_id: str, call_id: str) -> bool:
+    """Whether the kept result of a call can be opened still."""
+    try:
+        await life.services.privacy.whole.open(person_id, call_id)
+    except NotFound:
+        return False
+    return True
 
 
 async def drawn(life: Life, cookie: str, slug: str) -> list[tuple[str, int]]:
