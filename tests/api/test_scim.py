@@ -13,8 +13,10 @@ import httpx2
 import pytest
 from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
+from starlette.routing import Route
 
 from tests.api.hub import PUBLIC_URL, Hub
+from valetkey.api.scim.app import ScimDoor
 from valetkey.identity.model import Role
 from valetkey.kernel.errors import NotSignedIn
 from valetkey.kernel.secret import Secret
@@ -273,27 +275,53 @@ async def test_what_is_kept_of_a_user_is_bounded(door: Door) -> None:
     assert (await door.ask("GET", "/Users"))["totalResults"] == 2
 
 
+OF_NOBODY = {
+    # What the service says of itself.
+    ("GET", "/ServiceProviderConfig"), ("GET", "/ResourceTypes"), ("GET", "/ResourceTypes/{resource_id}"),
+    ("GET", "/Schemas"), ("GET", "/Schemas/{resource_id}"),
+}  # fmt: skip
+LISTS = {("GET", "/Users"), ("GET", "/Groups"), ("POST", "/Users/.search"), ("POST", "/Groups/.search"),
+         ("POST", "/.search")}  # fmt: skip
+MAKES = {("POST", "/Users"), ("POST", "/Groups")}
+
+
+def map_of(hub: Hub) -> set[tuple[str, str]]:
+    """Every route of the door."""
+    return {
+        (method, route.path)
+        for route in ScimDoor(hub.services)._app.routes
+        if isinstance(route, Route)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+
+
 async def test_a_token_is_of_one_organization_and_sees_nothing_of_another(door: Door) -> None:
-    """T33: what is not yours does not exist, in the same words."""
+    """T33, over the map: what is not yours does not exist, in the same words. A new route fails until it is named."""
     theirs = await door.hub.services.organizations.create("Theirs", "organization")
     other = await open_door(door.hub, theirs.id)
     dave = await other.add("dave@theirs.example")
     group = await other.ask("POST", "/Groups", {"schemas": [GROUP], "displayName": "Theirs"}, 201)
+    things = {"/Users/{resource_id}": (dave["id"], "person_none"), "/Groups/{resource_id}": (group["id"], "group_none")}
+    patch = {"schemas": [PATCH], "Operations": [{"op": "replace", "path": "displayName", "value": "x"}]}
+    left = map_of(door.hub) - OF_NOBODY - MAKES - LISTS
 
-    for path in (f"/Users/{dave['id']}", f"/Groups/{group['id']}"):
+    assert left == {(method, path) for path in things for method in ("GET", "PUT", "PATCH", "DELETE")}
+    for method, path in left:
         kind = USER if "Users" in path else GROUP
-        body = {"schemas": [kind], "userName": "x", "displayName": "x"}
-        nothing = await door.client.get("/Users/person_none" if kind == USER else "/Groups/group_none")
-        for method, sent in (("GET", None), ("PUT", body), ("DELETE", None)):
-            answer = await door.client.request(method, path, json=sent)
-            assert answer.status_code == 404, (method, path)
-            assert answer.text == nothing.text
-        await door.patch(path, {"op": "replace", "path": "displayName", "value": "x"}, status=404)
+        body = patch if method == "PATCH" else {"schemas": [kind], "userName": "x", "displayName": "x"}
+        found, nothing = [
+            await door.client.request(method, path.replace("{resource_id}", one), json=body) for one in things[path]
+        ]
+        assert (found.status_code, found.text) == (404, nothing.text), (method, path)
+    for method, path in LISTS:
+        listed = await door.ask(method, path, {} if method == "POST" else None)
+        assert not {dave["id"], group["id"]} & {one["id"] for one in listed.get("Resources") or ()}, path
+        assert "theirs" not in json.dumps(listed).lower(), path
     in_group = {"schemas": [GROUP], "displayName": "Mine", "members": [{"value": dave["id"]}]}
     await door.ask("POST", "/Groups", in_group, 400)
-    listed = await door.ask("GET", "/Users")
-    assert dave["id"] not in {one["id"] for one in listed["Resources"]}
-    assert (await door.ask("GET", "/Groups"))["totalResults"] == 0
+    again = {"schemas": [USER], "id": dave["id"], "userName": "dan@example.com"}
+    assert (await door.ask("POST", "/Users", again, 201))["id"] != dave["id"]
+    assert (await other.ask("GET", f"/Users/{dave['id']}"))["userName"] == "dave@theirs.example"
 
 
 async def test_nobody_else_gets_in_and_a_token_opens_nothing_else(door: Door) -> None:
