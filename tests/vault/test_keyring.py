@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -268,3 +270,61 @@ async def test_the_proof_is_moved_with_the_root_key(small_house: House) -> None:
     small_house.root.path.unlink()
     small_house.root = again(small_house.root)
     await keyring_of(small_house).check("dep_1", secrets_exist=True)
+
+
+# --- a key of the customer's own --------------------------------------------------------------------------------------
+
+
+class Held:
+    """A root key that its holder can disable, as in a KMS; counts how often it is asked to unwrap."""
+
+    def __init__(self, root: FileRootKey) -> None:
+        self._root = root
+        self.disabled = False
+        self.asked = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._root, name)
+
+    async def unwrap(self, wrapped: bytes, *, context: bytes) -> bytearray:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.disabled:
+            raise RootKeyUnavailable("KMS: DisabledException.")
+        return await self._root.unwrap(wrapped, context=context)
+
+
+async def test_a_key_that_is_disabled_locks_a_running_vault_within_its_time_and_opens_it_again(house: House) -> None:
+    """ORG-18: no start in between, and no value without the key."""
+    held = Held(house.root)
+    house.root = held  # type: ignore[assignment]  # all of it, and a switch
+    vault = house.vault()
+    await vault.seal(secret("adas-token"), bound_to=binding())
+    assert await house.token_of(vault, binding()) == b"adas-token"
+    asked, held.disabled = held.asked, True
+
+    house.clock.advance(599)
+    assert await house.token_of(vault, binding()) == b"adas-token"
+    assert held.asked == asked
+    house.clock.advance(31)
+    with pytest.raises(RootKeyUnavailable, match="DisabledException"):
+        await house.token_of(vault, binding())
+    with pytest.raises(RootKeyUnavailable):
+        await vault.seal(secret("another"), bound_to=binding("con_2"))
+    held.disabled = False
+    assert await house.token_of(vault, binding()) == b"adas-token"
+
+
+async def test_of_fifty_that_want_a_key_at_once_one_asks_for_it(house: House) -> None:
+    held = Held(house.root)
+    keyring = Keyring(house.keyring, held, clock=house.clock)  # type: ignore[arg-type]  # as above
+    row = await keyring.make("org_1", 1)
+
+    opened = await asyncio.gather(*(keyring._open(row) for _ in range(50)))
+    held.disabled = True
+    house.clock.advance(601)
+    failed = await asyncio.gather(*(keyring._open(row) for _ in range(50)), return_exceptions=True)
+
+    assert len({id(one) for one in opened}) == 1
+    assert {type(one) for one in failed} == {RootKeyUnavailable}
+    assert held.asked == 2

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -22,10 +23,18 @@ from valetkey.vault.tenant_key import TenantKey
 
 _CANARY = b"valetkey canary"
 _TENANTS_KEPT = 4096
+_KEPT_SECONDS = 600.0
+"""After so long the root key is asked again: one that its holder disables in a KMS or module locks a hub that runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    key: TenantKey
+    until: float
 
 
 class Keyring:
-    """The tenants' keys. Unwrapped ones are kept, bounded, as cipher objects."""
+    """The tenants' keys. Unwrapped ones are kept, bounded in number and time, as cipher objects (ORG-18)."""
 
     def __init__(
         self,
@@ -38,8 +47,9 @@ class Keyring:
         self.database = database
         self.roots = Roots(database, root, former, clock=clock)
         self._clock = clock
-        self._newest: OrderedDict[str, TenantKey] = OrderedDict()
-        self._by_version: OrderedDict[tuple[str, int], TenantKey] = OrderedDict()
+        self._newest: OrderedDict[str, _Kept] = OrderedDict()
+        self._by_version: OrderedDict[tuple[str, int], _Kept] = OrderedDict()
+        self._opening: dict[tuple[str, int], asyncio.Task[_Kept]] = {}
 
     async def check(self, deployment_id: str, *, secrets_exist: bool) -> None:
         """Proves that this root key opens this keyring, writing the proof at the very first start.
@@ -98,27 +108,27 @@ class Keyring:
 
     async def newest(self, tenant: str) -> TenantKey:
         """The key that wraps for `tenant` now; made when the tenant has none."""
-        if kept := self._newest.get(tenant):
+        if (kept := self._newest.get(tenant)) and self._clock.monotonic() < kept.until:
             self._newest.move_to_end(tenant)
-            return kept
+            return kept.key
         async with self.database.read() as tx:
             row = await repository.find_newest_tenant_key(tx, tenant)
         opened = await self._open(row or await self.make(tenant, 1))
         self._newest[tenant] = opened
         if len(self._newest) > _TENANTS_KEPT:
             self._newest.popitem(last=False)
-        return opened
+        return opened.key
 
     async def version(self, tenant: str, version: int) -> TenantKey:
         """The tenant's key of that version; raises `NothingSealed` when it was destroyed."""
-        if kept := self._by_version.get((tenant, version)):
+        if (kept := self._by_version.get((tenant, version))) and self._clock.monotonic() < kept.until:
             self._by_version.move_to_end((tenant, version))
-            return kept
+            return kept.key
         async with self.database.read() as tx:
             row = await repository.find_tenant_key(tx, tenant, version)
         if row is None:
             raise NothingSealed("The keys of this organization were destroyed.")
-        return await self._open(row)
+        return (await self._open(row)).key
 
     async def unwrap(self, row: DataKeyRow, *, purpose: str, bound_to: bytes) -> bytearray:
         """The data key of `row`, for the caller to wipe."""
@@ -128,12 +138,14 @@ class Keyring:
     def forget(self, tenant: str) -> None:
         """The tenant's keys are read again: one was made, or destroyed."""
         self._newest.pop(tenant, None)
-        for name in [name for name in self._by_version if name[0] == tenant]:
-            del self._by_version[name]
+        for opened in (self._by_version, self._opening):  # what is under way was begun before
+            for name in [name for name in opened if name[0] == tenant]:
+                del opened[name]
 
     def forget_everything(self) -> None:
         self._newest.clear()
         self._by_version.clear()
+        self._opening.clear()
 
     async def make(self, tenant: str, version: int) -> TenantKeyRow:
         """A new key of the tenant, unless that version is there; the newest row."""
@@ -177,16 +189,31 @@ class Keyring:
         async with self.database.write() as tx:
             await repository.replace_canary(tx, sealed.content, over=found[1])
 
-    async def _open(self, row: TenantKeyRow) -> TenantKey:
+    async def _open(self, row: TenantKeyRow) -> _Kept:
+        """Whoever wants it meanwhile waits for the same answer: a KMS is not asked by each call that comes."""
+        name = (row.tenant, row.version)
+        opening = self._opening.get(name)
+        if opening is None:
+            opening = self._opening[name] = asyncio.create_task(self._open_now(row))
+            opening.add_done_callback(lambda done: self._opened(name, done))
+        return await asyncio.shield(opening)
+
+    def _opened(self, name: tuple[str, int], done: asyncio.Task[_Kept]) -> None:
+        if self._opening.get(name) is not done:
+            return  # forgotten since
+        del self._opening[name]
+        if not done.cancelled() and done.exception() is None:
+            self._by_version[name] = done.result()
+            if len(self._by_version) > _TENANTS_KEPT:
+                self._by_version.popitem(last=False)
+
+    async def _open_now(self, row: TenantKeyRow) -> _Kept:
+        until = self._clock.monotonic() + _KEPT_SECONDS
         key = await self.open_raw(row)
         try:
-            opened = TenantKey(row.tenant, row.version, AESGCM(key))
+            return _Kept(TenantKey(row.tenant, row.version, AESGCM(key)), until)
         finally:
             wipe(key)
-        self._by_version[row.tenant, row.version] = opened
-        if len(self._by_version) > _TENANTS_KEPT:
-            self._by_version.popitem(last=False)
-        return opened
 
 
 async def canary_under(roots: Roots, deployment_id: str) -> Wrapped:
