@@ -317,7 +317,7 @@ async def test_a_key_that_is_disabled_locks_a_running_vault_within_its_time_and_
 
 async def test_of_fifty_that_want_a_key_at_once_one_asks_for_it(house: House) -> None:
     held = Held(house.root)
-    keyring = Keyring(house.keyring, held, clock=house.clock)  # type: ignore[arg-type]  # as above
+    keyring = Keyring(house.keyring, held, clock=house.clock)
     row = await keyring.make("org_1", 1)
 
     opened = await asyncio.gather(*(keyring._open(row) for _ in range(50)))
