@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,7 +29,7 @@ from valetkey.audit.alerts import Alerts
 from valetkey.audit.calls import CallLog
 from valetkey.audit.checkpoints import Checkpoints
 from valetkey.audit.feed.feeds import Feeds
-from valetkey.audit.feed.model import Feed
+from valetkey.audit.feed.there import FeedsThere
 from valetkey.audit.note import Note, VerifierKey
 from valetkey.audit.proofs import Proofs
 from valetkey.audit.report import Report
@@ -85,7 +83,6 @@ from valetkey.identity.sweep import Sweeper
 from valetkey.identity.tokens import Tokens
 from valetkey.kernel.clock import Clock, SystemClock
 from valetkey.kernel.errors import BadInput, Conflict, StartRefused
-from valetkey.kernel.secret import Secret
 from valetkey.net.client import WebClient
 from valetkey.net.http1 import CallClient
 from valetkey.net.limits import MIB, Limits
@@ -121,14 +118,13 @@ from valetkey.submissions.room import open_submissions
 from valetkey.submissions.under_way import ReviewsUnderWay
 from valetkey.upstream.client import Upstreams
 from valetkey.upstream.model import LocalServer
+from valetkey.vault.feed_keys import FeedKeys
 from valetkey.vault.keyring import deployment_of
-from valetkey.vault.model import Binding
 from valetkey.vault.recovery import Recovered, recover
-from valetkey.vault.release import AlsoForReviews, ForRecordedCalls
+from valetkey.vault.release import AlsoForFeeds, AlsoForReviews, ForRecordedCalls
 from valetkey.vault.root_keys.opening import Asked, nobody_to_ask, open_root_key
 from valetkey.vault.root_keys.passphrase import Ask
 from valetkey.vault.roots import Roots
-from valetkey.vault.verbs import Vault
 from valetkey.web.client_document_show import client_document_route
 from valetkey.web.frame import Frame
 from valetkey.web.services import Services as WebServices
@@ -237,8 +233,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     calls = CallRecords(database)
     day_keys = kept.day_keys
     feeds = Feeds(
-        database, leases, web=outbound.web, streams=outbound.streams, marks=_FeedMarks(vault), parse_url=parse,
-        clock=clock, trail=trail,
+        database, leases, web=outbound.web, calls=outbound.calls, streams=outbound.streams, keys=FeedKeys(vault),
+        parse_url=parse, clock=clock, trail=trail,
     )  # fmt: skip
     await feeds.start()
     closing.push_async_callback(feeds.stop)
@@ -327,7 +323,8 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )  # fmt: skip
     whose = ConnectorOf(database, connectors, notifications, groups=groups, clock=clock)
     for_calls = ForRecordedCalls(call_log, policy.grants(snapshots, whose))
-    kept.release_by(AlsoForReviews(ReviewsUnderWay(database, clock=clock), for_calls))
+    for_feeds = AlsoForFeeds(FeedsThere(database), for_calls)
+    kept.release_by(AlsoForReviews(ReviewsUnderWay(database, clock=clock), for_feeds))
 
     profiles = Profiles(
         database,
@@ -629,30 +626,6 @@ async def _fetch_page(web: WebClient, parse: Callable[[str], Url], address: str)
     if fetched.status != 200:
         raise BadRegistry(f"The registry answered HTTP {fetched.status}.")
     return fetched.body
-
-
-class _FeedMarks:
-    """The keys of webhooks' marks, for `audit`, which can open nothing: each is one feed's, and never seen again."""
-
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
-
-    async def make_key(self, feed: Feed) -> Secret:
-        raw = secrets.token_bytes(32)
-        await self._vault.seal(Secret(raw), bound_to=_mark_binding(feed))
-        return Secret(f"whsec_{base64.b64encode(raw).decode()}")  # as the Standard Webhooks write one
-
-    async def mark(self, feed: Feed, message: bytes) -> bytes:
-        return await self._vault.mark_message(message, bound_to=_mark_binding(feed))
-
-    async def forget(self, feed: Feed) -> None:
-        await self._vault.shred(_mark_binding(feed).subject)
-
-
-def _mark_binding(feed: Feed) -> Binding:
-    return Binding(
-        tenant=feed.organization_id, person="", subject=f"feed:{feed.id}", purpose="mark_key", origin=feed.address
-    )
 
 
 class _Introductions:

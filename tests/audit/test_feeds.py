@@ -35,8 +35,8 @@ class Watch:
 
     def replica(self, database: Database) -> Feeds:
         return Feeds(
-            database, Leases(database, clock=self.clock), web=self.siem, streams=self.siem, marks=self.siem,
-            parse_url=parse_url, clock=self.clock, trail=self.trail, window=4,
+            database, Leases(database, clock=self.clock), web=self.siem, calls=self.siem.collector, streams=self.siem,
+            keys=self.siem, parse_url=parse_url, clock=self.clock, trail=self.trail, window=4,
         )  # fmt: skip
 
     async def happens(self, organization_id: str, event: str = "policy.set", **detail: object) -> None:

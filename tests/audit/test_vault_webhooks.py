@@ -48,7 +48,7 @@ async def test_the_life_of_a_credential_is_sent_signed_again_until_it_is_taken_a
     siem, trail = Siem(), Trail(sqlite_database, clock)
     ours = (await Organizations(sqlite_database, clock=clock).create("Ours", "organization")).id
     feeds = Feeds(
-        sqlite_database, Leases(sqlite_database, clock=clock), web=siem, streams=siem, marks=siem,
+        sqlite_database, Leases(sqlite_database, clock=clock), web=siem, calls=siem.collector, streams=siem, keys=siem,
         parse_url=parse_url, clock=clock, trail=trail, window=50,
     )  # fmt: skip
     _, told = await feeds.add(ours, "https://siem.example/hook", by="operator")

@@ -27,11 +27,12 @@ async def test_ORG_14_no_argument_result_or_token_is_in_what_is_sent_to_a_siem(h
     """A call that works, one that asks first, one that is refused and one that fails, each with something to hide."""
     siem = Siem()
     feeds = Feeds(
-        hub.database, Leases(hub.database, clock=hub.clock), web=siem, streams=siem, marks=siem, parse_url=parse_url,
-        clock=hub.clock, trail=hub.trail,
+        hub.database, Leases(hub.database, clock=hub.clock), web=siem, calls=siem.collector, streams=siem,
+        keys=siem, parse_url=parse_url, clock=hub.clock, trail=hub.trail,
     )  # fmt: skip
     await feeds.add(hub.organization_id, "https://siem.example/hook", by="operator")
     await feeds.add(hub.organization_id, "syslog://siem.example", by="operator")
+    await feeds.add(hub.organization_id, "otlp+https://siem.example", by="operator")
     ada = await hub.person("ada")
     await hub.connect(ada, modern, f"token-{CANARY}", on=("echo",))
 
@@ -48,6 +49,7 @@ async def test_ORG_14_no_argument_result_or_token_is_in_what_is_sent_to_a_siem(h
 
     await feeds.deliver()
 
-    assert (bool(siem.events), bool(siem.streamed)) == (True, True)
-    assert CANARY not in repr(siem.posted) + repr(siem.streamed)
+    assert (bool(siem.events), bool(siem.streamed), bool(siem.collector.records)) == (True, True, True)
+    assert siem.collector.names == [event["event"] for event in siem.events][2:]  # it was added third
+    assert CANARY not in repr(siem.posted) + repr(siem.streamed) + repr(siem.collector.asked)
     assert CANARY not in repr([asdict(one) for one in await hub.trail.list(Everyone(), limit=1000)])

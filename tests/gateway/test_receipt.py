@@ -8,7 +8,9 @@ import pytest
 
 from tests.gateway.conftest import Front, Hub
 from tests.gateway.service import Service
-from valetkey.audit.feed.messages import lines, syslog
+from valetkey.audit.feed.messages import lines
+from valetkey.audit.feed.otlp import request as otlp
+from valetkey.audit.feed.syslog import messages as syslog
 from valetkey.audit.model import Everyone, OfOrganization
 from valetkey.audit.repository import CallRecords
 from valetkey.audit.trail import Trail
@@ -61,5 +63,5 @@ async def test_nothing_that_was_sent_or_came_back_is_in_a_feed_or_in_an_organiza
 
     assert len(events) > 1
     assert len(listed) == 1
-    told = lines(events) + syslog(events) + repr(listed).encode()
+    told = lines(events) + syslog(events) + otlp(events) + repr(listed).encode()
     assert [one for one in (SENT, CAME) if one.encode() in told] == []

@@ -1,4 +1,5 @@
-"""With the vault in its own process: a provider gets our secret from there, and a webhook's mark is made there."""
+"""With the vault in its own process: a provider gets our secret from there, a webhook's mark is made there, and a
+collector's header leaves from there."""
 
 from __future__ import annotations
 
@@ -12,13 +13,17 @@ from tests.connections.conftest import PARSE, PUBLIC_URL
 from tests.connections.outside import Answer, AuthServer
 from tests.identity.provider import Account, IdentityProvider
 from tests.split.conftest import SplitHub
+from valetkey.audit.feed import repository
+from valetkey.audit.feed.model import Feed
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.signin.openid.providers import Wish
 from valetkey.identity.signin.openid.room import open_openid
 from valetkey.kernel.errors import BadInput
 from valetkey.kernel.ids import new_token
 from valetkey.kernel.secret import Secret
+from valetkey.vault.feed_keys import FeedKeys
 from valetkey.vault.model import Binding, Use
+from valetkey.vault.release import NotReleased
 
 
 async def test_somebody_signs_in_at_a_provider_and_the_worker_never_had_the_secret(
@@ -64,3 +69,26 @@ async def test_a_webhooks_mark_is_made_where_its_key_is(hub: SplitHub) -> None:
     assert mark == hmac.digest(b"k" * 32, b"what happened", "sha256")
     with pytest.raises(BadInput):  # no worker gets the key itself
         await hub.kept.vault.reveal_for_exchange(bound_to=binding, use=Use.MARK)
+
+
+async def test_a_collectors_header_leaves_from_the_vault_and_the_worker_never_has_it(
+    hub: SplitHub, server: AuthServer
+) -> None:
+    """ORG-14: as a ticket, for the feed that is there."""
+    ours = (await Organizations(hub.main, clock=hub.clock).create("Engines", "organization")).id
+    feed = Feed(
+        id="feed_1", organization_id=ours, kind="otlp", address="otlp+https://collector.example",
+        created_at=hub.clock.now(), delivered=0, header="x-api-key",
+    )  # fmt: skip
+    keys, url = FeedKeys(hub.kept.vault), PARSE(f"{server.origin}/v1/logs")
+    await keys.keep_header(feed, url, Secret("CANARY-collector"))
+    with pytest.raises(NotReleased):
+        await keys.ticket(feed, url)
+    async with hub.main.write() as tx:
+        await repository.add(tx, feed)
+
+    ticket = await keys.ticket(feed, url)
+    await hub.outbound.calls.post(url, (), b"{}", credential=ticket, pool="feed:feed_1")
+
+    [asked] = server.posts("/v1/logs")
+    assert asked.headers["x-api-key"] == "CANARY-collector"

@@ -72,6 +72,27 @@ async def test_a_webhook_is_added_its_key_shown_once_tried_seen_to_fail_to_recov
     assert sent == ["feed.added", "feed.tried", "feed.tried", "feed.failing", "feed.tried"]
 
 
+async def test_a_collector_is_added_with_a_sealed_header_that_no_page_shows_again(world: World) -> None:
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    await browser.open("/admin/feeds")
+    form = {"address": "otlp+https://otel.example", "header": "authorization", "value": "Bearer CANARY"}
+
+    alone = await browser.submit("/admin/feeds", {**form, "value": ""})
+    page = await browser.submit("/admin/feeds", form)
+    [feed] = await world.services.feeds.list(ada.organization_id)
+    world.siem.collector.body = b'{"partialSuccess":{"rejectedLogRecords":"1","errorMessage":"too old"}}'
+    partly = await browser.submit(f"/admin/feeds/{feed.id}/test")
+    world.siem.collector.status = 401
+    failed = await browser.submit(f"/admin/feeds/{feed.id}/test")
+
+    assert (alone.status_code, "A header has a name and a value." in alone.text) == (422, True)
+    assert "with the sealed header" in page.text
+    assert "1 were left out: too old" in partly.text
+    assert "It refused events for good" in failed.text
+    assert "CANARY" not in alone.text + page.text + partly.text + failed.text
+    assert world.siem.collector.asked[0][3] == b"authorization: Bearer CANARY\r\n"
+
+
 async def test_a_directory_s_token_is_shown_once_speaks_until_it_is_revoked_and_groups_give_roles(world: World) -> None:
     browser, ada = await world.signed_in("ada", role=Role.OWNER)
     bob = await world.person("bob")

@@ -1,4 +1,4 @@
-"""Feeds: where an organization's events go as they happen, a webhook or syslog."""
+"""Feeds: where an organization's events go as they happen, a webhook, syslog or an OpenTelemetry collector."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from valetkey.api.asking import Needs, Rooms, Scope, actor_of
 from valetkey.api.paging import At, Page, by_age
@@ -14,6 +14,7 @@ from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.api.sign_in import OrganizationId, demand_owner
 from valetkey.audit.feed.model import Feed
 from valetkey.identity.model import Principal
+from valetkey.kernel.secret import Secret
 
 router = APIRouter(prefix="/organizations/{organization}/feeds", tags=["feeds"])
 
@@ -23,12 +24,13 @@ Writer = Annotated[Principal, Depends(Needs(Scope.ORGANIZATIONS_WRITE, operator=
 
 class FeedShown(BaseModel):
     id: str
-    kind: str = Field(description="webhook or syslog")
+    kind: str = Field(description="webhook, syslog or otlp")
     address: str
     created_at: datetime
     delivered_at: datetime | None = Field(description="When it last took something.")
     failing_since: datetime | None
-    reason: str = Field(description="Why it is not taken, if so.")
+    reason: str = Field(description="Why it is not taken, if so; or what was left out of what was.")
+    header: str = Field(description="The name of the header that goes along, for a collector; its value is sealed.")
 
     @classmethod
     def of(cls, feed: Feed) -> FeedShown:
@@ -40,6 +42,7 @@ class FeedShown(BaseModel):
             delivered_at=feed.delivered_at,
             failing_since=feed.failing_since,
             reason=feed.reason,
+            header=feed.header,
         )
 
 
@@ -47,12 +50,18 @@ class NewFeed(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     address: str = Field(
-        max_length=300, description="https://… for a webhook, syslog://host[:6514] for syslog over TLS."
+        max_length=300,
+        description="https://… for a webhook, syslog://host[:6514] for syslog over TLS, "
+        "otlp+https://host[:port][/path] for an OpenTelemetry collector.",
+    )
+    header: str = Field(default="", max_length=64, description="A header that a collector wants: authorization, …")
+    value: SecretStr = Field(
+        default=SecretStr(""), max_length=4096, description="Its value, whole: `Bearer …`. Sealed, and never shown."
     )
 
 
 class FeedMade(FeedShown):
-    key: str = Field(description="Of a webhook's signatures (whsec_…), shown this once; empty for syslog.")
+    key: str = Field(description="Of a webhook's signatures (whsec_…), shown this once; empty for the others.")
 
 
 @router.get("", operation_id="list_feeds")
@@ -67,7 +76,8 @@ async def list_feeds(organization: OrganizationId, who: Reader, rooms: Rooms, at
 async def add_feed(organization: OrganizationId, new: NewFeed, who: Writer, rooms: Rooms) -> FeedMade:
     """What happens from now on goes there. An owner, with a token of their own made within the hour."""
     await demand_owner(who, organization, rooms)
-    feed, key = await rooms.feeds.add(organization, new.address, by=actor_of(who))
+    value = Secret(new.value.get_secret_value()) if new.value else None
+    feed, key = await rooms.feeds.add(organization, new.address, by=actor_of(who), header=new.header, value=value)
     # Revealed because this answer is the one time that it is seen.
     return FeedMade(**FeedShown.of(feed).model_dump(), key=key.reveal().decode())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from valetkey.cli.connection import typed_value
 from valetkey.cli.hub_client import Hub, hub_options, part
 from valetkey.cli.printing import as_json, note, print_facts, print_json, print_table
 
@@ -30,11 +31,19 @@ def list_feeds(hub: Hub, organization: str, as_json: bool) -> None:
 @feed.command("add")
 @click.argument("organization")
 @click.argument("target")
+@click.option(
+    "--header", default="", help="For a collector: a header it wants. Its value is asked for, or read from stdin."
+)
 @as_json
 @hub_options
-def add_feed(hub: Hub, organization: str, target: str, as_json: bool) -> None:
-    """Send what happens to a webhook (https://…) or to syslog over TLS (syslog://host)."""
-    made = hub.post(f"/organizations/{part(organization)}/feeds", {"address": target})
+def add_feed(hub: Hub, organization: str, target: str, header: str, as_json: bool) -> None:
+    """Send what happens to a webhook (https://…), to syslog over TLS (syslog://host), or to an OpenTelemetry collector
+    (otlp+https://host).
+    """
+    body = {"address": target}
+    if header:
+        body |= {"header": header, "value": typed_value(header)}
+    made = hub.post(f"/organizations/{part(organization)}/feeds", body)
     if as_json:
         print_json(made)
         return

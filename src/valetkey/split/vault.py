@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from valetkey.audit.feed.there import FeedsThere
 from valetkey.audit.intents import WrittenIntents
 from valetkey.beside.channel import Channel, Verbs
 from valetkey.connections import repository as connection_rows
@@ -52,7 +53,7 @@ from valetkey.vault.day_keys import DayKeys
 from valetkey.vault.keyring import holds_keys
 from valetkey.vault.parcels import Parcels
 from valetkey.vault.recovery import Recovery
-from valetkey.vault.release import AlsoForReviews, ForRecordedCalls
+from valetkey.vault.release import AlsoForFeeds, AlsoForReviews, ForRecordedCalls
 from valetkey.vault.root_keys import RootKey
 from valetkey.vault.root_keys.opening import Asked, nobody_to_ask, open_root_key
 from valetkey.vault.root_keys.passphrase import Ask
@@ -123,7 +124,8 @@ class VaultProcess:
         whose = ConnectorOf(database, connectors, notifications, groups=groups, clock=clock)
         grants = Grants(database, permissions, snapshots, whose, EachTime(listings), Classed(listings, snapshots))
         calls = ForRecordedCalls(WrittenIntents(Path(told.data) / "journal"), grants)
-        vault.release_by(AlsoForReviews(ReviewsUnderWay(database, clock=clock), calls))
+        for_feeds = AlsoForFeeds(FeedsThere(database), calls)
+        vault.release_by(AlsoForReviews(ReviewsUnderWay(database, clock=clock), for_feeds))
         if told.is_sealed:
             await vault.seal_shut()
         notifications.relay(lambda topic, key: self.channel.tell("hear", topic=topic, key=key))

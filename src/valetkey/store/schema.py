@@ -1204,11 +1204,11 @@ invitation = Table(
 )
 
 feed = Table(
-    "feed",  # where an organization's events go as they happen; the key of a webhook's marks is sealed in `secret`
+    "feed",  # where an organization's events go as they happen; keys and headers of theirs are in `secret`
     main,
     Column("id", String(40), primary_key=True),
     Column("organization_id", ForeignKey("organization.id", ondelete="cascade"), nullable=False, index=True),
-    Column("kind", String(10), nullable=False),  # webhook | syslog
+    Column("kind", String(10), nullable=False),  # webhook | syslog | otlp
     Column("address", String(300), nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("delivered", BigInt, nullable=False),  # number of the last event that is there
@@ -1217,6 +1217,8 @@ feed = Table(
     Column("failures", Integer, nullable=False),  # in a row
     Column("next_at", Instant),  # not tried again before
     Column("reason", String(300), nullable=False),
+    Column("header", String(64), nullable=False, server_default=""),  # whose value is sealed, and goes along
+    Column("missed_after", BigInt),  # what came after that was refused for good
 )
 
 # --- gateway ------------------------------------------------------------------------------------------------------

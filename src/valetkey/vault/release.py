@@ -15,6 +15,8 @@ from valetkey.vault.model import Binding
 _CALLS = "tools/call"
 _TEST_ACCOUNT = "test_account"
 _HEADER = "header:"
+FEED = "feed:"
+"""How the subject of what is sealed for a feed begins."""
 
 
 class NotReleased(Refused):
@@ -163,6 +165,38 @@ class AlsoForReviews:
             await self._otherwise.demand(call_id, binding)
         elif not await self._reviews.is_under_way(call_id, binding.subject):
             raise NotReleased("A test account is used by a review that is under way only.", rule="no_review")
+
+
+class FindsFeeds(Protocol):
+    """Where organizations' events are sent."""
+
+    async def is_there(self, feed_id: str, organization_id: str, header: str) -> bool:
+        """Whether the organization has this feed, and sends this header along."""
+        ...
+
+
+class AlsoForFeeds:
+    """A collector's header leaves for the feed it was entered for (ORG-14); the rest goes by another rule."""
+
+    def __init__(self, feeds: FindsFeeds, otherwise: Release) -> None:
+        self._feeds = feeds
+        self._otherwise = otherwise
+
+    def holds_now(self, call_id: str, binding: Binding) -> bool:
+        return not is_of_feed(binding) and self._otherwise.holds_now(call_id, binding)
+
+    async def demand(self, call_id: str, binding: Binding) -> None:
+        if not is_of_feed(binding):
+            await self._otherwise.demand(call_id, binding)
+            return
+        feed_id, header = binding.subject.removeprefix(FEED), binding.purpose.removeprefix(_HEADER)
+        if call_id != binding.subject or not await self._feeds.is_there(feed_id, binding.tenant, header):
+            raise NotReleased("A feed's header is for that feed.", rule="no_feed")
+
+
+def is_of_feed(binding: Binding) -> bool:
+    """Whether the value is a feed's. No connection, submission or connector is called so."""
+    return binding.subject.startswith(FEED)
 
 
 def _is_theirs(intent: Intent, binding: Binding) -> bool:

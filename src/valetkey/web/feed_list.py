@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from valetkey.kernel.errors import BadInput, TooMany
+from valetkey.kernel.secret import Secret
 from valetkey.web.powers import check_owner
 from valetkey.web.sign_in_again import ask_again
 from valetkey.web.visit import Visit
@@ -16,7 +17,7 @@ _HERE = "/admin/feeds"
 
 async def show(visit: Visit) -> Response:
     await check_owner(visit)
-    return await _page(visit, {}, "")
+    return await _page(visit, {})
 
 
 async def submit(visit: Visit) -> Response:
@@ -24,12 +25,17 @@ async def submit(visit: Visit) -> Response:
     await check_owner(visit)
     if (detour := ask_again(visit, to=_HERE)) is not None:
         return detour
-    address = visit.form.one("address", limit=400)
+    address, header = visit.form.one("address", limit=400), visit.form.one("header", limit=80).strip()
+    value = Secret(visit.form.one("value", limit=8192))
     try:
-        feed, key = await visit.services.feeds.add(visit.person.organization_id, address, by=visit.actor)
+        feed, key = await visit.services.feeds.add(
+            visit.person.organization_id, address, by=visit.actor, header=header, value=value or None
+        )
     except (BadInput, TooMany) as error:
-        return await _page(visit, {"address": f"{error.message} {error.hint}".strip()}, address)
-    if feed.kind == "syslog":
+        field = getattr(error, "field", "")
+        at = "header" if field.startswith("header") else "address"
+        return await _page(visit, {at: f"{error.message} {error.hint}".strip()}, address, header)
+    if feed.kind != "webhook":
         return visit.go(_HERE, done="feed-added")
     # Revealed because this page is the one time that it is seen.
     return visit.page(
@@ -58,11 +64,12 @@ async def remove(visit: Visit) -> Response:
     return visit.go(_HERE, done="feed-removed")
 
 
-async def _page(visit: Visit, errors: Mapping[str, str], address: str) -> Response:
+async def _page(visit: Visit, errors: Mapping[str, str], address: str = "", header: str = "") -> Response:
     return visit.page(
         "feed_list.html",
         status=422 if errors else 200,
         errors=errors,
         address=address,
+        header=header,
         feeds=await visit.services.feeds.list(visit.person.organization_id),
     )

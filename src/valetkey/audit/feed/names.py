@@ -75,7 +75,9 @@ NAMES: Final[dict[str, str]] = {
         "retention_updated": (
             "retention.set", "retention.purged", "log_level.set", "hold.placed", "hold.released",
         ),
-        "activity_feed_updated": ("feed.added", "feed.removed", "feed.tried", "feed.failing", "feed.recovered"),
+        "activity_feed_updated": (
+            "feed.added", "feed.removed", "feed.tried", "feed.failing", "feed.recovered", "feed.partly_taken",
+        ),
     }.items()
     for event in events
 }  # fmt: skip

@@ -24,6 +24,7 @@ async def add(tx: AsyncConnection, new: Feed) -> None:
             address=new.address,
             created_at=new.created_at,
             delivered=new.delivered,
+            header=new.header,
             failures=0,
             reason="",
         )
@@ -33,7 +34,7 @@ async def add(tx: AsyncConnection, new: Feed) -> None:
 async def put(tx: AsyncConnection, feed: Feed) -> None:
     values = {
         name: getattr(feed, name)
-        for name in ("delivered", "delivered_at", "failing_since", "failures", "next_at", "reason")
+        for name in ("delivered", "delivered_at", "failing_since", "failures", "next_at", "reason", "missed_after")
     }
     await tx.execute(update(feeds).where(feeds.c.id == feed.id).values(values))
 
@@ -62,3 +63,11 @@ async def events_between(tx: AsyncConnection, organization_id: str, after: int, 
         trail_event.c.seq > after, trail_event.c.seq <= until, trail_event.c.organization_id == organization_id
     )
     return [TrailEvent(**row) for row in (await tx.execute(query.order_by(trail_event.c.seq))).mappings()]
+
+
+async def is_there(tx: AsyncConnection, feed_id: str, organization_id: str, header: str) -> bool:
+    """Whether the organization has this feed, and sends this header along."""
+    query = select(feeds.c.id).where(
+        feeds.c.id == feed_id, feeds.c.organization_id == organization_id, feeds.c.header == header
+    )
+    return (await tx.execute(query)).first() is not None
