@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.vault.anything import AnythingLeaves
 from tests.vault.conftest import House, binding, secret
 from valetkey.audit.feed import repository
 from valetkey.audit.feed.model import Feed
@@ -91,6 +92,13 @@ async def test_by_a_feed_nothing_else_leaves(house: House) -> None:
 
     with pytest.raises(NotReleased):
         await vault.ticket([(BEARER, token)], origin=token.origin, call_id="feed:feed_1")
+
+
+def test_a_feed_s_header_never_leaves_from_memory_whatever_the_other_rule_says(house: House) -> None:
+    rule = AlsoForFeeds(FeedsThere(house.main), AnythingLeaves())
+
+    assert not rule.holds_now("feed:feed_1", binding(subject="feed:feed_1", purpose="header:x-api-key"))
+    assert rule.holds_now("call_1", binding())
 
 
 @pytest.mark.parametrize(("header", "value"), [
