@@ -374,6 +374,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
         hosts=_own_hosts(settings),
         search_above=settings.search_above,
         database=database,
+        trusted_proxies=settings.trusted_proxy,
     )
     introductions.gateway = gateway
     introductions.calls = outbound.calls
@@ -562,7 +563,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     await control.start()
     closing.push_async_callback(control.stop)
     probes = Probes(_parts(database, kept), clock=clock)
-    welcome = await first_start(database, organizations=organizations, people=people, links=links)
+    welcome = await first_start(database, organizations=organizations, people=people, links=links, trail=trail)
     await _declare_local_servers(settings, ground, organizations, people)
     return Hub(
         settings=settings,

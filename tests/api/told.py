@@ -5,7 +5,7 @@ from __future__ import annotations
 AWAY = "the room that does it is elsewhere in these tests; its own tests look for the event"
 NOTHING_DONE = "there was nothing to do"
 TOLD: dict[tuple[str, str], tuple[str, ...]] = {
-    ("POST", "/people"): ("person.created",),
+    ("POST", "/people"): ("person.created",),  # in the organization of whoever asks
     ("POST", "/people/{person}/invite"): ("signin_link.issued",),
     ("DELETE", "/people/{person}"): (
         "person.disabled",

@@ -211,7 +211,7 @@ async def test_a_typed_secret_goes_with_the_connector_it_was_entered_for(
 
     if way == "removed":
         await hub.room.connections.remove(ada.person.id, connection.id, by="person:ada")
-        await hub.room.editing.remove(connector)
+        await hub.room.editing.remove(connector, by="operator", person_id="")
     else:
         await hub.room.editing.edit(connector, Edit(auth={"client_id": "other"}), by="person:ada", person_id="ada")
 

@@ -156,7 +156,7 @@ async def test_people_keep_their_own_keys_apart_from_it(hub: Hub, ada: BrowserSe
 async def test_a_connector_that_is_removed_takes_it_along(hub: Hub, ada: BrowserSession, connector: Connector) -> None:
     await hold(hub, connector, x_api_key=KEY)
 
-    await hub.room.editing.remove(connector)
+    await hub.room.editing.remove(connector, by="operator", person_id="")
 
     assert not (await hub.vault.mark(connector.id)).names
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.connections.conftest import Hub
 from tests.connections.outside import AuthServer, Service
+from valetkey.audit.model import Everyone
 from valetkey.connections.model import State
 from valetkey.connections.reconsent import WHY
 from valetkey.directory.editing import Edit
@@ -38,7 +39,10 @@ async def test_other_ways_to_sign_in_end_what_everybody_granted_and_say_why(
         assert not (await hub.vault.mark(connection.id)).names
         with pytest.raises(NotConnected, match="look at it again"):
             await hub.bearer(connection)
-    assert "connector.changed" in await hub.events()
+    [told] = [one for one in await hub.trail.list(Everyone(), limit=100) if one.event == "connector.changed"]
+    assert (told.detail["sign_in_before"], told.detail["sign_in"]) == (
+        '{"kind":"oauth"}', '{"client_id":"ours","kind":"oauth"}',
+    )  # fmt: skip
 
 
 async def test_who_connects_anew_agrees_to_what_it_is_now(

@@ -302,6 +302,7 @@ async def opened(
         call_log=call_log, alerts=alerts, levels=levels, upstreams=upstreams, notifications=notifications, clock=clock,
         parse_url=read_url, public_url=f"http://localhost:{port}", hosts=[f"localhost:{port}", f"127.0.0.1:{port}"],
         patience=0.3, database=database,
+        trusted_proxies=[ipaddress.ip_network("127.0.0.0/8")],  # as uvicorn has it where it is told of none
     )  # fmt: skip
     cutting = Cutting(room.quarantine, gateway, outbound.calls)
     notifications.subscribe(QUARANTINE, cutting.heard)

@@ -164,7 +164,7 @@ async def test_nobody_joins_an_organization_that_is_not_there(quick_rooms: Rooms
 async def test_the_first_start_makes_an_owner_who_can_sign_in_until_they_have_a_credential(rooms: Rooms) -> None:
     async def start() -> Secret | None:
         welcome = await first_start(
-            rooms.database, organizations=rooms.organizations, people=rooms.people, links=rooms.links
+            rooms.database, organizations=rooms.organizations, people=rooms.people, links=rooms.links, trail=rooms.trail
         )
         return welcome.token if welcome else None
 
@@ -178,6 +178,8 @@ async def test_the_first_start_makes_an_owner_who_can_sign_in_until_they_have_a_
     await rooms.passwords.set(owner.id, Secret("brass-lantern-otter"))
 
     assert owner.role is Role.OWNER
+    [made] = await rooms.happened("organization.created")
+    assert (made.actor, made.object, made.detail) == ("system", owner.organization_id, {"kind": "personal"})
     assert await start() is None
     assert len(await rooms.people.list(owner.organization_id)) == 1
 

@@ -262,8 +262,7 @@ async def remove_connector(
     for connection in await rooms.connections.list(whose.id):
         if connection.connector_id == connector.id:
             await rooms.connections.remove(whose.id, connection.id, by=actor_of(who))
-    await rooms.editing.remove(connector)
-    await tell(rooms, "connector.removed", who, whose, connector)
+    await rooms.editing.remove(connector, by=actor_of(who), person_id=whose.id)
 
 
 async def _end_for_everybody(rooms: Services, connector: Connector, *, by: str) -> None:

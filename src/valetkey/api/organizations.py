@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from valetkey.api.asking import Needs, OnlyOperator, Rooms, Scope, actor_of
 from valetkey.api.paging import At, Page, by_age
 from valetkey.identity.model import Organization, Principal
+from valetkey.identity.organizations import tell_made
 
 router = APIRouter(prefix="/organizations", tags=["organizations"])
 
@@ -52,7 +53,5 @@ async def list_organizations(who: Reader, rooms: Rooms, at: At) -> Page[Organiza
 async def create_organization(new: NewOrganization, who: Operator, rooms: Rooms) -> OrganizationShown:
     """A new organization, without members."""
     made = await rooms.organizations.create(new.name, "organization")
-    await rooms.trail.write(
-        "organization.created", actor=actor_of(who), organization_id=made.id, object=made.id, detail={"kind": made.kind}
-    )
+    await tell_made(rooms.trail, made, by=actor_of(who))
     return OrganizationShown.of(made)

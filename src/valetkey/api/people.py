@@ -14,6 +14,7 @@ from valetkey.api.paging import At, Page
 from valetkey.api.services import Services
 from valetkey.api.shown_once import SHOWN_ONCE
 from valetkey.identity.model import Person, Principal, Role
+from valetkey.identity.organizations import tell_made
 from valetkey.identity.roles import Act
 from valetkey.kernel.errors import Forbidden, NotFound
 from valetkey.privacy.offboard import Left
@@ -116,6 +117,7 @@ async def add_person(new: NewPerson, who: Writer, rooms: Rooms) -> PersonShown:
     if new.organization_id:
         return PersonShown.of(await _create(rooms, new, who, new.organization_id, new.role or Role.MEMBER))
     own = await rooms.organizations.create(new.display_name or new.login, "personal")
+    await tell_made(rooms.trail, own, by=actor_of(who))
     return PersonShown.of(await _create(rooms, new, who, own.id, new.role or Role.OWNER))
 
 

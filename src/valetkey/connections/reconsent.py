@@ -11,15 +11,17 @@ A change of the name alone is only written.
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
+from valetkey.audit.redact import redact_text
 from valetkey.audit.trail import Trail
 from valetkey.connections import reconsent_repository as repository
 from valetkey.connections.accounts import TOPIC, ConnectorBook
 from valetkey.connections.held import Held
 from valetkey.connections.model import OfConnector
 from valetkey.connections.revoke_all import RevokingAll
-from valetkey.directory.editing import Edit
+from valetkey.directory.editing import Edit, Edited
 from valetkey.directory.model import Connector
 from valetkey.kernel.errors import Conflict
 from valetkey.store.acting import as_the_hub
@@ -61,7 +63,7 @@ class Editing:
             person_id=person_id,
             object=connector.id,
             detail={"slug": connector.slug, "origin": connector.origin, "asks_anew": edited.asks_anew}
-            | ({"name": edit.name, "name_before": connector.name} if edit.name not in (None, connector.name) else {}),
+            | _changes(edited),
         )
         if edited.asks_anew:
             await self._end_all(connector, by)  # 2.
@@ -72,13 +74,16 @@ class Editing:
                 await self._say_why(connector)  # 4.
         return kept
 
-    async def remove(self, connector: Connector) -> None:
+    async def remove(self, connector: Connector, *, by: str, person_id: str) -> None:
         """Deletes the connector, and the key that an owner entered for it. Raises `Conflict` while anyone has a
-
         connection to it.
         """
         await self._connectors.remove(connector.id)
         await self._held.forget(connector)
+        await self._trail.write(
+            "connector.removed", actor=by, organization_id=connector.organization_id, person_id=person_id,
+            object=connector.id, detail={"slug": connector.slug, "name": connector.name, "origin": connector.origin},
+        )  # fmt: skip
 
     async def _end_all(self, connector: Connector, by: str) -> None:
         among, began_at = OfConnector(connector.id), self._revoking.begin()
@@ -91,3 +96,19 @@ class Editing:
             people = await repository.set_reason_among(tx, connector.id, WHY)
         for person_id in people:
             await self._notifications.publish(TOPIC, person_id)
+
+
+def _changes(edited: Edited) -> dict[str, object]:
+    """What is another now, with what it was before (ORG-12); of an address nothing that looks like a secret."""
+    before, after = _told(edited.before), _told(edited.after)
+    return {
+        told: text
+        for name in after
+        if before[name] != after[name]
+        for told, text in ((name, after[name]), (f"{name}_before", before[name]))
+    }
+
+
+def _told(connector: Connector) -> dict[str, str]:
+    facts = json.dumps({"kind": connector.auth_kind, **connector.auth}, sort_keys=True, separators=(",", ":"))
+    return {"name": connector.name, "url": redact_text(connector.url), "sign_in": redact_text(facts)}

@@ -151,6 +151,7 @@ class Profiles:
     ) -> Profile:
         """Replaces what the profile says. Raises as `add`, and `NotFound`."""
         own, shown, how = await self._own(person.id, choices), _title(title, name), _access(access)
+        before = await self.get(person.id, name)
         async with self._database.write() as tx:
             profile_id = await repository.update_profile(
                 tx, person.id, name, title=shown, access=how, now=self._clock.now()
@@ -161,7 +162,7 @@ class Profiles:
             await repository.insert_choices(tx, profile_id, own)
         await self._notifications.publish(TOPIC, person.id)
         changed = await self.get(person.id, name)
-        await self._changed("profile.changed", person, changed, by)
+        await self._changed("profile.changed", person, changed, by, {"access_before": before.access.value})
         return changed
 
     async def remove(self, person: Owner, name: str, *, by: str) -> None:
@@ -201,7 +202,9 @@ class Profiles:
             )
         return own
 
-    async def _changed(self, event: str, person: Owner, profile: Profile, by: str) -> None:
+    async def _changed(
+        self, event: str, person: Owner, profile: Profile, by: str, more: Mapping[str, object] = {}
+    ) -> None:
         await self._notifications.publish(TOPIC, person.id)
         await self._trail.write(
             event,
@@ -214,6 +217,7 @@ class Profiles:
                 "access": profile.access.value,
                 "connections": len(profile.choices),
                 "tools": sum(len(choice.tools) for choice in profile.choices.values()),
+                **more,
             },
         )
 

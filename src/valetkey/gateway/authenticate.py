@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final, Protocol
 
+from valetkey.gateway.caller import FORWARDED, PROGRAM
 from valetkey.gateway.model import Admitted, Door, Head, Reply
 from valetkey.identity.model import Principal
 from valetkey.kernel.errors import NotSignedIn
@@ -27,8 +28,11 @@ _KNOWN: Final = frozenset(
     (
         *(b"host", b"origin", b"authorization", b"content-type", b"content-length", b"accept", b"expect"),
         *(headers.VERSION, headers.METHOD, headers.NAME, headers.SESSION),
+        *(PROGRAM, FORWARDED),
     )
 )
+_IN_PIECES: Final = frozenset((b"accept", PROGRAM, FORWARDED))
+"""Lists, and so allowed to come in pieces (RFC 9110 5.3), or nothing that we go by."""
 _SCOPE: Final = "mcp"
 
 
@@ -49,7 +53,7 @@ def read_head(method: str, path: str, pairs: Iterable[tuple[bytes, bytes]]) -> H
         value = given.strip(b" \t")  # what stands around a value is no part of it (RFC 9110 5.5)
         if name in _KNOWN:
             if name in fields:
-                if name == b"accept":  # a list, and so allowed to come in pieces (RFC 9110 5.3)
+                if name in _IN_PIECES:
                     value = fields[name] + b"," + value
                 else:
                     repeated = name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from starlette.routing import Route
 
@@ -14,6 +14,7 @@ from valetkey.gateway.accounts import Accounts, Connectors, Profiles, ReadsUrls,
 from valetkey.gateway.asked import Asked
 from valetkey.gateway.authenticate import Authenticates, Gate
 from valetkey.gateway.call import Calls
+from valetkey.gateway.caller import Network
 from valetkey.gateway.capabilities import Offers
 from valetkey.gateway.carry import Carrier
 from valetkey.gateway.catalog import TOPIC as LISTS
@@ -92,6 +93,7 @@ class Gateway:
         database: Database,
         patience: float = PATIENCE,
         search_above: int = SEARCH_ABOVE,
+        trusted_proxies: Sequence[Network] = (),
     ) -> None:
         hosts = tuple(hosts)
         accounts = Accounts(
@@ -153,7 +155,7 @@ class Gateway:
         )
         self.exchange = Exchange(methods, self.continuations.asked)
         self.endpoint = Endpoint(self.gate, self.exchange)
-        self.house = House(self.gate, self.exchange)
+        self.house = House(self.gate, self.exchange, trusted=trusted_proxies)
 
     def routes(self) -> list[Route]:
         """The endpoints as ASGI, whatever the front."""

@@ -7,12 +7,15 @@ answer is dropped.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from valetkey.audit.asked import asked_by
 from valetkey.gateway.authenticate import MAX_BODY, Gate, read_head, too_large
+from valetkey.gateway.caller import caller
 from valetkey.gateway.exchange import CANCELLED, Exchange, ends_with_client
 from valetkey.gateway.model import Admitted, Head, Reply
 from valetkey.protocol.jsonrpc import error_message
@@ -51,6 +54,8 @@ class Endpoint:
         if isinstance(body, Reply):
             return await _write(send, body)
         if body is not None:
+            client = scope.get("client")  # where there are proxies, the server has asked them
+            asked_by(partial(caller, str(client[0]) if client else "", head, entered.who, ()))
             await self._serve(entered, head, body, receive, send)
         return None
 

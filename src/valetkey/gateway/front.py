@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 import structlog
 
+from valetkey.audit.asked import asked_by
 from valetkey.gateway.authenticate import Gate, listens, refusal
+from valetkey.gateway.caller import Network, caller
 from valetkey.gateway.endpoint import KEEP_ALIVE_SECONDS
 from valetkey.gateway.exchange import CANCELLED, Exchange, ends_with_client
 from valetkey.gateway.http_answer import Dated, stream_head
@@ -44,6 +48,8 @@ class House:
     gate: Gate
     exchange: Exchange
     keep_alive: float = KEEP_ALIVE_SECONDS
+    trusted: Sequence[Network] = ()
+    """Networks of the proxies in front, whose word on where a request came from counts."""
     dated: Dated = field(default_factory=Dated)
 
     def protocol(self) -> type[Front]:
@@ -62,8 +68,8 @@ class Front(Requests):
     house: ClassVar[House]
 
     __slots__ = (
-        "_beginning", "_drained", "_exchange", "_handed", "_is_stopping", "_quiet", "_running", "_server", "_started",
-        "_stopped", "_task", "_timer", "_waiting",
+        "_beginning", "_drained", "_exchange", "_handed", "_is_stopping", "_peer", "_quiet", "_running", "_server",
+        "_started", "_stopped", "_task", "_timer", "_waiting",
     )  # fmt: skip
 
     def __init__(self, **handed: Any) -> None:
@@ -83,6 +89,7 @@ class Front(Requests):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
+        self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         self._server.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks them to shut down, no more
         self._timer = self._loop.call_later(self.house.keep_alive, self._tick)
 
@@ -203,6 +210,7 @@ class Front(Requests):
             if isinstance(entered, Reply):
                 reply = entered
             else:
+                asked_by(partial(caller, self._peer, head, entered.who, self.house.trusted))
                 body = request.body[0] if len(request.body) == 1 else b"".join(request.body)
                 reply = await self._exchange.answer(entered.who, entered.door, head, body, self._notify, self._stop)
         except asyncio.CancelledError:

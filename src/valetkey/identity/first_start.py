@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from valetkey.identity import repository
-from valetkey.identity.model import Person, Role
-from valetkey.identity.organizations import Organizations
+from valetkey.identity.model import Person, Role, TrailWriter
+from valetkey.identity.organizations import Organizations, tell_made
 from valetkey.identity.people import People
 from valetkey.identity.signin.link import SignInLinks
 from valetkey.kernel.secret import Secret
@@ -27,6 +27,7 @@ async def first_start(
     organizations: Organizations,
     people: People,
     links: SignInLinks,
+    trail: TrailWriter,
     login: str = "owner",
     organization: str = "Home",
 ) -> Welcome | None:
@@ -39,6 +40,7 @@ async def first_start(
         owner = await repository.find_first_owner(tx)
     if nobody:
         home = await organizations.create(organization, "personal")
+        await tell_made(trail, home, by="system")
         owner = await people.create(login=login, display_name="", organization_id=home.id, role=Role.OWNER)
     if owner is None or await people.has_credential(owner.id):
         return None

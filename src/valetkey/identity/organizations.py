@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from valetkey.identity import repository
-from valetkey.identity.model import Organization, Person
+from valetkey.identity.model import Organization, Person, TrailWriter
 from valetkey.identity.roles import Act, may
 from valetkey.kernel.clock import Clock
 from valetkey.kernel.errors import BadInput, NotFound
@@ -13,6 +13,13 @@ from valetkey.kernel.ids import new_id
 from valetkey.store.database import Database
 
 _LONGEST_NAME = 100
+
+
+async def tell_made(trail: TrailWriter, made: Organization, *, by: str) -> None:
+    """That there is one more, in the trail: whoever may make one writes it down (ORG-12)."""
+    await trail.write(
+        "organization.created", actor=by, organization_id=made.id, object=made.id, detail={"kind": made.kind}
+    )
 
 
 class Organizations:

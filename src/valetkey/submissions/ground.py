@@ -163,7 +163,7 @@ class Ground:
             written = await repository.write(tx, moved)
             if act is not Act.EDIT or state is not one.state:
                 await look_repository.add_entry(tx, Entry(one.id, now, by, act.value, state, reason))
-        await self._tell(written, act, by=by, reason=reason)
+        await self._tell(written, act, by=by, reason=reason, before=one.state.value)
         if ends_account:
             await self._vault.shred(one.id)
         if one.live is not None or written.live is not None:
@@ -212,11 +212,11 @@ class Ground:
             event, actor="operator", organization_id=person.organization_id, person_id=person.id, object=person.login
         )
 
-    async def _tell(self, one: Submission, act: Act, *, by: str, reason: str) -> None:
+    async def _tell(self, one: Submission, act: Act, *, by: str, reason: str, before: str) -> None:
         if act is Act.EDIT:
             return  # what is written down is what is handed in
         more = {"reason": reason} if reason else {}
-        await self.tell("submission.moved", one, by=by, act=act.value, to=one.state.value, **more)
+        await self.tell("submission.moved", one, by=by, act=act.value, before=before, to=one.state.value, **more)
 
 
 _SAID: Final = {"ask": "asked", "answer": "answered", "told": "told", "take down": "taken_down", "class": "classed"}

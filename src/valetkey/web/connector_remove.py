@@ -30,5 +30,6 @@ async def submit(visit: Visit) -> Response:
     for one in await read_accounts(visit):
         if one.connector.id == connector.id and not one.is_live:  # an entry that was begun and never connected
             await visit.services.connections.remove(visit.person.id, one.connection.id, by=visit.actor)
-    await visit.services.editing.remove(connector)  # refuses while anybody is connected
+    # Refused while anybody is connected.
+    await visit.services.editing.remove(connector, by=visit.actor, person_id=visit.person.id)
     return visit.go("/directory", done="connector-removed")

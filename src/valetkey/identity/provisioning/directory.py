@@ -81,7 +81,7 @@ class ProvisionedDirectory:
                 raise Conflict("Somebody has this login already.") from error
             for topic in ("people", "sessions", "tokens"):
                 await self._notifications.publish(topic, person.id)
-            detail = {"login": person.login != before.person.login}
+            detail = {"login": person.login, "before": before.person.login}
             await self._write("person.renamed", person.organization_id, person.id, by, detail, person_id=person.id)
         return await self._say(person, said)
 
@@ -129,7 +129,7 @@ class ProvisionedDirectory:
         after = replace(before, name=known, external_id=external_id, members=chosen, changed_at=self._clock.now())
         await self._set(before, after)
         came, went = set(chosen) - set(before.members), set(before.members) - set(chosen)
-        detail = {"name": after.name, "came": len(came), "went": len(went)}
+        detail = {"name": after.name, "before": before.name, "came": len(came), "went": len(went)}
         await self._write("group.changed", before.organization_id, before.id, by, detail)
         await self._follow(before.organization_id, [before, after], came | went, by)
         return after

@@ -109,8 +109,8 @@ class Providers:
             ended = await repository.end_other_sessions(tx, organization_id) if new.is_required else []
         for person_id in ended:
             await self._notifications.publish("sessions", person_id)
-        detail = {"issuer": new.issuer, "required": new.is_required, "adds_people": new.adds_people}
-        was = {"before": before.issuer, "was_required": before.is_required} if before else {}
+        detail = _told(new) | {f"{name}_before": value for name, value in (_told(before) if before else {}).items()}
+        was = {"secret_set": wish.client_secret is not None}
         await self._write("sign_in.provider_set", organization_id, by, detail | was | {"sessions_ended": len(ended)})
         return new
 
@@ -237,3 +237,14 @@ def _checked(wish: Wish) -> tuple[str, str]:
         if not 0 < len(value) <= _LONGEST or not value.isprintable() or " " in value:
             raise BadInput(f"{field} has 1 to {_LONGEST} characters, without spaces.", field=field)
     return wish.issuer, wish.client_id
+
+
+def _told(provider: Provider) -> dict[str, object]:
+    """What stands of it in the trail, now and as what was before (ORG-12)."""
+    return {
+        "issuer": provider.issuer,
+        "client_id": provider.client_id,
+        "required": provider.is_required,
+        "adds_people": provider.adds_people,
+        "trusts_email": provider.trusts_email,
+    }
