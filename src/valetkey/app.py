@@ -104,6 +104,7 @@ from valetkey.privacy.retention import Retention
 from valetkey.privacy.room import open_privacy
 from valetkey.privacy.times import Times
 from valetkey.privacy.usage import Counting
+from valetkey.privacy.yes_keys import YesKeys
 from valetkey.settings import Settings
 from valetkey.split.model import Kept, RootKeyShown, TrailKeys
 from valetkey.split.opened import Ground as SplitGround
@@ -342,7 +343,10 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     )  # fmt: skip
     await submissions.start()
     closing.push_async_callback(submissions.stop)
-    privacy = open_privacy(database, notifications, people, organizations, calls, day_keys, clock=clock, trail=trail)
+    privacy = open_privacy(
+        database, notifications, people, organizations, calls, day_keys, clock=clock, trail=trail,
+        yes_keys=YesKeys(vault),
+    )  # fmt: skip
     counting = Counting(database, connectors=connectors, people=people, groups=provisioning.directory, clock=clock)
     times = Times(contents=settings.keep_contents, calls=settings.keep_calls)
     await privacy.keeping.follow(times, at_most=settings.keep_at_most)

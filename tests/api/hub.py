@@ -108,6 +108,22 @@ NOTES = read_listing(
 )
 
 
+class KeptYeses:
+    """The keys of people's yeses, as the vault would keep them."""
+
+    def __init__(self) -> None:
+        self.there: set[tuple[str, str, str]] = set()
+
+    async def make(self, consent_id: str, person_id: str, organization_id: str) -> None:
+        self.there.add((consent_id, person_id, organization_id))
+
+    async def is_there(self, consent_id: str, person_id: str, organization_id: str) -> bool:
+        return (consent_id, person_id, organization_id) in self.there
+
+    async def destroy(self, consent_id: str) -> None:
+        self.there = {one for one in self.there if one[0] != consent_id}
+
+
 @dataclass
 class Elsewhere:
     """What would talk to services: notes what it was asked, and answers as if it had been done."""
@@ -222,6 +238,7 @@ class Hub:
         trail = Trail(database, clock)
         self.clock, self.database, self.notifications = clock, database, notifications
         self.elsewhere = Elsewhere(clock)
+        self.yes_keys = KeptYeses()
         connectors = Connectors(database, notifications, clock=clock, parse_url=parse_url, listings=Listings([NOTES]))
         connections = Connections(
             database, notifications, clock=clock, connectors=connectors, trail=trail, disconnecting=self.elsewhere
@@ -344,6 +361,7 @@ class Hub:
                 None,  # type: ignore[arg-type]  # as for contents
                 clock=clock,
                 trail=trail,
+                yes_keys=self.yes_keys,
             ),
             uses=Uses(database),
             counting=Counting(

@@ -18,8 +18,13 @@ from tests.connections.outside import AuthServer, Service
 from valetkey.connections.methods import oauth
 from valetkey.connections.model import Connection, State
 from valetkey.connections.repository import Seen
-from valetkey.identity.model import BrowserSession
+from valetkey.identity.model import BrowserSession, Role
+from valetkey.identity.organizations import Organizations
+from valetkey.identity.people import People
 from valetkey.kernel.errors import NotConnected, StartRefused, VaultFailed
+from valetkey.privacy.consent import TEXT_HASH, Consents
+from valetkey.privacy.policy import Policies
+from valetkey.privacy.yes_keys import YesKeys
 from valetkey.store.database import Database
 from valetkey.vault.model import EveryTenant, Use
 from valetkey.vault.root_keys.file import open_or_create
@@ -182,3 +187,36 @@ async def test_the_owner_of_all_three_is_the_hub_itself(
     opened = await _opens(open_hub(), connection, ("access_token", "refresh_token"))
 
     assert opened == [*server.access, *server.refreshes]
+
+
+def _consents(hub: Hub) -> tuple[Organizations, Consents]:
+    organizations = Organizations(hub.main, clock=hub.clock)
+    policies = Policies(hub.main, clock=hub.clock, trail=hub.trail)
+    keys = YesKeys(hub.vault)
+    return organizations, Consents(hub.main, organizations, policies, clock=hub.clock, trail=hub.trail, keys=keys)
+
+
+@pytest.mark.parametrize(("main", "keyring", "holds"), [
+    ("before", "after", False), ("after", "before", False), ("after", "after", False), ("before", "before", True),
+])  # fmt: skip
+async def test_S_11_a_yes_that_was_taken_back_is_not_there_again_when_the_database_is_put_back_from_a_copy(
+    hub: Hub, tmp_path: Path, clock: FakeClock, main: str, keyring: str, holds: bool
+) -> None:
+    """Nor does an older keyring bring it. Both of one day are that day: what can be done about that is in the docs."""
+    organizations, consents = _consents(hub)
+    home = await organizations.create("Home", "personal")
+    people = People(hub.main, clock=clock, notifications=hub.notifications, trail=hub.trail)
+    eve = await people.create(login="eve", display_name="", organization_id=home.id, role=Role.OWNER)
+    await consents.give(eve, text_hash=TEXT_HASH, actor=f"person:{eve.id}")
+    copies = {"before": _back_up(tmp_path, tmp_path / "before")}
+    await consents.withdraw(eve, actor=f"person:{eve.id}")
+    copies["after"] = _back_up(tmp_path, tmp_path / "after")
+
+    restored = _restored(
+        tmp_path / "now", tmp_path / "keys/root.key", clock, main=copies[main], keyring=copies[keyring]
+    )
+    try:
+        await restored.vault.start("dep_test")
+        assert (await _consents(restored)[1].of(eve) is not None) is holds
+    finally:
+        await restored.close()

@@ -15,6 +15,7 @@ from valetkey.kernel.errors import BadInput, Conflict, NotFound, NotSignedIn, Va
 from valetkey.privacy.consent import TEXT_HASH
 from valetkey.privacy.join import Joining
 from valetkey.privacy.room import open_privacy
+from valetkey.privacy.yes_keys import YesKeys
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ async def test_who_joins_takes_nothing_along_and_the_organization_sees_nothing_o
     house = House(hub)
     privacy = open_privacy(
         hub.main, hub.notifications, house.people, house.organizations, CallRecords(hub.main), house.days,
-        clock=hub.clock, trail=hub.trail,
+        clock=hub.clock, trail=hub.trail, yes_keys=YesKeys(hub.vault),
     )  # fmt: skip
     invitations = Invitations(
         hub.main, people=house.people, organizations=house.organizations, clock=hub.clock, trail=hub.trail

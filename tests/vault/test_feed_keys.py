@@ -94,7 +94,7 @@ async def test_by_a_feed_nothing_else_leaves(house: House) -> None:
         await vault.ticket([(BEARER, token)], origin=token.origin, call_id="feed:feed_1")
 
 
-def test_a_feed_s_header_never_leaves_from_memory_whatever_the_other_rule_says(house: House) -> None:
+async def test_a_feed_s_header_never_leaves_from_memory_whatever_the_other_rule_says(house: House) -> None:
     rule = AlsoForFeeds(FeedsThere(house.main), AnythingLeaves())
 
     assert not rule.holds_now("feed:feed_1", binding(subject="feed:feed_1", purpose="header:x-api-key"))

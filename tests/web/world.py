@@ -74,6 +74,7 @@ from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.policy import Policies
 from valetkey.privacy.room import open_privacy
 from valetkey.privacy.usage import Counting
+from valetkey.privacy.yes_keys import YesKeys
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.notify import Notifications
@@ -358,8 +359,9 @@ async def build_world(
         database, notifications, clock=clock, keys=day_keys, trail=trail, snapshots=snapshots, groups=groups
     )
     privacy = open_privacy(
-        database, notifications, people, organizations, CallRecords(database), day_keys, clock=clock, trail=trail
-    )
+        database, notifications, people, organizations, CallRecords(database), day_keys, clock=clock, trail=trail,
+        yes_keys=YesKeys(vault),
+    )  # fmt: skip
     alerts = Alerts(database, clock=clock, trail=trail)
     access = Access(database, notifications, parse_url=parse_url, clock=clock, trail=trail)
     provisioning = open_provisioning(

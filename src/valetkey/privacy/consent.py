@@ -50,6 +50,16 @@ class FindsOrganizations(Protocol):
     async def get(self, organization_id: str) -> Organization: ...
 
 
+class KeepsYes(Protocol):
+    """`privacy.yes_keys`: a yes holds as long as its key is there."""
+
+    async def make(self, consent_id: str, person_id: str, organization_id: str) -> None: ...
+
+    async def is_there(self, consent_id: str, person_id: str, organization_id: str) -> bool: ...
+
+    async def destroy(self, consent_id: str) -> None: ...
+
+
 class Consents:
     """Takes a person's yes and their taking it back. Each stands in the trail."""
 
@@ -61,7 +71,9 @@ class Consents:
         *,
         clock: Clock,
         trail: TrailWriter,
+        keys: KeepsYes,
     ) -> None:
+        self._keys = keys
         self._database = database
         self._organizations = organizations
         self._policies = policies
@@ -78,7 +90,12 @@ class Consents:
             return None
         async with self._database.read() as tx:
             rows = await repository.list_live(tx, person.id)
-        return next((Consent(*row) for row in rows if row[2] == person.organization_id), None)
+        for row in rows:
+            consent = Consent(*row)
+            is_here = consent.organization_id == person.organization_id
+            if is_here and await self._keys.is_there(consent.id, person.id, person.organization_id):
+                return consent
+        return None
 
     async def history(self, person_id: str) -> list[Consent]:
         """Whatever the person said yes to, also what they took back."""
@@ -101,6 +118,7 @@ class Consents:
         new = Consent(new_id("consent"), person.id, person.organization_id, self._clock.now(), policy, TEXT_HASH, None)
         said = {"policy_version": policy, "text_hash": TEXT_HASH}
         await self._write("training.consent_given", person, actor, new.id, said)
+        await self._keys.make(new.id, person.id, person.organization_id)
         async with self._database.write() as tx:
             await repository.add(tx, new.id, person.id, person.organization_id, new.given_at, policy, TEXT_HASH)
         return new
@@ -111,6 +129,8 @@ class Consents:
             live = await repository.list_live(tx, person.id)
         if not live:
             return 0
+        for row in live:
+            await self._keys.destroy(row[0])  # first: by this it is taken back, whatever becomes of the row
         async with self._database.write() as tx:
             await repository.end(tx, person.id, at=self._clock.now())
             items = await repository.count_items(tx, [row[0] for row in live])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from valetkey.audit.repository import CallRecords
 from valetkey.kernel.clock import Clock
-from valetkey.privacy.consent import Consents, FindsOrganizations
+from valetkey.privacy.consent import Consents, FindsOrganizations, KeepsYes
 from valetkey.privacy.holds import Holds
 from valetkey.privacy.keeping import Keeping
 from valetkey.privacy.levels import Levels, TrailWriter
@@ -45,9 +45,10 @@ def open_privacy(
     *,
     clock: Clock,
     trail: TrailWriter,
+    yes_keys: KeepsYes,
 ) -> Privacy:
     policies = Policies(database, clock=clock, trail=trail)
-    consents = Consents(database, organizations, policies, clock=clock, trail=trail)
+    consents = Consents(database, organizations, policies, clock=clock, trail=trail, keys=yes_keys)
     return Privacy(
         policies=policies,
         reading=Reading(database, calls, day_keys, trail),

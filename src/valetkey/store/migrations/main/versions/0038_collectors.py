@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from valetkey.store.types import BigInt
+
 revision = "0038"
 down_revision = "0037"
 branch_labels = None
@@ -11,4 +13,4 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("feed", sa.Column("header", sa.String(64), nullable=False, server_default=""))
-    op.add_column("feed", sa.Column("missed_after", sa.BigInteger(), nullable=True))
+    op.add_column("feed", sa.Column("missed_after", BigInt, nullable=True))
