@@ -106,6 +106,40 @@ def test_a_value_is_taken_out_by_its_name(name: str, value: str) -> None:
         assert (inner["kept"], inner[name]) == ("yes", "[redacted]")
 
 
+PAIRS: list[Any] = [
+    {"name": "Authorization", "value": "two words"},
+    {"value": "two words", "name": "client_secret"},
+    {"key": "api_key", "type": "text", "enabled": True, "value": 'with "quotes" \\ and ü'},
+    {"val": "two words", "type": "hidden", "field": "password"},
+    [["x-api-key", "two words"], ["accept", "kept"]],
+    {"headers": [["accept", "kept"], ["Cookie", "two words"]]},
+]
+"""A secret whose name stands in another field (DATA-09)."""
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=json.dumps)
+@pytest.mark.parametrize("spaced", [True, False])
+def test_a_value_is_taken_out_by_a_name_in_another_field(pair: Any, spaced: bool) -> None:
+    text = json.dumps(pair, separators=None if spaced else (",", ":"))
+    within = json.dumps({"content": [{"type": "text", "text": text}]})
+
+    deep = json.loads(redact(within.encode()))["content"][0]["text"].encode()
+    for found in (redact(text.encode()), deep):
+        assert b"two words" not in found
+        assert b"quotes" not in found
+        assert json.loads(found) != pair
+        assert shape(json.loads(found)) == shape(pair)
+        assert (b"kept" in text.encode()) == (b"kept" in found)
+
+
+@pytest.mark.parametrize("pair", [
+    {"name": "password", "type": "string"}, {"required": ["password", "user"]}, ["password", "user"],
+    {"name": "note", "value": "of the password"}, {"value": "kept", "name": "title", "cookie_count": 3},
+], ids=json.dumps)  # fmt: skip
+def test_a_field_beside_a_name_that_holds_no_secret_stays(pair: Any) -> None:
+    assert redact(json.dumps(pair).encode()) == json.dumps(pair).encode()
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -127,8 +161,10 @@ def test_what_is_no_secret_stays(text: str) -> None:
     assert redact(document) == document
 
 
-scalars = st.none() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30) | st.sampled_from(TOKENS)
-keys = st.text(max_size=10) | st.sampled_from(NAMES + TOKENS)
+scalars = (
+    st.none() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30) | st.sampled_from(TOKENS + NAMES)
+)
+keys = st.text(max_size=10) | st.sampled_from([*NAMES, *TOKENS, "name", "key", "value"])
 json_values = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4) | inner.map(json.dumps),
@@ -172,8 +208,27 @@ def test_redacting_twice_changes_nothing_more() -> None:
         b'"secret":"' + b"\\" * 200_001,
         b"vkt_" * 50_000,
         b'"secret" ' + b" " * 200_000,
+        b'"value":"' * 25_000,
+        b'"value":"' + b"\\a" * 100_000,
+        b'"name":"secret","a":1' * 10_000,
+        b'"name":"secret",' + b'"a":1,' * 30_000,
+        b'[["secret","' * 18_000,
     ],
-    ids=["quotes", "escaped quotes", "begins", "half a jwt", "bearers", "backslashes", "prefixes", "spaces"],
+    ids=[
+        "quotes",
+        "escaped quotes",
+        "begins",
+        "half a jwt",
+        "bearers",
+        "backslashes",
+        "prefixes",
+        "spaces",
+        "values",
+        "a long value",
+        "names",
+        "much between",
+        "pairs",
+    ],
 )
 @pytest.mark.timeout(10)
 def test_no_payload_makes_the_patterns_slow(payload: bytes) -> None:
@@ -186,7 +241,10 @@ AT_ONCE = 16 * 1024  # bytes of one piece
 
 @pytest.mark.parametrize("secret", [*TOKENS, *NAMES, *LINES])
 def test_a_large_payload_is_redacted_as_a_small_one_wherever_its_pieces_meet(secret: str) -> None:
-    document = json.dumps([{"text": f"a {secret} b", "deep": json.dumps({secret: 'say \\ "ü" '})}, {secret: "x y\\"}])
+    pairs = [{"name": secret, "value": "x y"}, {"value": "x y", "name": secret}]
+    document = json.dumps(
+        [{"text": f"a {secret} b", "deep": json.dumps({secret: 'say \\ "ü" '})}, {secret: "x y\\"}, *pairs]
+    )
     written = document.encode()
 
     for before in range(AT_ONCE - len(written) - 2, AT_ONCE + 2, 17):

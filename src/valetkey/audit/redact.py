@@ -45,6 +45,33 @@ _NAMED = (
     re.compile(rb"(?P<kept>(?:^|[?&\s\"'])(?:" + _KEYS + rb")=)[^&\s\"'\\]+", re.IGNORECASE),
     re.compile(rb"(?P<kept>\b(?:authorization|cookie|api-key): *)[^\r\n\"\\]+", re.IGNORECASE),
 )
+
+
+def _paired(quote: bytes, text: bytes) -> tuple[re.Pattern[bytes], ...]:
+    """Values whose name stands in another field (DATA-09): `{"name": "password", "value": …}`, in either order and with
+    little between, and `[["x-api-key", …], …]`. `quote` is how a text begins and ends; `text`, one character of it.
+    """
+    word = rb"(?:name|key|header|field)"
+    label = quote + word + quote + rb"\s*:\s*" + quote + rb"(?:" + _KEYS + rb")" + quote
+    value = quote + rb"(?:value|val)" + quote + rb"\s*:\s*" + quote
+    other = quote + rb"[^\"\\]{0,40}" + quote + rb"\s*:\s*(?:" + quote + rb"[^\"\\]{0,100}" + quote + rb"|[\w.-]{1,20})"
+    between = rb"\s*,\s*(?:" + other + rb"\s*,\s*){0,3}"
+    of_two = rb"[\[,]\s*\[\s*" + quote + rb"(?:" + _KEYS + rb")" + quote + rb"\s*,\s*" + quote
+    return (
+        re.compile(rb"(?P<kept>" + label + between + value + rb")" + text + rb"+", re.IGNORECASE),
+        # The name comes after: what is longer than this is not looked at for it.
+        re.compile(
+            rb"(?P<kept>" + value + rb")" + text + rb"{1,2000}(?=" + quote + between + label + rb")", re.IGNORECASE
+        ),
+        re.compile(rb"(?P<kept>" + of_two + rb")" + text + rb"+", re.IGNORECASE),
+    )
+
+
+_PAIRED: Final = (
+    *_paired(rb'"', rb'(?:[^"\\]|\\.)'),
+    *_paired(rb'\\"', rb'(?:[^"\\]|\\\\(?:\\.|[^\\"]))'),
+)
+
 # A word, and what else must be there before the patterns are worth their time: "key" and "token" are in many payloads.
 _WORDS: tuple[tuple[bytes, tuple[bytes, ...]], ...] = (
     (b"token", (b"_token", b"-token", b"stoken", b"htoken", b"dtoken", b"ntoken", b"rtoken")),
@@ -158,7 +185,7 @@ def _worth(part: bytes) -> list[re.Pattern[bytes]]:
     lowered = part.lower()
     for word, names in _WORDS:
         if word in lowered and any(name in lowered for name in names):
-            return [*patterns, *_NAMED]
+            return [*patterns, *_NAMED, *_PAIRED]
     return patterns
 
 
