@@ -142,6 +142,24 @@ async def test_an_owner_keeps_longer_for_calls_from_then_on_and_others_stay_as_t
     assert await contents(hub, after) == "erased"
 
 
+async def test_an_operator_keeps_longer_for_calls_from_then_on_and_everybody_sees_it(
+    hub: Hub, days: DayKeys, keeping: Keeping
+) -> None:
+    """DATA-04: what is stored is kept no longer than was said when it was made, and the new time is told."""
+    before = await a_call(hub, days, "eve")
+    hub.clock.advance(A_DAY)
+    await keeping.follow(Times(contents=90, calls=900), at_most=1000)
+    after = await a_call(hub, days, "eve")
+
+    hub.clock.advance(31 * A_DAY)
+    await purge(hub)
+
+    assert [await contents(hub, one, "eve") for one in (before, after)] == ["erased", "shown"]
+    shown = (await (await hub.with_scopes("eve")).get("/data/retention")).json()
+    assert (shown["contents"], shown["calls"]) == (90, 900)
+    assert [one["contents"] for one in await events(hub, "retention.set")] == [90, 30]
+
+
 async def test_what_is_gone_no_longer_time_brings_back(hub: Hub, days: DayKeys, keeping: Keeping) -> None:
     call_id = await a_call(hub, days)
     hub.clock.advance(31 * A_DAY)

@@ -12,7 +12,7 @@ from tests.api.hub import Hub
 from tests.api.test_doors import OPERATOR_ONLY, TABLE
 from tests.api.things import give_things
 from tests.cli.reference import commands
-from tests.privacy.test_training import CANARY, a_call, events, export, hub
+from tests.privacy.test_training import CANARY, a_call, allow, events, export, hub
 from valetkey.identity.model import Role
 from valetkey.identity.roles import Act
 from valetkey.identity.scopes import Scope
@@ -123,6 +123,22 @@ async def test_a_canary_in_every_call_of_an_organization_is_in_no_row(hub: Hub) 
 
     assert (items, CANARY in str(items)) == ([], False)
     assert [one["items"] for one in await events(hub, "training.exported")] == [0]
+
+
+async def test_nothing_of_partners_is_in_a_row_of_who_said_yes(hub: Hub) -> None:
+    """S-28: a listing's texts, a submission with its test account, and what a partner's tool answered."""
+    eve = hub.people["eve"]
+    await hub.services.connectors.add_custom(eve, name=CANARY, url=f"https://{CANARY.lower()}.example/mcp")
+    drafts = hub.services.submissions.drafts
+    begun = await drafts.begin(eve, "marginalia", {"name": CANARY, "about": CANARY}, by=f"person:{eve.id}")
+    await allow(hub)
+    await a_call(hub, eve, 1)
+
+    items = await export(hub)
+
+    assert len(items) == 1
+    assert CANARY.lower() not in str(items).lower()
+    assert begun.id not in str(items)
 
 
 def test_who_says_yes_is_told_that_what_was_learned_is_not_unlearned() -> None:
