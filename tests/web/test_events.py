@@ -158,6 +158,8 @@ async def test_ORG_12_what_an_owner_does_on_a_page_is_one_event_with_who_from_wh
         assert (one["user_agent"], one["organization"]) == ("Firefox/134 Bearer [redacted]", ada.organization_id)
         assert {name: one["detail"].get(name) for name in form.was} == form.was, (path, one)
         assert "CANARY" not in str(told)
+        by_itself = [one for one in told if one["actor_type"] == "system"]  # as it was asked for by nobody
+        assert {(one["ip"], one["user_agent"]) for one in by_itself} <= {("", "")}, by_itself
 
 
 async def owned(world: World) -> tuple[Browser, dict[str, str], Person]:

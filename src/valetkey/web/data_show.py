@@ -11,9 +11,9 @@ from valetkey.web.visit import Visit
 
 _PATH = "/settings/data"
 _WORDS = {
-    Level.FULL: "All of it – what was sent and came back, sealed for you",
-    Level.METADATA: "Metadata – which tool, when, how it ended; no contents",
-    Level.NONE: "The least – that there was a call, and where it went",
+    Level.FULL: "All of it, sealed for you",
+    Level.METADATA: "Tool, time and outcome, no contents",
+    Level.NONE: "That there was a call, and where to",
 }
 
 
