@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -34,13 +35,17 @@ DOORS = {
 }
 
 
+PROXIES = ipaddress.ip_network("10.0.0.0/8")
+
+
 @pytest.fixture
 async def hub(tmp_path: Path) -> AsyncIterator[Hub]:
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     settings = Settings(
-        data=data, public_url=ORIGIN, root_key=str(tmp_path / "keys" / "root.key"), development=True, port=8484
-    )
+        data=data, public_url=ORIGIN, root_key=str(tmp_path / "keys" / "root.key"), development=True, port=8484,
+        trusted_proxy=(PROXIES,),
+    )  # fmt: skip
     async with open_hub(settings) as opened:
         yield opened
 
@@ -322,3 +327,8 @@ async def everything_stored(hub: Hub) -> dict[str, int]:
     with sqlite3.connect(hub.settings.data / "valetkey.db") as database:
         names = [row[0] for row in database.execute("select name from sqlite_master where type = 'table'")]
         return {name: database.execute(f'select count(*) from "{name}"').fetchone()[0] for name in names}
+
+
+async def test_proxies_in_front_are_known_to_the_front_that_needs_no_server_for_it(hub: Hub) -> None:
+    """ORG-12: what they say of where a request came from is what events of assistants say; uvicorn has its own list."""
+    assert list(hub.gateway.house.trusted) == [PROXIES]

@@ -100,7 +100,7 @@ from valetkey.privacy.join import Joining
 from valetkey.privacy.leave import Leaving
 from valetkey.privacy.offboard import Offboarding
 from valetkey.privacy.policy import Policies
-from valetkey.privacy.retention import Retention
+from valetkey.privacy.retention import Retention, Sweeps
 from valetkey.privacy.room import open_privacy
 from valetkey.privacy.times import Times
 from valetkey.privacy.usage import Counting
@@ -352,7 +352,7 @@ async def _build(settings: Settings, ground: _Ground, closing: AsyncExitStack) -
     await privacy.keeping.follow(times, at_most=settings.keep_at_most)
     retention = Retention(
         database, privacy.keeping, privacy.holds, day_keys=day_keys, trail=trail, leases=leases, clock=clock,
-        sweeps={"alerts": alerts.sweep, "approvals": policy.sweep},
+        sweeps=Sweeps(alerts=alerts.sweep, approvals=policy.sweep),
     )  # fmt: skip
     await retention.start()
     closing.push_async_callback(retention.stop)

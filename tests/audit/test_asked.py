@@ -29,8 +29,11 @@ async def test_it_is_known_within_a_request_and_in_what_that_begins_and_nowhere_
         asked_by(lambda: ("192.0.2.8", "", ""))
         return await look(), await asyncio.create_task(look())
 
-    with asking(scope(client=None)):
-        assert asked_from() is None
+    with asking(scope()):
+        assert asked_from() == {"ip": "192.0.2.7"}
+        with asking(scope(client=None)):
+            assert asked_from() is None
+    assert asked_from() is None
     inside = await asyncio.create_task(ask())
 
     assert inside == ({"ip": "192.0.2.8"}, {"ip": "192.0.2.8"})

@@ -22,7 +22,7 @@ from valetkey.kernel.errors import VaultFailed
 from valetkey.policy import approval_repository
 from valetkey.policy.approval_model import Approval, State
 from valetkey.policy.room import open_policy
-from valetkey.privacy.retention import Retention
+from valetkey.privacy.retention import Retention, Sweeps
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
 from valetkey.store.schema import alert, approval, call_record, kept_result, main, standing_approval
@@ -112,7 +112,7 @@ async def _run(hub: Hub, days: DayKeys) -> None:
     leases = Leases(hub.database, clock=hub.clock)
     await Retention(
         hub.database, services.privacy.keeping, services.privacy.holds, day_keys=days, trail=services.trail,
-        leases=leases, clock=hub.clock, sweeps={"alerts": services.alerts.sweep, "approvals": policy.sweep},
+        leases=leases, clock=hub.clock, sweeps=Sweeps(alerts=services.alerts.sweep, approvals=policy.sweep),
     ).purge()  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from valetkey.audit.repository import insert_calls
 from valetkey.identity.model import Person
 from valetkey.kernel.errors import BadInput, VaultFailed
 from valetkey.privacy.keeping import Keeping, Shortens
-from valetkey.privacy.retention import Purged, Retention
+from valetkey.privacy.retention import Purged, Retention, Sweeps
 from valetkey.privacy.times import Times
 from valetkey.store.database import Database
 from valetkey.store.leases import Leases
@@ -55,6 +55,7 @@ async def purge(hub: Hub, *, days: Any = None) -> Purged | None:
         trail=hub.services.trail,
         leases=Leases(hub.database, clock=hub.clock),
         clock=hub.clock,
+        sweeps=Sweeps(alerts=hub.services.alerts.sweep, approvals=hub.services.policy.sweep),
     ).purge()
 
 

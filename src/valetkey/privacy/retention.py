@@ -82,12 +82,20 @@ class _Plan:
         return {**said, **dict.fromkeys(self.covered.organizations, _NOTHING)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweeps:
+    """What has a time of its own, by the room that lets go of what is over; each says how many went."""
+
+    alerts: Callable[[], Awaitable[int]]
+    approvals: Callable[[], Awaitable[int]]
+
+
 class Retention:
     """Lets go of what is old, once a day. `start` after the call log, `stop` before the database closes."""
 
     def __init__(
         self, database: Database, keeping: Keeping, holds: Holds, *, day_keys: DestroysDays, trail: Trail,
-        leases: Leases, clock: Clock, sweeps: Mapping[str, Callable[[], Awaitable[int]]] = {},
+        leases: Leases, clock: Clock, sweeps: Sweeps,
     ) -> None:  # fmt: skip
         self._database = database
         self._keeping = keeping
@@ -136,7 +144,7 @@ class Retention:
         )
         await Whole(self._database, self._day_keys).sweep()  # large results, which no key opens any more
         run, calls = await self._let_go(plan, sum(days.values()))  # 3.
-        swept = {what: await sweep() for what, sweep in self._sweeps.items()}  # 4.
+        swept = {"alerts": await self._sweeps.alerts(), "approvals": await self._sweeps.approvals()}  # 4.
         for organization_id in sorted({*days, *calls}):  # 5.
             went = {"days": days.get(organization_id, 0), "calls": calls.get(organization_id, 0)}
             await self._trail.write("retention.purged", actor="system", organization_id=organization_id, detail=went)

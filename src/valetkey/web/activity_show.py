@@ -49,7 +49,14 @@ async def show(visit: Visit) -> Response:
         is_kept_whole=await visit.services.privacy.whole.has(visit.person.id, call.id),
         account=(connection.display_name or connection.label) if connection else "",
         parts=(
-            await _part(visit, call, "request", call.request, "What was sent", "The parameters, exactly."),
+            await _part(
+                visit,
+                call,
+                "request",
+                call.request,
+                "What was sent",
+                "The parameters. What looks like a secret is left out here.",
+            ),
             await _part(visit, call, "response", call.response, "What came back", "Text supplied by the service."),
         ),
     )
