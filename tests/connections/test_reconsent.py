@@ -45,6 +45,20 @@ async def test_other_ways_to_sign_in_end_what_everybody_granted_and_say_why(
     )  # fmt: skip
 
 
+async def test_what_an_address_was_is_told_cut_and_without_what_looks_like_a_secret(
+    hub: Hub, ada: BrowserSession, service: Service
+) -> None:
+    connector = await hub.connector(ada.person, service.url)
+    token = "ghp_" + "CANARY1b2C3d4E5f6A7b8C9d0"
+
+    await edit(hub, ada, connector, Edit(url=f"{service.origin}/{token}/{'x' * 1900}"))
+
+    [told] = [one for one in await hub.trail.list(Everyone(), limit=100) if one.event == "connector.changed"]
+    assert told.detail["url_before"] == service.url
+    assert told.detail["url"].startswith(f"{service.origin}/[redacted]/xxx")
+    assert len(told.detail["url"]) <= 501
+
+
 async def test_who_connects_anew_agrees_to_what_it_is_now(
     hub: Hub, ada: BrowserSession, service: Service, server: AuthServer
 ) -> None:

@@ -23,7 +23,7 @@ from valetkey.connections.model import OfConnector
 from valetkey.connections.revoke_all import RevokingAll
 from valetkey.directory.editing import Edit, Edited
 from valetkey.directory.model import Connector
-from valetkey.kernel.errors import Conflict
+from valetkey.kernel.errors import Conflict, printable
 from valetkey.store.acting import as_the_hub
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
@@ -31,6 +31,7 @@ from valetkey.store.notify import Notifications
 WHY: Final = "How this service is reached or signed in to was changed, so you look at it again before you connect."
 
 _SECONDS = 60.0
+_LONGEST_TOLD = 500
 
 
 class Editing:
@@ -111,4 +112,5 @@ def _changes(edited: Edited) -> dict[str, object]:
 
 def _told(connector: Connector) -> dict[str, str]:
     facts = json.dumps({"kind": connector.auth_kind, **connector.auth}, sort_keys=True, separators=(",", ":"))
-    return {"name": connector.name, "url": redact_text(connector.url), "sign_in": redact_text(facts)}
+    said = {"name": connector.name, "url": connector.url, "sign_in": facts}
+    return {name: printable(redact_text(text), limit=_LONGEST_TOLD) for name, text in said.items()}
