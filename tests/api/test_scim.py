@@ -17,6 +17,8 @@ from starlette.routing import Route
 
 from tests.api.hub import PUBLIC_URL, Hub
 from valetkey.api.scim.app import ScimDoor
+from valetkey.audit.feed.messages import actor_type
+from valetkey.audit.model import Everyone
 from valetkey.identity.model import Role
 from valetkey.kernel.errors import NotSignedIn
 from valetkey.kernel.secret import Secret
@@ -118,6 +120,11 @@ async def test_a_directory_adds_changes_and_finds_people(door: Door) -> None:
     events = await trail_of(door)
     assert events["person.created"] == f"scim:{door.token_id}"
     assert events["person.renamed"] == f"scim:{door.token_id}"
+    told = [one for one in await door.hub.services.trail.list(Everyone(), limit=50) if one.actor.startswith("scim:")]
+    assert {actor_type(one) for one in told} == {"admin_key"}
+    assert all(one.asked and one.asked["ip"] == "127.0.0.1" and one.asked["user_agent"] for one in told)
+    [renaming] = [one.detail for one in told if one.event == "person.renamed"]
+    assert (renaming["before"], renaming["login"]) == ("cleo@example.com", "cleo@new.example")
 
 
 async def test_who_is_deactivated_is_out_at_once_and_what_they_connected_is_ended(door: Door) -> None:
@@ -391,7 +398,5 @@ async def test_what_cannot_be_understood_is_refused_as_scim_says_and_never_a_fai
 
 
 async def trail_of(door: Door) -> dict[str, str]:
-    from valetkey.audit.model import Everyone
-
     found = await door.hub.services.trail.list(Everyone(), limit=100)
     return {event.event: event.actor for event in reversed(found)}

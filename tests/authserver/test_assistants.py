@@ -222,6 +222,8 @@ async def test_consent_given_is_in_the_trail(quick_hub: Hub) -> None:
     await quick_hub.documented(WEB).tokens()
 
     [event] = await quick_hub.rooms.happened("consent.given")
+    assert event.asked
+    assert event.asked["ip"] == "192.0.2.1"
     assert (event.person_id, event.object) == (quick_hub.ada.id, WEB["client_id"])
     assert event.detail["redirect_host"] == "assistant.example"
 
