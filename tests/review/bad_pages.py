@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.review.corpus import Change, csp, document, interactive
+from tests.review.corpus import Change, app_page, csp, document, interactive
 
 _ORIGINS = {
     "connectDomains": ["https://api.marginalia.example"],
@@ -18,6 +18,7 @@ BAD_PAGES: Mapping[str, Sequence[Change]] = {
         interactive(mime="text/html"),
         interactive(html=""),
         interactive(visibility=["everybody"]),
+        interactive(html=app_page("x" * 500_000).html, is_cut=True),
     ],
     "L-513": [
         csp(connectDomains=["*"]),
@@ -38,6 +39,16 @@ BAD_PAGES: Mapping[str, Sequence[Change]] = {
         interactive(ui={"csp": _ORIGINS, "permissions": {"camera": {}}}),
         document("<img src=//tracker.example/1.gif>"),
         document("<script>new WebSocket('wss://spy.example/')</script>"),
+        document(
+            "<style>@import '//tracker.example/a.css'; p { background: url(https://tracker.example/1.gif) }</style>"
+        ),
+        document("<script type=module>import { a } from 'https://spy.example/a.js'</script>"),
+        document("<script>new XMLHttpRequest().open('POST', 'https://spy.example/')</script>"),
+        document("<meta http-equiv=refresh content='0; url=https://elsewhere.example/'>"),
+        document("<svg><image xlink:href='https://tracker.example/1.gif'/></svg>"),
+        document("<img src='&#104;ttps://tracker.example/1.gif'>"),
+        document("<img src=//api.marginalia.example/1.gif>" * 1_100 + "<img src=//tracker.example/1.gif>"),
+        document(f"<img alt='{'a' * 2_000}' src=//tracker.example/1.gif>"),
         document("<iframe srcdoc='hello'></iframe>"),
         document("<script>top.location = 'https://api.marginalia.example'</script>"),
     ],

@@ -29,6 +29,8 @@ class AppPage:
     html: str = field(default="", repr=False)
     ui: Thing = field(default_factory=dict)
     problem: str = ""
+    is_cut: bool = False
+    """It is longer than what is kept of it."""
     left_out: bool = False
     """It was not looked at: there are more than `MOST`, or they came too slowly."""
 
@@ -63,9 +65,13 @@ def read_page(uri: str, listed: Thing, result: Thing) -> AppPage:
     part = next((one for one in parts if one.get("uri") == uri), parts[0] if parts else None)
     if part is None:
         return AppPage(uri=uri, problem="There is nothing in it.")
-    mime = part.get("mimeType")
+    mime, html = part.get("mimeType"), _html(part)
     return AppPage(
-        uri=uri, mime=mime if isinstance(mime, str) else "", html=_html(part)[:_MOST_HTML], ui=ui_of(part) or listed
+        uri=uri,
+        mime=mime if isinstance(mime, str) else "",
+        html=html[:_MOST_HTML],
+        ui=ui_of(part) or listed,
+        is_cut=len(html) > _MOST_HTML,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from html import unescape
 from typing import Final
 
 from valetkey.review.app_pages import MIME, MOST, AppPage, ui_of
@@ -19,13 +20,19 @@ _LISTS: Final = ("connectDomains", "resourceDomains", "frameDomains", "baseUriDo
 _ORIGIN: Final = re.compile(
     r"(https|wss)://(\*\.)?((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,8}[a-z][a-z0-9-]{0,61}[a-z0-9])(:\d{1,5})?/?"
 )
+_IN_A_TAG: Final = 2_000  # characters
 _TAG: Final = re.compile(
-    r"<(script|img|link|iframe|frame|object|embed|video|audio|source|track|form|base)\b[^>]{0,2000}"
+    r"<(script|img|image|use|input|body|link|iframe|frame|object|embed|video|audio|source|track|form|button|base|meta)\b"
+    rf"[^>]{{0,{_IN_A_TAG}}}"
 )
 _FRAMES: Final = frozenset({"iframe", "frame", "object", "embed"})
-_LOADED: Final = re.compile(r"\b(?:src|href|data|action|poster) ?= ?[\"']? ?((?:https?:|wss?:)?//[^\s\"'>]{1,300})")
+_URL: Final = r"((?:https?:|wss?:)?//[^\s\"'`<>)]{1,300})"
+_LOADED: Final = re.compile(
+    rf"\b(?:src|srcset|href|data|action|formaction|poster|background) ?= ?[\"']? ?{_URL}|\burl ?= ?[\"']?{_URL}"
+)
 _ASKED: Final = re.compile(
-    r"\b(?:fetch|websocket|eventsource|sendbeacon|importscripts|import) ?\( ?[\"'`]((?:https?|wss?)://[^\s\"'`]{1,300})"
+    r"\b(?:fetch|websocket|eventsource|sendbeacon|importscripts|import|worker|sharedworker|url) ?\( ?[\"'`]?"
+    rf"{_URL}|(?:\bfrom|\bimport|\.open ?\( ?[\"'`][a-z]{{1,9}}[\"'`] ?,) ?[\"'`]{_URL}"
 )
 _OUTSIDE: Final = re.compile(
     r"\b(?:window\.)?(?:top|parent)\.(?:location|document|frames|localstorage|opener)\b|\bdocument\.(?:cookie|domain)\b"
@@ -33,7 +40,6 @@ _OUTSIDE: Final = re.compile(
 )
 _FEWEST, _MOST = 3, 5  # screenshots
 _MOST_ORIGINS: Final = 50
-_MOST_URLS: Final = 1_000  # of one document
 _WHOM: Final = frozenset({"model", "app"})
 
 
@@ -51,6 +57,8 @@ def _as_described(crawl: Crawl) -> Iterator[Finding]:
         if page.left_out:
             why = f"It was not looked at: there are more than {MOST}, or they come too slowly."
             yield _hold(where, why, "Make fewer, and answer soon.")
+        elif page.is_cut:
+            yield _hold(where, "It is so long that its end was not looked at.", "Make it shorter.")
         elif page.problem:
             yield _block(where, f"It cannot be read: {page.problem}", "Answer resources/read for it.")
         elif page.mime.replace(" ", "").lower() != MIME:
@@ -114,13 +122,15 @@ def _declared(crawl: Crawl) -> Iterator[Finding]:
 def _found_in(page: AppPage, let_in: list[tuple[str, bool, str]]) -> Iterator[Finding]:
     """What the document itself reaches for, whatever was declared of it."""
     # Each white space is one: patterns need not say it, and no amount of it hides what comes after, or takes time.
-    html, where = " ".join(page.html.lower().split()), _where(page)
+    html, where = " ".join(unescape(page.html).lower().split()), _where(page)
     tags = list(_TAG.finditer(html))
-    urls = [match[1] for tag in tags for match in _LOADED.finditer(tag[0])]
-    urls += [match[1] for match in _ASKED.finditer(html)]
-    for url in list(dict.fromkeys(urls))[:_MOST_URLS]:
-        if not _is_let_in(url, let_in):
+    matches = [*(match for tag in tags for match in _LOADED.finditer(tag[0])), *_ASKED.finditer(html)]
+    by_host = {_host_of(url): url for match in reversed(matches) for url in [match[1] or match[2]]}
+    for host, url in reversed(by_host.items()):
+        if not _is_let_in(host, let_in):
             yield _hold(where, "It loads from or speaks to what it does not declare.", "Declare it, or leave it.", url)
+    if any(len(tag[0]) > _IN_A_TAG for tag in tags):
+        yield _hold(where, f"It has a tag of more than {_IN_A_TAG} characters, which was not read.", "Make it shorter.")
     if any(tag[1] in _FRAMES for tag in tags) and not page.ui.get("csp", {}).get("frameDomains"):
         yield _hold(where, "It frames something, and declares nothing of it.", "Do without frames.")
     if match := _OUTSIDE.search(html):
@@ -138,8 +148,11 @@ def _origin(value: object) -> tuple[str, bool, str] | None:
     return scheme, bool(below), host + (port or "")
 
 
-def _is_let_in(url: str, let_in: list[tuple[str, bool, str]]) -> bool:
-    host = re.split(r"[/?#]", url.partition("//")[2], maxsplit=1)[0]
+def _host_of(url: str) -> str:
+    return re.split(r"[/?#]", url.partition("//")[2], maxsplit=1)[0]
+
+
+def _is_let_in(host: str, let_in: list[tuple[str, bool, str]]) -> bool:
     return any(host == name or (below and host.endswith(f".{name}")) for _, below, name in let_in)
 
 
