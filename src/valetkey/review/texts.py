@@ -184,7 +184,7 @@ def _strings(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     elif isinstance(value, dict):
         for name, inner in value.items():
             inside = f"{path}.{name}" if path else name
-            if not name.isascii() or len(name) > 40:
+            if not name.isascii() or len(name) > 40 or " " in name:
                 yield f"{path or 'member'}: the name of a member", name
             yield from _strings(inner, inside, depth + 1)
     elif isinstance(value, list):
