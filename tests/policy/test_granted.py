@@ -10,7 +10,7 @@ from sqlalchemy import update
 from tests.conftest import FakeClock
 from tests.policy.rooms import Keys, Told, seed
 from tests.policy.test_choices import ADA, EDIT, PLACE, READ, connector, listings
-from valetkey.directory.model import Connector, Tool
+from valetkey.directory.model import ORGANIZATION, Connector, Tool
 from valetkey.directory.snapshots import Snapshots
 from valetkey.policy.approval_model import State
 from valetkey.policy.gate import Subject, ToConfirm
@@ -158,3 +158,22 @@ async def test_that_a_use_was_written_down_is_no_evidence_of_a_yes(
             await tx.execute(update(approval).values(otherwise))
 
     assert not await scene.grants.holds("ada", "cn_1", EDIT.name, "call_1")
+
+
+async def test_what_is_done_with_everybodys_key_is_nobodys_always_but_for_reading(scene: Scene) -> None:
+    """CUS-04; and the key is that of this connector, in this version, or none leaves."""
+    await scene.say(EDIT, Setting.ALLOW)
+    assert await scene.runs(EDIT)
+    own = scene.whose.connector
+    scene.whose.connector = replace(own, auth_kind="header", auth={"identity": ORGANIZATION, "headers": ["X-Key"]})
+
+    async def runs(tool: Tool, key_of: tuple[str, int] | None) -> bool:
+        looked_up = await scene.grants.holds("ada", "cn_1", tool.name, "call_none", key_of=key_of)
+        assert scene.grants.holds_now("ada", "cn_1", tool.name, key_of=key_of) is looked_up
+        return looked_up
+
+    assert not await runs(EDIT, (own.id, own.version))
+    assert await runs(READ, (own.id, own.version))
+    assert [await runs(READ, key) for key in (None, (own.id, own.version + 1), ("con_2", own.version))] == [False] * 3
+    await scene.policy.permissions.set("cn_1", [(EDIT, Setting.ALLOW, None)])  # as before there were classes
+    assert not await runs(EDIT, (own.id, own.version))
