@@ -10,6 +10,7 @@ from sqlalchemy import update
 from tests.conftest import FakeClock
 from tests.policy.rooms import Keys, Told, seed
 from tests.policy.test_choices import ADA, EDIT, PLACE, READ, connector, listings
+from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import ORGANIZATION, Connector, Tool
 from valetkey.directory.snapshots import Snapshots
 from valetkey.policy.approval_model import State
@@ -20,6 +21,9 @@ from valetkey.policy.room import Policy, open_policy
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.store.schema import approval, approval_use
+
+UNREVIEWED = read_tool(READ.raw.replace(READ.name.encode(), b"list_tags"))
+"""It reads as well, and nobody saw it who reviewed the listing."""
 
 
 class Whose:
@@ -78,7 +82,7 @@ async def scene(sqlite_database: Database, clock: FakeClock) -> Scene:
         sqlite_database, notifications, clock=clock, keys=Keys(), trail=Told(), listings=listings(),
         snapshots=snapshots,
     )  # fmt: skip
-    await snapshots.put("cn_1", [READ.raw, EDIT.raw], b"{}", 300.0)
+    await snapshots.put("cn_1", [READ.raw, EDIT.raw, UNREVIEWED.raw], b"{}", 300.0)
     return Scene(policy, snapshots)
 
 
@@ -177,3 +181,23 @@ async def test_what_is_done_with_everybodys_key_is_nobodys_always_but_for_readin
     assert [await runs(READ, key) for key in (None, (own.id, own.version + 1), ("con_2", own.version))] == [False] * 3
     await scene.policy.permissions.set("cn_1", [(EDIT, Setting.ALLOW, None)])  # as before there were classes
     assert not await runs(EDIT, (own.id, own.version))
+
+
+async def test_a_read_that_no_reviewer_saw_runs_by_nobodys_word_but_its_persons(scene: Scene) -> None:
+    """That the connector is verified says nothing of it."""
+    assert await scene.runs(READ)
+    assert not await scene.runs(UNREVIEWED)
+
+    await scene.say(UNREVIEWED, Setting.ALLOW)
+
+    assert await scene.runs(UNREVIEWED)
+
+
+async def test_an_allow_of_before_there_were_classes_is_for_the_definition_that_was_seen(scene: Scene) -> None:
+    allow = scene.policy.permissions.set
+    await allow("cn_1", [(EDIT, Setting.ALLOW, None)])
+    assert await scene.runs(EDIT)
+
+    await allow("cn_1", [(replace(EDIT, fingerprint="f" * 64), Setting.ALLOW, None)])
+
+    assert not await scene.runs(EDIT)
