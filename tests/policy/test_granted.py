@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
 from tests.conftest import FakeClock
 from tests.policy.rooms import Keys, Told, seed
-from tests.policy.test_choices import ADA, EDIT, PLACE, READ, connector, listings
+from tests.policy.test_choices import ADA, EDIT, FLAGGED, PLACE, READ, connector, listings
 from valetkey.directory.fingerprint import read_tool
 from valetkey.directory.model import ORGANIZATION, Connector, Tool
 from valetkey.directory.snapshots import Snapshots
-from valetkey.policy.approval_model import State
+from valetkey.policy import approval_repository, standing_repository
+from valetkey.policy.approval_model import State, Use
 from valetkey.policy.gate import Subject, ToConfirm
 from valetkey.policy.granted import Grants
-from valetkey.policy.model import Setting
+from valetkey.policy.model import NO_LIMITS, Setting
 from valetkey.policy.room import Policy, open_policy
+from valetkey.policy.standing import rules_for
+from valetkey.policy.standing_model import StandingApproval
 from valetkey.store.database import Database
 from valetkey.store.notify import Notifications
 from valetkey.store.schema import approval, approval_use
@@ -82,7 +86,7 @@ async def scene(sqlite_database: Database, clock: FakeClock) -> Scene:
         sqlite_database, notifications, clock=clock, keys=Keys(), trail=Told(), listings=listings(),
         snapshots=snapshots,
     )  # fmt: skip
-    await snapshots.put("cn_1", [READ.raw, EDIT.raw, UNREVIEWED.raw], b"{}", 300.0)
+    await snapshots.put("cn_1", [READ.raw, EDIT.raw, UNREVIEWED.raw, FLAGGED.raw], b"{}", 300.0)
     return Scene(policy, snapshots)
 
 
@@ -201,3 +205,24 @@ async def test_an_allow_of_before_there_were_classes_is_for_the_definition_that_
     await allow("cn_1", [(replace(EDIT, fingerprint="f" * 64), Setting.ALLOW, None)])
 
     assert not await scene.runs(EDIT)
+
+
+@pytest.mark.parametrize(("tool", "stands"), [(EDIT, True), (FLAGGED, False)])
+async def test_nothing_stands_for_what_a_person_confirms_each_time(
+    scene: Scene, sqlite_database: Database, clock: FakeClock, tool: Tool, stands: bool
+) -> None:
+    """PERM-12: whatever somebody wrote down for it, a standing approval answers one that asks each time for nobody."""
+    connector, now = scene.whose.connector, clock.now()
+    given = StandingApproval(
+        id="standing_1", person_id="ada", organization_id=connector.organization_id, client_id="claude",
+        client_name="Claude", connection_id="cn_1", connector=connector.slug, connector_version=connector.version,
+        origin=connector.origin, label="main", tool=tool.name, fingerprint=tool.fingerprint, counts_as="H",
+        rules=rules_for(NO_LIMITS, connector.slug, tool.name), scope=b"", day="", calls=1, uses_left=0,
+        created_at=now, expires_at=now + timedelta(days=1), approval_id="approval_1", given_in="s_1", proof=b"{}",
+    )  # fmt: skip
+    async with sqlite_database.write() as tx:
+        await standing_repository.add(tx, given)
+        use = Use("call_1", given.id, "cn_1", tool.name, "d" * 64, now)
+        await approval_repository.add_use(tx, use)
+
+    assert await scene.grants.holds("ada", "cn_1", tool.name, "call_1") is stands
