@@ -22,6 +22,14 @@ class Not:
 
 
 SIGNS_IN: Final = Not("it is how a person proves who they are, and ends that, in one browser")
+GETS_IN: Final = Not(
+    "what lets a person in, and where they are in, is changed where they have just proved who they are: with a token "
+    "that was taken somebody could sign them out of everything else, and take their passkeys"
+)
+ANSWERS: Final = Not(
+    "a question is answered, with no as well, where the person was asked it: a program that answers no would take it "
+    "off their screen before they have seen it"
+)
 CONSENTS: Final = Not("it is a person's own yes, given at their own screen: no token gives it (docs/api.md)")
 SERVICE: Final = Not("it leads through the service's own pages, in the person's browser")
 HELPS: Final = Not("it changes nothing but what a page shows next")
@@ -78,18 +86,18 @@ PAGES: Mapping[str, str | Not] = {
     "/profiles/{profile}/remove": "remove_profile",
     "/approvals/standing/new/{connection}": CONSENTS,
     "/approvals/standing/{standing}/revoke": "revoke_standing_approval",
-    "/approvals/{approval}/deny": CONSENTS,
+    "/approvals/{approval}/deny": ANSWERS,
     "/approvals/{approval}/approve": CONSENTS,
     "/approvals/{approval}/options": CONSENTS,
     "/approvals/{approval}/confirm": CONSENTS,
     "/alerts/{alert}/dismiss": "dismiss_alert",
     "/alerts/quarantine": "quarantine_connector",
-    "/settings/password": SIGNS_IN,
-    "/settings/passkeys/options": SIGNS_IN,
-    "/settings/passkeys": SIGNS_IN,
-    "/settings/passkeys/{passkey}/remove": SIGNS_IN,
-    "/settings/sessions/end-others": SIGNS_IN,
-    "/settings/sessions/{session}/end": SIGNS_IN,
+    "/settings/password": GETS_IN,
+    "/settings/passkeys/options": GETS_IN,
+    "/settings/passkeys": GETS_IN,
+    "/settings/passkeys/{passkey}/remove": GETS_IN,
+    "/settings/sessions/end-others": GETS_IN,
+    "/settings/sessions/{session}/end": GETS_IN,
     "/settings/tokens/new": "create_token",
     "/settings/tokens/{token}/revoke": "revoke_token",
     "/settings/assistants/{family}/end": "end_assistant",
@@ -98,7 +106,7 @@ PAGES: Mapping[str, str | Not] = {
     "/settings/data/erase": "erase_data",
     "/settings/data/training": CONSENTS,
     "/settings/data/training/withdraw": "withdraw_training_consent",
-    "/settings/organization/link": SIGNS_IN,
+    "/settings/organization/link": GETS_IN,
     "/settings/invitations/{invitation}/join": "join_organization",
     "/settings/invitations/{invitation}/decline": "decline_invitation",
     "/settings/leave": "leave_organization",
