@@ -79,6 +79,12 @@ def class_of(tool: Tool, *, verified: bool = False, reviewed: ToolClass | None =
         ("stream_query", "Executes a SQL query.", "query", "H"),
         ("stream_query", "Executes a read-only SQL query.", "query", "R"),
         ("query_d1", "", "", "H"),
+        ("query_wh", "Queries it.", "query catalog", "H"),
+        ("query_graphs", "Query Neo4j by name.", "query", "H"),
+        ("query_graphs", "Query Neo4j, read-only.", "query database", "R"),
+        ("update_lease", "Updates it.", "lease_data", "V"),
+        ("delete_treatment", "Removes it from the plan.", "id", "V"),
+        ("create_payslip", "Makes one.", "", "V"),
         ("search_notes", "Searches notes.", "query", "R"),
         ("frobnicate", "Frobnicates.", "widget_id", "H"),  # nobody knows what it does to something that is there
         ("frobnicate", "Фробницирует.", "level", "H"),

@@ -232,6 +232,7 @@ FINANCE: Final = vocabulary(
     "hedge dividend dividends bond bonds securities etf brokerage ach sepa venmo treasury escrow chargeback",
     "chargebacks gratuity bounty auction futures perpetual perp liquidation stoploss writeoff",
     "payable receivable remittances",
+    "payslip payslips paycheck paychecks wage wages dunning arrears overdraft forex fx cfd cfds perp perps ledger",
     "mandate qr checkouts installment escrow plan bezahlen zahlt zahlen zahlung uberweisen uberweist uberweisung",
     "lastschrift konto erstatten rechnung payer paie paiement virement virer rembourser remboursement facture",
     "facturer pagar paga pago transferir transferencia reembolsar reembolso factura cobrar pagamento reembolsar",
@@ -243,6 +244,7 @@ LEGAL: Final = vocabulary(
     "sign signature signatures esign countersign envelope envelopes contract contracts nda agreement agreements",
     "terms tos notarize notary litigation lawsuit court docket legal waiver consent deed will testament filing",
     "attest affidavit subpoena litigate arbitrate arbitration ratify pleading patent trademark bylaws shareholder",
+    "sublease addendum amendment amendments retainer guarantor eviction evictions summons deposition depositions",
     "efile incorporation attorney tenancy lease leases certidao certidoes notarial motion motions",
     "unterschreiben unterzeichnen vertrag klage signer contrat firmar contrato assinar firmare contratto",
     "ondertekenen",
@@ -251,6 +253,7 @@ LEGAL: Final = vocabulary(
 MEDICAL: Final = vocabulary(
     "drug drugs prescribe prescription prescriptions medication medications patient patients diagnosis diagnoses",
     "dosage dose",
+    "refill refills rx transfusion biopsy infusion ecg ekg physician physicians nurse nurses anesthesia",
     "openehr hl7 dicom snomed loinc radiology pathology anamnesis triage",
     "administer dispense discharge admit vaccinate immunize vitals specimen surgery surgical admission admissions",
     "nursing icd pharmacy pharmacies therapy treatment treatments symptom symptoms telehealth insulin glucose",

@@ -19,9 +19,14 @@ _METHOD: Final = lexicon.vocabulary("method http_method verb")
 _TYPED: Final = lexicon.vocabulary("query queries q statement cypher gql graphql pipeline expression ql")
 _LANGUAGES: Final = lexicon.vocabulary(
     "sql cypher gremlin graphql mutation mutations ddl dml plsql tsql psql mysql postgres postgresql sqlite mongodb"
-    " database databases warehouse"
+    " database databases warehouse athena bigquery snowflake redshift databricks clickhouse duckdb presto trino spanner"
+    " cassandra couchbase scylla neo4j mariadb oracle mssql dynamodb partiql cql sparql aql influxdb timescale hive"
+    " spark synapse teradata vertica firebird singlestore cockroach tidb surrealdb arangodb orientdb nebula keyspace"
+    " lakehouse"
 )
 """What a query is written in, or runs against, that can as well change what it finds."""
+_WHERE: Final = lexicon.vocabulary("database databases catalog schema warehouse keyspace dbname db")
+"""Arguments that say in which database: what is typed beside one is a query of its language, whatever that is."""
 _ONLY_READS: Final = re.compile(
     r"read[-_ ]?only|\bselect\b|no writes|lecture seule|solo lectura|só leitura", re.IGNORECASE
 )
@@ -30,6 +35,7 @@ _LISTED: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _VERBS_AT_FIRST: Final = re.compile(r"\W*([A-Za-z]+(?:\s*(?:,\s*(?:and|or)\b|[,/&]|\s(?:and|or)\s)\s*[A-Za-z]+)+)")
+_BEFORE_A_STOP: Final = re.compile(r"[^.!?;:\n]{0,400}")
 _OPEN: Final = lexicon.vocabulary("action operation op")
 
 
@@ -38,7 +44,11 @@ def left_open(tool: Tool, fields: frozenset[str], *, is_read: bool) -> Iterator[
     if fields & _METHOD and fields & _ADDRESS:
         yield Reason("schema field", H, "It takes a method and an address: any request can be made with it.")
     said = f"{tool.name} {tool.title} {tool.description[:600]}"
-    if (typed := sorted(fields & _TYPED)) and not _ONLY_READS.search(said) and _speaks_of_a_language(tool):
+    if (
+        (typed := sorted(fields & _TYPED))
+        and not _ONLY_READS.search(said)
+        and (_speaks_of_a_language(tool) or (fields & _WHERE and verbs.first_of(tool.name) == "query"))
+    ):
         yield Reason("schema field", H, f"It takes “{typed[0]}”, and nothing says that this can only read.")
     if not tool.description.strip() and is_read and verbs.first_of(tool.name) == "query":
         yield Reason("name", H, "It runs a query, and it says not one word of which.")
@@ -49,8 +59,9 @@ def left_open(tool: Tool, fields: frozenset[str], *, is_read: bool) -> Iterator[
 
 
 def _speaks_of_a_language(tool: Tool) -> bool:
-    first = next(words.sentences(tool.description), ())
-    return bool(frozenset([*words.raw_of_name(tool.name), *words.raw_of_name(tool.title), *first]) & _LANGUAGES)
+    first = _BEFORE_A_STOP.match(tool.description.lower())
+    said = re.findall(r"[a-z0-9]+", f"{tool.title} {first[0] if first else ''}".lower())
+    return bool(frozenset([*words.raw_of_name(tool.name), *words.raw_of_name(tool.title), *said]) & _LANGUAGES)
 
 
 def _acts_listed(description: str) -> set[str]:

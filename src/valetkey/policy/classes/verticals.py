@@ -71,9 +71,16 @@ _ACTED_UPON: Final = {
         "transaction transactions payment payments fund funds wallet wallets checkout checkouts collateral loan loans",
         "receipt receipts sale sales subscription subscriptions coupon coupons price prices bill bills billing credit",
         "credits bid bids bond bonds auction auctions treasury mandate mandates dispute disputes tax taxes stake",
+        "money cash crypto donation donations bet bets payable payables receivable receivables securities settlement",
     ),
-    "law": lexicon.vocabulary("contract contracts agreement agreements envelope envelopes consent consents deed deeds"),
-    "medicine": lexicon.vocabulary("prescription prescriptions encounter encounters dose doses referral referrals"),
+    "law": lexicon.vocabulary(
+        "contract contracts agreement agreements envelope envelopes consent consents deed deeds lease leases patent",
+        "patents filing filings motion motions waiver waivers",
+    ),
+    "medicine": lexicon.vocabulary(
+        "prescription prescriptions encounter encounters dose doses referral referrals treatment treatments admission",
+        "admissions specimen specimens vitals symptom symptoms consultation consultations surgery therapy",
+    ),
     "insurance": lexicon.vocabulary("claim claims coverage coverages premium premiums"),
 }
 _OF_DATABASES: Final = lexicon.vocabulary("begin commit rollback start abort")
