@@ -68,6 +68,28 @@ def test_what_a_connector_is_called_says_what_it_is_about(name: str, vertical: s
     assert surroundings(listed_as="", names=[name], tools=NOTES).vertical == vertical
 
 
+@pytest.mark.parametrize(
+    ("connector", "name", "counts_as"),
+    [
+        ("Acme", "put_item", "M"),
+        ("DynamoDB", "put_item", "H"),  # an item of a database, as people write items elsewhere
+        ("neo4j", "put_item", "H"),
+        ("Docker", "update_image", "H"),
+        ("Acme", "update_image", "M"),
+        ("HealthScan", "update_image", "V"),  # an image of somebody's body
+        ("HealthScan", "add_comment", "M"),
+        ("Coinbase", "create_item", "M"),
+        ("GitHub MCP server", "create_item", "M"),
+    ],
+)
+def test_what_people_write_together_elsewhere_is_a_record_where_a_connector_keeps_records(
+    connector: str, name: str, counts_as: str
+) -> None:
+    tool = a_tool(name)
+
+    assert class_of(tool, surroundings(listed_as="", names=[connector], tools=[tool])).counts_as == counts_as
+
+
 def test_what_stands_beside_a_tool_never_lowers_its_class() -> None:
     tools = [*TRADES, *NOTES, *RECORDS, *MACHINES, a_tool("frobnicate"), a_tool("pay", "", "amount")]
     everywhere = [

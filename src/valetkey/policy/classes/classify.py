@@ -7,6 +7,7 @@ The heuristic is made to miss nothing of class H or V; that it asks once too oft
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
@@ -87,6 +88,8 @@ def _heuristic(tool: Tool) -> Iterator[Reason]:
     said = [] if by_name is None else [Reason("name", by_name, f"Its name says that it {_SAYS[by_name]}.")]
     said += _of_title(tool.title)
     said += _of_description(tool.description, is_read=by_name is R, named=by_name is not None)
+    if by_name is not R and (for_good := _FOR_GOOD.search(tool.description[:_OF_THE_TEXT])):
+        said.append(Reason("description", H, f"Its description says “{for_good[0]}”."))
     said += _of_asian(tool, is_read=by_name is R)
     said += left_open(tool, fields, is_read=by_name is R)
     writes = by_name is not R or any(one.tool_class in (M, H) for one in said)
@@ -126,6 +129,14 @@ def _of_description(description: str, *, is_read: bool, named: bool) -> Iterator
             yield Reason("description", H, f"Its description says “{dangerous[0]}”.")
 
 
+_FOR_GOOD: Final = re.compile(
+    r"\b(?:(?:cannot|can't|can not) be (?:undone|reversed|recovered)|irreversibl|permanently|overwrit|irrevocabl"
+    r"|(?:completely|entirely|fully) replace|replaces? (?:the )?(?:entire|whole|existing|all)|destructive"
+    r"|irréversible|définitivement|endgültig|unwiderruflich|permanentemente|definitivamente|definitief)",
+    re.IGNORECASE,
+)
+
+
 def _is_said_to_read(description: str) -> bool:
     """Whether the first sentence says so with a word that says nothing else: “Returns …”, not “Tests …”."""
     first = next(words.sentences(description), ("",))[0]
@@ -147,6 +158,7 @@ def _leading(sentence: tuple[str, ...], *, is_read: bool) -> ToolClass | None:
     return verbs.kind_of(sentence[0]) if sentence[0] not in lexicon.READS_MAYBE else None
 
 
+_OF_THE_TEXT: Final = 600
 _DOES: Final = frozenset({"perform", "execute", "run", "do", "make"})
 _NEAR: Final = 6
 """So many words after a sentence's verb are what it acts upon."""
@@ -220,7 +232,8 @@ _TALK: Final = lexicon.vocabulary(
 def _is_of(vertical: str, tool: Tool) -> bool:
     """Whether a name says no more than that something of the vertical is changed: none that people write together."""
     name = frozenset(words.of_name(tool.name))
-    return bool(name & (DOMAINS[vertical] | INSIDE[vertical])) or not name & lexicon.SHARED
+    kept = lexicon.SHARED if vertical == "finance" else _TALK
+    return bool(name & (DOMAINS[vertical] | INSIDE[vertical])) or not name & kept
 
 
 # --- hints ------------------------------------------------------------------------------------------------------------

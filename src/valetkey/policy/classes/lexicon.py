@@ -217,6 +217,14 @@ CJK_SHARED: Final = (
     "タスク コメント 文書 ドキュメント 予定 メモ ページ 連絡先 請求書 見積書 納品書 取引",
 )
 
+DATABASES: Final = vocabulary(
+    # By these names a connector or a query is one of a database or of a queue.
+    "mysql postgres postgresql sqlite mongodb athena bigquery snowflake redshift databricks clickhouse duckdb presto",
+    "trino spanner cassandra couchbase scylla neo4j mariadb oracle mssql dynamodb influxdb timescale hive spark",
+    "synapse teradata vertica firebird singlestore cockroach tidb surrealdb arangodb orientdb nebula redis valkey",
+    "elasticsearch opensearch kafka rabbitmq memcached etcd qdrant pinecone weaviate milvus chroma",
+)
+
 FINANCE: Final = vocabulary(
     "pay payment payments payout payouts refund refunds charge charges transfer transfers transaction",
     "transactions trade trades order orders buy sell short liquidate position positions withdraw withdrawal",
@@ -325,7 +333,7 @@ FIELDS_OF_MACHINES: Final = vocabulary(
     "cluster cluster_id cluster_name namespace instance_id instance_ids bucket bucket_name droplet_id vm_id vmid",
     "node_id replicas cidr security_group security_group_id subnet subnet_id vpc_id arn role_arn",
     "kubeconfig deployment_id database_id environment_variables env_vars firewall_id zone_id server_id",
-    "container_id hostname",
+    "container_id hostname datastore_id datastore keyspace queue_url topic_arn stack_id machine_id app_name",
 )
 FIELDS_RIGHTS: Final = vocabulary("permission permissions acl privilege privileges recipients recipient")
 FIELDS_VERTICAL: Final = vocabulary(

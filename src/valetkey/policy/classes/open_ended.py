@@ -17,12 +17,9 @@ R, H = ToolClass.READ, ToolClass.HIGH
 _ADDRESS: Final = lexicon.vocabulary("url request_url path endpoint uri api_path route resource_path")
 _METHOD: Final = lexicon.vocabulary("method http_method verb")
 _TYPED: Final = lexicon.vocabulary("query queries q statement cypher gql graphql pipeline expression ql")
-_LANGUAGES: Final = lexicon.vocabulary(
-    "sql cypher gremlin graphql mutation mutations ddl dml plsql tsql psql mysql postgres postgresql sqlite mongodb"
-    " database databases warehouse athena bigquery snowflake redshift databricks clickhouse duckdb presto trino spanner"
-    " cassandra couchbase scylla neo4j mariadb oracle mssql dynamodb partiql cql sparql aql influxdb timescale hive"
-    " spark synapse teradata vertica firebird singlestore cockroach tidb surrealdb arangodb orientdb nebula keyspace"
-    " lakehouse"
+_LANGUAGES: Final = lexicon.DATABASES | lexicon.vocabulary(
+    "sql cypher gremlin graphql mutation mutations ddl dml plsql tsql psql cql sparql aql partiql database databases"
+    " warehouse keyspace lakehouse"
 )
 """What a query is written in, or runs against, that can as well change what it finds."""
 _WHERE: Final = lexicon.vocabulary("database databases catalog schema warehouse keyspace dbname db")

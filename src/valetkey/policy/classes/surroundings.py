@@ -45,18 +45,20 @@ def surroundings(*, listed_as: str, names: Iterable[str], tools: Collection[Tool
     """What is known of a connector: the vertical of its listing (empty: none) or that an owner raised it to, what it is
     called, what it can do.
     """
+    names = tuple(names)
     kinds = {tool: verbs.of_name(tool.name) for tool in tools}
     acting = [tool for tool, kind in kinds.items() if kind is not ToolClass.READ]
     high = sum(kinds[tool] is ToolClass.HIGH for tool in acting)
     spoken = [_spoken(tool) for tool in tools]
     of_machines = sum(bool(one & _MACHINES) for one in spoken)
-    runs_machines = of_machines >= _FEW and 2 * of_machines >= len(tools)
+    called = frozenset(word for name in names for word in words.of_name(name))
+    told = [*called, *(name.lower() for name in names)]
+    runs_machines = any(map(_is_a_store, told)) or (of_machines >= _FEW and 2 * of_machines >= len(tools))
     is_grave = runs_machines or (high >= _FEW and 2 * high >= sum(kinds[tool] is not None for tool in acting))
     if domain := _DECLARED.get(listed_as, ""):
         return Surroundings(domain, f"Its listing says that it is about {domain}", is_grave, runs_machines)
     if domain := _DECLARED.get(raised_to, ""):
         return Surroundings(domain, f"Your organization says that it is about {domain}", is_grave, runs_machines)
-    called = frozenset(word for name in names for word in words.of_name(name))
     for domain, stems in _IN_BRANDS.items():
         if brands := sorted(word for word in called - _OTHERWISE if word.startswith(stems) or word.endswith(stems)):
             return Surroundings(domain, f"The connector is called “{brands[0]}”", is_grave, runs_machines)
@@ -83,6 +85,15 @@ def _spoken(tool: Tool) -> frozenset[str]:
     return frozenset([*words.of_name(tool.name), *first[:_READ]])
 
 
+def _is_a_store(name: str) -> bool:
+    """Whether a connector is called as databases and machines are: an item is a record of one there."""
+    return name.endswith(_STORES) or name in lexicon.DATABASES | _HOSTS
+
+
+_STORES: Final = ("db", "sql", "database", "kube")
+_HOSTS: Final = lexicon.vocabulary(
+    "docker container containers kubernetes firewall dns hypervisor vm vms cluster proxmox vmware terraform ansible"
+)
 _READ: Final = 12
 _MACHINES: Final = lexicon.vocabulary(
     "server servers vm vms machine machines instance instances cluster clusters node nodes pod pods container docker",
