@@ -36,7 +36,7 @@ def test_what_is_hard_to_take_back_is_not_missed(part: Part, recall: float, aske
     assert found.recall() >= recall, found
     assert found.behind_passkey() >= recall, found
     assert found.precision() >= 0.55, found
-    assert found.grave() <= 0.6, found
+    assert found.grave() <= 0.62, found
     assert found.over("R") <= asked, found
 
 

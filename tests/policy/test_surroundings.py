@@ -71,15 +71,15 @@ def test_what_a_connector_is_called_says_what_it_is_about(name: str, vertical: s
 @pytest.mark.parametrize(
     ("connector", "name", "counts_as"),
     [
-        ("Acme", "put_item", "M"),
-        ("DynamoDB", "put_item", "H"),  # an item of a database, as people write items elsewhere
-        ("neo4j", "put_item", "H"),
-        ("Docker", "update_image", "H"),
-        ("Acme", "update_image", "M"),
-        ("HealthScan", "update_image", "V"),  # an image of somebody's body
+        ("Acme", "put_document", "M"),
+        ("DynamoDB", "put_document", "H"),  # a document of a database is a record
+        ("neo4j", "put_document", "H"),
+        ("Docker", "update_folder", "H"),
+        ("Acme", "update_folder", "M"),
+        ("HealthScan", "update_folder", "V"),  # a folder of somebody who is ill
         ("HealthScan", "add_comment", "M"),
-        ("Coinbase", "create_item", "M"),
-        ("GitHub MCP server", "create_item", "M"),
+        ("Coinbase", "create_document", "M"),
+        ("GitHub MCP server", "create_document", "M"),
     ],
 )
 def test_what_people_write_together_elsewhere_is_a_record_where_a_connector_keeps_records(

@@ -85,6 +85,8 @@ def _heuristic(tool: Tool) -> Iterator[Reason]:
     by_name = verbs.of_name(tool.name)
     if by_name is R and verbs.may_act(tool.name) and not _is_said_to_read(tool.description):
         by_name = None
+    if by_name in (M, H) and verbs.asks_for_a_thing(tool.name) and _is_said_to_read(tool.description):
+        by_name = R  # `get_refund`, “Retrieves a refund”
     said = [] if by_name is None else [Reason("name", by_name, f"Its name says that it {_SAYS[by_name]}.")]
     said += _of_title(tool.title)
     said += _of_description(tool.description, is_read=by_name is R, named=by_name is not None)
@@ -187,8 +189,9 @@ def _says(text: str, word: str, *, is_read: bool) -> bool:
 def _of_fields(fields: frozenset[str], *, writes: bool) -> Iterator[Reason]:
     for field in sorted(fields):
         named = parts(field)
-        opens = field in lexicon.FIELDS_OPENING or named & lexicon.FIELDS_RIGHTS
-        if field in lexicon.FIELDS_RUN or named & _ALWAYS or (writes and (opens or field in lexicon.FIELDS_HIGH)):
+        opens = field in lexicon.FIELDS_OPENING | lexicon.FIELDS_OF_RECORDS or named & lexicon.FIELDS_RIGHTS
+        always = field in _ALWAYS_BY_FIELD or named & _ALWAYS
+        if always or (writes and (opens or field in lexicon.FIELDS_HIGH)):
             yield Reason("schema field", H, f"It takes “{field}”.")
         elif writes and named & {"url", "uri", "amount", "to", "force", "email", "emails"}:
             yield Reason("schema field", M, f"It takes “{field}”.")
@@ -205,6 +208,7 @@ def _is_an_act(field: str) -> bool:
 _ABOUT_AN_ACT: Final = lexicon.vocabulary(
     "id ids at by on date time after before from until since name type kind status state count number url key mode to"
 )
+_ALWAYS_BY_FIELD: Final = lexicon.FIELDS_RUN | lexicon.FIELDS_OF_A_CODE | lexicon.FIELDS_OF_AN_ACT
 _ALWAYS: Final = frozenset({"sql", "iban", "delete", "destroy", "bcc"})
 
 

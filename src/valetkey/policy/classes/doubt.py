@@ -62,11 +62,16 @@ def known_to_be_shared(tool: Tool) -> bool:
     verb, told = verbs.first_of(tool.name), words.raw_of_name(tool.name.rpartition(".")[2])
     what = frozenset(word for word in told if len(word) > 1 and verbs.kind_of(word) is None)
     text = f"{tool.title} {tool.description[:400]}"
+    fields = words.fields(tool.raw)
+    if frozenset(told) & nouns.TALKS and fields & nouns.SAID:
+        return False  # `start_thread`: whoever begins a talk with something says that
+    if verb == "request" and any(parts(field) & nouns.REACHES for field in fields):
+        return False  # `request_verification`: somebody is written to
     if verb in nouns.SETS_GOING and not frozenset(told) & nouns.TRACKED:
         return False
     asian = not text.isascii() and any(word in text for line in lexicon.CJK_SHARED for word in line.split())
     # A name says itself what is changed; what else its sentence names is where, for whom and by what.
-    said = frozenset(told) if what else _named_or_said(tool)
+    said = frozenset(told) - {verb} if what else _named_or_said(tool)
     return verb in verbs.MILD or asian or bool(said & lexicon.SHARED)
 
 

@@ -39,7 +39,7 @@ ISSUED: Final = vocabulary(
 READS_MAYBE: Final = vocabulary(
     # Reading, or as often an act (`convert_lead`, `test_alert`, `match_payment`): a sentence has to say which.
     "load test convert map monitor watch match classify review evaluate extract snapshot verify suggest ask translate",
-    "quote log profile locate discover measure simulate",
+    "quote log profile locate discover measure simulate validate",
 )
 READS_SAID: Final = vocabulary(
     # How a description begins that reads. As a name they could as well be an act: `return_item`.
@@ -181,25 +181,17 @@ WEIGHTY: Final = vocabulary(
 )
 
 SHARED: Final = vocabulary(
-    # What people write and keep together: to create or edit one is seen, and put right, by those who work with it.
+    # What people write and keep together: to create or edit one is seen, and put right, by those who work with it. What
+    # is as often a record of a shop, a database or a machine (an item, an entry, a version) is none of these.
     "issue issues task tasks subtask subtasks todo todos comment comments page pages document documents doc docs note",
-    "notes card cards board boards checklist item items event events meeting meetings contact contacts ticket tickets",
-    "project projects milestone milestones sprint sprints epic epics story stories thread threads discussion review",
-    "reviews label labels tag tags category categories column columns row rows cell cells sheet sheets spreadsheet",
-    "slide",
-    "slides presentation deck section sections template templates draft drafts bookmark bookmarks filter filters goal",
-    "goals reminder reminders title body description summary image images picture photo video",
-    "asset assets entry entries content locale locales reaction reactions emoji watchlist schedule schedules shift",
-    "shifts product products inventory variant variants lead leads deal deals opportunity campaign campaigns segment",
-    "segments topic topics audience survey surveys question questions answer answers folder folders directory notebook",
-    "relation relations entity entities observation observations timesheet worklog worklogs version versions journal",
-    "appointment playlist collection collections idea ideas draft diagram flowchart",
-    "canvas",
-    "pull translation translations glossary feedback rating annotation annotations highlight article articles wiki",
-    "customer customers lesson course chapter recipe workout habit timeline relationship concept concepts scheme",
-    "assignee assignees reviewer reviewers watcher watchers participant participants attendee attendees worklog",
-    "invoice",
-    "quote quotes proposal proposals expense expenses incident incidents vulnerability finding findings link links",
+    "notes card cards board boards checklist event events meeting meetings contact contacts ticket tickets project",
+    "projects milestone milestones sprint sprints epic epics story stories thread threads discussion review reviews",
+    "label labels tag tags category categories sheet sheets spreadsheet slide slides presentation deck section",
+    "sections draft drafts bookmark bookmarks filter filters goal goals reminder reminders title body description",
+    "summary reaction reactions emoji watchlist lead leads deal deals opportunity survey surveys question questions",
+    "answer answers folder folders notebook timesheet worklog worklogs idea ideas draft diagram flowchart canvas pull",
+    "translation translations glossary feedback rating annotation annotations highlight article articles wiki",
+    "customer customers lesson course chapter timeline assignee assignees reviewer reviewers watcher watchers worklog",
     # de fr es pt it nl
     "aufgabe aufgaben kommentar kommentare seite seiten dokument dokumente notiz notizen termin termine kontakt",
     "kontakte",
@@ -222,7 +214,7 @@ DATABASES: Final = vocabulary(
     "mysql postgres postgresql sqlite mongodb athena bigquery snowflake redshift databricks clickhouse duckdb presto",
     "trino spanner cassandra couchbase scylla neo4j mariadb oracle mssql dynamodb influxdb timescale hive spark",
     "synapse teradata vertica firebird singlestore cockroach tidb surrealdb arangodb orientdb nebula redis valkey",
-    "elasticsearch opensearch kafka rabbitmq memcached etcd qdrant pinecone weaviate milvus chroma",
+    "elasticsearch opensearch firestore firebase kafka rabbitmq memcached etcd qdrant pinecone weaviate milvus chroma",
 )
 
 FINANCE: Final = vocabulary(
@@ -240,6 +232,10 @@ FINANCE: Final = vocabulary(
     "hedge dividend dividends bond bonds securities etf brokerage ach sepa venmo treasury escrow chargeback",
     "chargebacks gratuity bounty auction futures perpetual perp liquidation stoploss writeoff",
     "payable receivable remittances",
+    "unbond redelegate restake harvest multisig tx txs allowance allowances savings paylink paylinks vat kyc",
+    "creditnote creditnotes debitnote purchaseorder salesorder bankaccount bankaccounts standingorder directdebit",
+    "giftcard giftcards paymentlink paymentlinks",
+    "zap zaps lightning satoshi satoshis sats lnurl purchase promotion promotions discount discounts ads adset advert",
     "payslip payslips paycheck paychecks wage wages dunning arrears overdraft forex fx cfd cfds perp perps ledger",
     "mandate qr checkouts installment escrow plan bezahlen zahlt zahlen zahlung uberweisen uberweist uberweisung",
     "lastschrift konto erstatten rechnung payer paie paiement virement virer rembourser remboursement facture",
@@ -252,6 +248,7 @@ LEGAL: Final = vocabulary(
     "sign signature signatures esign countersign envelope envelopes contract contracts nda agreement agreements",
     "terms tos notarize notary litigation lawsuit court docket legal waiver consent deed will testament filing",
     "attest affidavit subpoena litigate arbitrate arbitration ratify pleading patent trademark bylaws shareholder",
+    "signatory signatories notarization injunction warrant parole custody probate guardianship powerofattorney",
     "sublease addendum amendment amendments retainer guarantor eviction evictions summons deposition depositions",
     "efile incorporation attorney tenancy lease leases certidao certidoes notarial motion motions",
     "unterschreiben unterzeichnen vertrag klage signer contrat firmar contrato assinar firmare contratto",
@@ -261,6 +258,8 @@ LEGAL: Final = vocabulary(
 MEDICAL: Final = vocabulary(
     "drug drugs prescribe prescription prescriptions medication medications patient patients diagnosis diagnoses",
     "dosage dose",
+    "bloodpressure heartrate medicalrecord medicalrecords healthrecord healthrecords labresult labresults labtest",
+    "labtests vaccination vaccinations ventilator chemotherapy dialysis ultrasound mri xray oncology obstetric",
     "refill refills rx transfusion biopsy infusion ecg ekg physician physicians nurse nurses anesthesia",
     "openehr hl7 dicom snomed loinc radiology pathology anamnesis triage",
     "administer dispense discharge admit vaccinate immunize vitals specimen surgery surgical admission admissions",
@@ -323,6 +322,18 @@ FIELDS_RUN: Final = vocabulary(
     # What runs as it stands, whatever its name says.
     "sql command commands cmd script shell javascript statement statements args_exec sudo delete overwrite purge",
 )
+FIELDS_OF_A_CODE: Final = vocabulary(
+    # Who is sent one of these completes by it what somebody else began: a charge, a change of an address.
+    "otp otp_code one_time_password one_time_code verification_code passcode mfa_code two_factor_code sms_code tan",
+)
+FIELDS_OF_AN_ACT: Final = vocabulary("confirm confirmed confirmation confirmation_token dry_run dryrun")
+"""Arguments that nobody needs who only reads."""
+FIELDS_OF_RECORDS: Final = vocabulary(
+    "collection collection_name collection_path table table_name tablename index_name"
+)
+"""Arguments that say in which set of records of a database."""
+FIELDS_SPENT: Final = vocabulary("amount amounts bid bids budget spend discount payout salary fee tip wage")
+"""Words of arguments that are sums of money: who takes one, and does not only read, spends or promises it."""
 FIELDS_OPENING: Final = vocabulary(
     # What a tool that writes opens to others by them: publishing, forwarding, rights.
     "public is_public publicly publish forward forward_to forwarding auto_forward external_access anyone_can admin",
@@ -342,6 +353,9 @@ FIELDS_VERTICAL: Final = vocabulary(
     "token_address contract_address wallet_address destination_address spender_address receiver_address",
     "patient patient_id mrn npi icd10 icd_code cpt_code dose medication medication_id rx_number claim_number policy_no",
     "stop_loss take_profit order_type sort_code vpa upi_id card_token payment_intent payment_intent_id leverage",
+    "bank_code bank_account account_bank cvc strike_price option_type trailing_percent payment_token expiry_month",
+    "payment_source_id signer_email signer_name signatories insured_id claimant policyholder diagnosis diagnosis_code",
+    "prescription_id ndc loinc snomed",
     "betrag importe montant monto importo bedrag valor_pago",
     "claim_amount signer signers signature recipient_wallet from_wallet to_wallet lamports wei",
 )

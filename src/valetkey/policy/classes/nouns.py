@@ -35,3 +35,7 @@ TRACKED: Final = vocabulary(
 )
 REFERS: Final = vocabulary("id ids uuid token name ref reference number key host hosts user username")
 """Arguments by which one says to what or to whom it is done."""
+TALKS: Final = vocabulary("thread threads conversation conversations chat chats discussion discussions channel room")
+SAID: Final = vocabulary("message content text body messages html markdown")
+REACHES: Final = vocabulary("email emails phone recipient recipients mobile")
+"""Arguments by which somebody is written to."""

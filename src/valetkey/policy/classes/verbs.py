@@ -60,6 +60,12 @@ def may_act(name: str) -> bool:
     )
 
 
+def asks_for_a_thing(name: str) -> bool:
+    """Whether the first verb of a name does nothing but read, and nothing is joined to it: `get_refund`."""
+    told = words.of_name(name.rpartition(".")[2])
+    return first_of(name.rpartition(".")[2]) in _ONLY_READS and not _JOINING & set(told)
+
+
 def first_of(name: str) -> str:
     """The first word of a name that is a verb we know, in its ground form; empty for none."""
     return next((word for word in words.of_name(name) if kind_of(word) is not None), "")
@@ -154,6 +160,7 @@ def _object(grounded: Sequence[str], verb: int) -> frozenset[str]:
 _THINGS: Final = (lexicon.NOUNS | lexicon.READS_MAYBE | {"info", "compute", "top", "can", "stat"}) & lexicon.READS
 """What reads, or is a thing: `map_create_marker`, `compute_start_instance`."""
 _READS_LAST: Final = frozenset({"list", "get", "search", "status", "count", "history", "show", "view", "find", "read"})
+_ONLY_READS: Final = frozenset({"get", "list", "search", "find", "fetch", "show", "describe", "retrieve", "read"})
 MILD: Final = frozenset({"comment", "new", "generate", "process", "format", "index", "request", "log"})
 _SEEN_IN_THE_REST: Final = MILD | {"remove", "modify", "edit", "update", "rename"}
 """What these do to a mail or a post is seen in what is joined to them, not in the word for it."""

@@ -71,6 +71,7 @@ _ACTED_UPON: Final = {
         "transaction transactions payment payments fund funds wallet wallets checkout checkouts collateral loan loans",
         "receipt receipts sale sales subscription subscriptions coupon coupons price prices bill bills billing credit",
         "credits bid bids bond bonds auction auctions treasury mandate mandates dispute disputes tax taxes stake",
+        "promotion promotions discount discounts ad ads budget budgets voucher vouchers reward rewards",
         "money cash crypto donation donations bet bets payable payables receivable receivables securities settlement",
     ),
     "law": lexicon.vocabulary(
@@ -83,6 +84,8 @@ _ACTED_UPON: Final = {
     ),
     "insurance": lexicon.vocabulary("claim claims coverage coverages premium premiums"),
 }
+_ON_POLICIES: Final = lexicon.vocabulary("bind rebind reinstate lapse renew endorse surrender cancel quote")
+"""Who does one of these to a policy does it to one of insurance: those of access are set and deleted."""
 _OF_DATABASES: Final = lexicon.vocabulary("begin commit rollback start abort")
 """A transaction that is begun is one of a database."""
 _READ: Final = 20
@@ -97,7 +100,7 @@ def vertical(tool: Tool, name: Sequence[str], fields: frozenset[str], *, acts: b
         yield found[1]
     elif taken := sorted(fields & lexicon.FIELDS_VERTICAL):
         yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{taken[0]}”, as payments and signatures do.")
-    elif amounts := sorted(field for field in fields if "amount" in field.split("_")):
+    elif amounts := sorted(field for field in fields if lexicon.FIELDS_SPENT & set(field.split("_"))):
         yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{amounts[0]}”, and does not only read.")
     elif text := _asian(tool):
         yield Reason("description", ToolClass.VERTICAL, f"Its text says “{text}”.")
@@ -122,6 +125,8 @@ def _acts_in(tool: Tool, name: Sequence[str], fields: frozenset[str]) -> tuple[s
         certain |= _acted_upon(name, _ACTED_UPON[domain])
         if domain == "law":
             certain |= _to_be_signed(tool, told, parts)
+        if domain == "insurance" and _ON_POLICIES & told:
+            certain |= told & {"policy", "policies"}
         if domain == "finance" and _BANKED & (about | parts):
             certain |= about & {"account", "accounts"}
         if certain or (maybe and (has_field or beside - maybe or len(maybe) > 1)):
