@@ -79,6 +79,8 @@ def class_of(tool: Tool, *, verified: bool = False, reviewed: ToolClass | None =
         ("stream_query", "Executes a SQL query.", "query", "H"),
         ("stream_query", "Executes a read-only SQL query.", "query", "R"),
         ("query_d1", "", "", "H"),
+        ("archive_contact", "Soft-deletes a contact.", "id", "H"),
+        ("delete_promo_code", "Deletes it.", "id", "V"),
         ("get_refund", "Retrieves a refund.", "id", "R"),
         ("get_refund", "Refunds what was paid.", "id", "V"),
         ("get_and_refund", "Retrieves a refund.", "id", "V"),

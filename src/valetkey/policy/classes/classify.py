@@ -132,8 +132,10 @@ def _of_description(description: str, *, is_read: bool, named: bool) -> Iterator
 
 
 _FOR_GOOD: Final = re.compile(
-    r"\b(?:(?:cannot|can't|can not) be (?:undone|reversed|recovered)|irreversibl|permanently|overwrit|irrevocabl"
+    r"\b(?:(?:cannot|can't|can not) be (?:undone|reversed|recovered|restored|reverted)"
+    r"|irreversibl|permanently|overwrit|irrevocabl"
     r"|(?:completely|entirely|fully) replace|replaces? (?:the )?(?:entire|whole|existing|all)|destructive"
+    r"|high[- ]impact|soft[- ]delet|with caution|data loss|dangerous"
     r"|irréversible|définitivement|endgültig|unwiderruflich|permanentemente|definitivamente|definitief)",
     re.IGNORECASE,
 )

@@ -236,6 +236,8 @@ FINANCE: Final = vocabulary(
     "creditnote creditnotes debitnote purchaseorder salesorder bankaccount bankaccounts standingorder directdebit",
     "giftcard giftcards paymentlink paymentlinks",
     "zap zaps lightning satoshi satoshis sats lnurl purchase promotion promotions discount discounts ads adset advert",
+    "promo promos promocode promocodes rebate rebates tariff tariffs loyalty pricing pricelist pricelists surcharge",
+    "surcharges fee fees commission commissions royalty royalties",
     "payslip payslips paycheck paychecks wage wages dunning arrears overdraft forex fx cfd cfds perp perps ledger",
     "mandate qr checkouts installment escrow plan bezahlen zahlt zahlen zahlung uberweisen uberweist uberweisung",
     "lastschrift konto erstatten rechnung payer paie paiement virement virer rembourser remboursement facture",
