@@ -16,6 +16,7 @@ from functools import cache
 from typing import Final
 
 from tests.corpus.tool_definitions import FOLDER, Labelled, Part, labelled
+from valetkey.directory.model import Tool
 from valetkey.policy.classes.classify import classify
 from valetkey.policy.classes.surroundings import Surroundings, surroundings
 from valetkey.policy.tool_class import RANK, Classified
@@ -25,21 +26,46 @@ CLASSES = "RWMHV"
 PARTS: Final[dict[Part, str]] = {
     "chosen by": "Servers whose definitions the words were chosen by",
     "looked at since": "Held out once each, and looked at since: no figure of strangers any more",
+    "held out": "Strangers: labelled before the classifier saw them, and nothing was mended by them",
 }
 
 
 def class_of(tool: Labelled, annotations: dict[str, bool] | None = None) -> Classified:
     """What the classifier says of the tool on a connector that nobody checked, with no hints unless some are given."""
+    return unhinted(tool) if not annotations else found(tool.tool(annotations), tool.server)
+
+
+@cache
+def unhinted(tool: Labelled) -> Classified:
+    """The same without a hint, found once."""
+    return found(plain(tool), tool.server)
+
+
+@cache
+def plain(tool: Labelled) -> Tool:
+    """The tool without a hint."""
+    return tool.tool({})
+
+
+def found(tool: Tool, server: str) -> Classified:
     return classify(
-        tool.tool(annotations or {}), verified=False, reviewed=None, organization=None, raised_by_taint=False,
-        around=around(tool.server),
+        tool, verified=False, reviewed=None, organization=None, raised_by_taint=False, around=around(server)
     )  # fmt: skip
+
+
+@cache
+def of_servers() -> dict[str, list[Labelled]]:
+    """The tools of each server."""
+    sorted_out: dict[str, list[Labelled]] = {}
+    for tool in labelled():
+        sorted_out.setdefault(tool.server, []).append(tool)
+    return sorted_out
 
 
 @cache
 def around(server: str) -> Surroundings:
     """What the server is about, by its name and the tools of it that are in the corpus."""
-    tools = [one.tool({}) for one in labelled() if one.server == server]
+    tools = [plain(one) for one in of_servers()[server]]
     return surroundings(listed_as="", names=[server], tools=tools)
 
 

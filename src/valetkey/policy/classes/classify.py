@@ -191,7 +191,7 @@ def _says(text: str, word: str, *, is_read: bool) -> bool:
 def _of_fields(fields: frozenset[str], *, writes: bool) -> Iterator[Reason]:
     for field in sorted(fields):
         named = parts(field)
-        opens = field in lexicon.FIELDS_OPENING | lexicon.FIELDS_OF_RECORDS or named & lexicon.FIELDS_RIGHTS
+        opens = field in _OPENS or named & lexicon.FIELDS_RIGHTS
         always = field in _ALWAYS_BY_FIELD or named & _ALWAYS
         if always or (writes and (opens or field in lexicon.FIELDS_HIGH)):
             yield Reason("schema field", H, f"It takes “{field}”.")
@@ -210,6 +210,7 @@ def _is_an_act(field: str) -> bool:
 _ABOUT_AN_ACT: Final = lexicon.vocabulary(
     "id ids at by on date time after before from until since name type kind status state count number url key mode to"
 )
+_OPENS: Final = lexicon.FIELDS_OPENING | lexicon.FIELDS_OF_RECORDS
 _ALWAYS_BY_FIELD: Final = lexicon.FIELDS_RUN | lexicon.FIELDS_OF_A_CODE | lexicon.FIELDS_OF_AN_ACT
 _ALWAYS: Final = frozenset({"sql", "iban", "delete", "destroy", "bcc"})
 

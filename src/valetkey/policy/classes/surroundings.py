@@ -87,11 +87,11 @@ def _spoken(tool: Tool) -> frozenset[str]:
 
 def _is_a_store(name: str) -> bool:
     """Whether a connector is called as databases and machines are: an item is a record of one there."""
-    return name.endswith(_STORES) or name in lexicon.DATABASES | _HOSTS
+    return name.endswith(_STORES) or name in _HOSTS
 
 
 _STORES: Final = ("db", "sql", "database", "kube")
-_HOSTS: Final = lexicon.vocabulary(
+_HOSTS: Final = lexicon.DATABASES | lexicon.vocabulary(
     "docker container containers kubernetes firewall dns hypervisor vm vms cluster proxmox vmware terraform ansible"
 )
 _READ: Final = 12
