@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import update
 from tests.web.world import World
 from valetkey.audit.model import OfOrganization
 from valetkey.connections.model import State
-from valetkey.directory.access.model import Rules
+from valetkey.directory.access.model import NamedTool, Rules
 from valetkey.directory.connectors import LIMIT
 from valetkey.identity.model import Role
 from valetkey.kernel.errors import Conflict, Forbidden
@@ -167,6 +168,68 @@ async def test_a_line_that_is_no_rule_is_named_and_nothing_is_changed(world: Wor
     assert page.status_code == 422
     assert "is no rule" in page.text
     assert (await world.services.access.rules(world.organization.id)).rules == Rules()
+
+
+async def test_what_an_owner_says_holds_stands_on_the_page_again_with_who_said_it_and_is_taken_back_there(
+    world: World,
+) -> None:
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    connector = await world.connector(ada)
+    await browser.open(HERE)
+    switched = ("own_connectors", "own_clients", "local_servers", "exclusive", "owners_accept")
+    lines = {"scopes": "github member: repo read:user\n* *: openid", "text_only": "github show board\n* *"}
+
+    page = await browser.submit(
+        HERE, {**dict.fromkeys(switched, "yes"), **lines, "managed": connector.slug, "purge": "no"}
+    )
+
+    said = (await world.services.access.rules(ada.organization_id)).rules
+    assert (said.own_connectors, said.own_clients, said.local_servers, said.owners_accept) == (True,) * 4
+    assert (said.is_exclusive, said.managed, said.only_domains) == (True, frozenset({connector.slug}), False)
+    assert said.text_only == {NamedTool("github", "show board"), NamedTool("*", "*")}
+    assert {(one.connector, one.role) for one in said.scopes} == {("github", "member"), ("*", "*")}
+    assert "It holds for everyone at once" in page.text
+    assert "Set just now by Ada." in re.sub(r"<[^>]+>", "", page.text)
+    checked = set(re.findall(r'name="(\w+)" value="[\w-]+" checked', page.text))
+    assert checked == {*switched, "managed", "purge"}
+    assert all(line in page.text for line in ("github member: read:user repo", "github show board", "* *"))
+
+    await browser.submit(HERE, {"purge": "no"})
+
+    assert (await world.services.access.rules(ada.organization_id)).rules == Rules(local_servers=False)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "told"),
+    [
+        ("scopes", "github: repo", "is no rule"),
+        ("scopes", "github lord: repo", "lord"),
+        ("text_only", "github", "names no tool"),
+    ],
+)
+async def test_what_makes_no_sense_is_named_and_what_was_typed_stays_on_the_page(
+    world: World, field: str, text: str, told: str
+) -> None:
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    await browser.open(HERE)
+
+    page = await browser.submit(HERE, {"own_connectors": "yes", "exclusive": "yes", field: text})
+
+    assert page.status_code == 422
+    assert told in page.text
+    assert 'name="own_connectors" value="yes" checked' in page.text
+    assert (await world.services.access.rules(ada.organization_id)).rules == Rules()
+
+
+async def test_who_finds_a_browser_open_changes_no_rule(world: World) -> None:
+    browser, ada = await world.signed_in("ada", role=Role.OWNER)
+    await browser.open(HERE)
+    world.clock.advance(301)
+
+    page = await browser.submit(HERE, {"own_connectors": "yes"})
+
+    assert page.url.path == "/signin/again"
+    assert (await world.services.access.rules(ada.organization_id)).rules == Rules()
 
 
 async def test_who_added_a_service_for_everybody_and_is_no_owner_any_more_takes_it_from_nobody(world: World) -> None:
