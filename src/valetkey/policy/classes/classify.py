@@ -90,7 +90,7 @@ def _heuristic(tool: Tool) -> Iterator[Reason]:
     said = [] if by_name is None else [Reason("name", by_name, f"Its name says that it {_SAYS[by_name]}.")]
     said += _of_title(tool.title)
     said += _of_description(tool.description, is_read=by_name is R, named=by_name is not None)
-    if by_name is not R and (for_good := _FOR_GOOD.search(tool.description[:_OF_THE_TEXT])):
+    if by_name is not R and (for_good := _FOR_GOOD.search(words.plain(tool.description[:_OF_THE_TEXT]))):
         said.append(Reason("description", H, f"Its description says “{for_good[0]}”."))
     said += _of_asian(tool, is_read=by_name is R)
     said += left_open(tool, fields, is_read=by_name is R)
@@ -136,7 +136,7 @@ _FOR_GOOD: Final = re.compile(
     r"|irreversibl|permanently|overwrit|irrevocabl"
     r"|(?:completely|entirely|fully) replace|replaces? (?:the )?(?:entire|whole|existing|all)|destructive"
     r"|high[- ]impact|soft[- ]delet|with caution|data loss|dangerous"
-    r"|irréversible|définitivement|endgültig|unwiderruflich|permanentemente|definitivamente|definitief)",
+    r"|definitivement|endgultig|unwiderruflich|permanentemente|definitivamente|definitief)",
     re.IGNORECASE,
 )
 
