@@ -142,6 +142,14 @@ async def test_a_listing_declares_the_vertical_of_its_connector() -> None:
         assert classed.of(connector(listing="acme"), tool, around).counts_as == counts_as
 
 
+async def test_random_letters_at_the_end_of_a_slug_say_nothing_of_what_a_connector_is_about() -> None:
+    tool = a_tool("submit_it")
+
+    for slug, vertical in (("notes-xk4pay", ""), ("notes-7xmydb", ""), ("mybank-x7k4qs", "finance")):
+        around = await Classed(listed(), Seen(tool)).around("cn_1", replace(connector(), slug=slug))
+        assert (around.vertical, around.runs_machines) == (vertical, False), slug
+
+
 async def test_the_class_that_a_reviewer_gave_holds_for_exactly_that_definition_of_a_verified_connector() -> None:
     tool = a_tool("tidy_up", "Tidies.", "level")
     changed = a_tool("tidy_up", "Tidies well.", "level")

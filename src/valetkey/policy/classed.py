@@ -76,7 +76,9 @@ class Classed:
         listing = self._listings.find(connector.listing) if connector.listing else None
         listed_as = listing.vertical if listing is not None else ""
         host = urlsplit(connector.origin).hostname or ""
-        names = (connector.name, connector.slug, *host.split(".")[:-1])
+        # What one adds by URL has a slug that ends in random letters, which say nothing: `notes-xk4pay`.
+        slug = connector.slug if connector.listing else connector.slug.rpartition("-")[0]
+        names = (connector.name, slug, *host.split(".")[:-1])
         raised_to = connector.raised.get(EVERY_TOOL, "")
         key = (listed_as, raised_to, *names, *(tool.fingerprint for tool in tools))
         known = self._alike.get(key)
