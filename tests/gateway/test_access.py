@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
 from tests.gateway.conftest import Hub
 from tests.gateway.service import Service
 from valetkey.audit.model import Outcome
-from valetkey.directory.access.model import EVERYBODY, Audience
-from valetkey.directory.access.saying import Access
+from valetkey.directory.access.model import EVERYBODY, Audience, Rules
+from valetkey.directory.access.saying import TOPIC, Access
 from valetkey.identity.organizations import Organizations
 from valetkey.identity.provisioning.room import Provisioning, open_provisioning
 from valetkey.kernel.errors import NotConnected
 from valetkey.net.url import parse_url
+from valetkey.store.schema import connector
 
 BY = "person:owner"
 
@@ -105,3 +107,29 @@ async def test_the_vaults_own_rule_knows_both_whatever_a_door_has_checked(hub: H
 
     assert open_to_all is not None
     assert for_others == outside == (None, None)
+
+
+@pytest.mark.parametrize("what", ["changed", "blocked", "in quarantine", "ruled out", "another's"])
+async def test_the_vaults_own_rule_knows_what_became_of_a_connector(hub: Hub, modern: Service, what: str) -> None:
+    """U07, ORG-11: from memory, too, which says no more of it the moment that it is said."""
+    ada = await hub.person("ada")
+    connection = await hub.connect(ada, modern, "adas-token")
+    connector_id = hub.connector(modern).id
+    assert await hub.whose(ada.id, connection.id) is not None
+    assert hub.whose.now(ada.id, connection.id) is not None
+
+    match what:
+        case "changed":  # its person consented to another version
+            async with hub.database.write() as tx:
+                await tx.execute(update(connector).where(connector.c.id == connector_id).values(version=2))
+            await hub.notifications.publish(TOPIC, connector_id)
+        case "blocked":
+            await hub.connectors.set_state(connector_id, "blocked")
+        case "in quarantine":
+            await hub.connectors.set_quarantine(connector_id, True)
+        case "ruled out":
+            await access_of(hub).set_rules(hub.organization_id, Rules(is_exclusive=True), by=BY)
+    who = "person_bob" if what == "another's" else ada.id
+
+    assert hub.whose.now(who, connection.id) is None
+    assert await hub.whose(who, connection.id) is None
