@@ -81,6 +81,25 @@ async def test_each_client_is_asked_in_its_own_words(hub: Hub, modern: Service) 
     assert "/approvals/approval_" in oldest.text
 
 
+async def test_where_browsers_allow_no_passkey_what_needs_one_is_refused_and_says_so(hub: Hub, modern: Service) -> None:
+    """Over plain http beyond localhost: nobody is sent to a page that cannot take their yes. A click still is one."""
+    ada = await hub.person("ada")
+    await hub.connect(ada, modern, "adas-token", on=("none",))
+    client = await hub.client(ada, modern)
+    hub.policy.gate._passkeys_work = False
+
+    grave = await client.call("delete_all", {"id": 1})
+    none_yet = await hub.policy.approvals.list(ada.id)
+    light = await client.call("echo", {"text": "a"})
+
+    assert grave.result["isError"]
+    assert "https, or localhost" in grave.text
+    assert none_yet == []
+    assert was_asked(light, "/approvals/")
+    assert modern.calls == []
+    assert "no_passkey_here" in {record.rule for record in await hub.records(ada)}
+
+
 # --- T39: nothing a client says is a yes ------------------------------------------------------------------------------
 
 
