@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from valetkey.audit.redact import redact, redact_text, redacted
@@ -173,14 +173,19 @@ json_values = st.recursive(
 
 
 def shape(value: Any) -> Any:
-    """A document without its texts."""
+    """A document without its texts; a card's number that stands as a number is another number afterwards."""
     if isinstance(value, dict):
         return [shape(inner) for inner in value.values()]
     if isinstance(value, list):
         return [shape(inner) for inner in value]
+    if type(value) is int and (digits := b"%d" % abs(value)) != redact(digits):
+        return 0
     return "text" if isinstance(value, str) else value
 
 
+@example([4111111111111111, -4111111111111111, {"a": -4193964555147}], False, False)
+@example(-4111111111111111, False, True)
+@example(4111111111111111, False, False)
 @given(json_values, st.booleans(), st.booleans())
 def test_json_stays_json_of_the_same_shape(value: Any, ascii_only: bool, spaced: bool) -> None:
     separators = None if spaced else (",", ":")

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from valetkey.directory.model import Tool
-from valetkey.policy.classes import lexicon, nouns, verbs, words
+from valetkey.policy.classes import field_words, lexicon, nouns, verbs, words
 from valetkey.policy.classes.doubt import known_to_be_shared, parts, unknown
 from valetkey.policy.classes.open_ended import left_open
 from valetkey.policy.classes.surroundings import Surroundings
@@ -101,7 +101,7 @@ def _heuristic(tool: Tool) -> Iterator[Reason]:
     if (worst := verbs.highest([kind for kind in kinds if kind is not None])) is not None:
         said.append(Reason("schema field", worst, f"One of the actions it offers {_SAYS[worst]}."))
     if verbs.highest([one.tool_class for one in said]) is M and (
-        fields & lexicon.FIELDS_OF_MACHINES or not known_to_be_shared(tool)
+        fields & field_words.OF_MACHINES or not known_to_be_shared(tool)
     ):
         said.append(Reason("name", H, "It changes something, and nothing says that this is easily put right."))
     yield from said
@@ -191,9 +191,9 @@ def _says(text: str, word: str, *, is_read: bool) -> bool:
 def _of_fields(fields: frozenset[str], *, writes: bool) -> Iterator[Reason]:
     for field in sorted(fields):
         named = parts(field)
-        opens = field in _OPENS or named & lexicon.FIELDS_RIGHTS
+        opens = field in _OPENS or named & field_words.RIGHTS
         always = field in _ALWAYS_BY_FIELD or named & _ALWAYS
-        if always or (writes and (opens or field in lexicon.FIELDS_HIGH)):
+        if always or (writes and (opens or field in field_words.HIGH)):
             yield Reason("schema field", H, f"It takes “{field}”.")
         elif writes and named & {"url", "uri", "amount", "to", "force", "email", "emails"}:
             yield Reason("schema field", M, f"It takes “{field}”.")
@@ -210,8 +210,8 @@ def _is_an_act(field: str) -> bool:
 _ABOUT_AN_ACT: Final = lexicon.vocabulary(
     "id ids at by on date time after before from until since name type kind status state count number url key mode to"
 )
-_OPENS: Final = lexicon.FIELDS_OPENING | lexicon.FIELDS_OF_RECORDS
-_ALWAYS_BY_FIELD: Final = lexicon.FIELDS_RUN | lexicon.FIELDS_OF_A_CODE | lexicon.FIELDS_OF_AN_ACT
+_OPENS: Final = field_words.OPENING | field_words.OF_RECORDS
+_ALWAYS_BY_FIELD: Final = field_words.RUN | field_words.OF_A_CODE | field_words.OF_AN_ACT
 _ALWAYS: Final = frozenset({"sql", "iban", "delete", "destroy", "bcc"})
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from valetkey.directory.model import Tool
-from valetkey.policy.classes import lexicon, nouns, verbs, words
+from valetkey.policy.classes import field_words, lexicon, nouns, verbs, words
 from valetkey.policy.classes.surroundings import Surroundings
 from valetkey.policy.classes.verticals import DOMAINS
 from valetkey.policy.tool_class import Reason, ToolClass
@@ -19,7 +19,7 @@ _NEAR: Final = 6
 def unknown(tool: Tool, around: Surroundings) -> tuple[ToolClass, Reason]:
     """What a tool counts as of which nothing is known: by what could be put into it, and by what stands beside it."""
     fields = words.fields(tool.raw)
-    free = sorted(field for field in fields if parts(field) & lexicon.FIELDS_FREE)
+    free = sorted(field for field in fields if parts(field) & field_words.FREE)
     if free or _takes_anything(tool.raw) or not tool.description.strip():
         what = f"it takes free text (“{free[0]}”)" if free else "it says not one word of it"
         return H, Reason("schema field", H, f"Nothing says what it does, and {what}.")

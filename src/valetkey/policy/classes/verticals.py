@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 from typing import Final
 
 from valetkey.directory.model import Tool
-from valetkey.policy.classes import lexicon, verbs, words
+from valetkey.policy.classes import field_words, lexicon, verbs, words
 from valetkey.policy.tool_class import Reason, Source, ToolClass
 
 DOMAINS: Final = {
@@ -98,9 +98,9 @@ def vertical(tool: Tool, name: Sequence[str], fields: frozenset[str], *, acts: b
         return
     if (found := _acts_in(tool, name, fields)) is not None:
         yield found[1]
-    elif taken := sorted(fields & lexicon.FIELDS_VERTICAL):
+    elif taken := sorted(fields & field_words.VERTICAL):
         yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{taken[0]}”, as payments and signatures do.")
-    elif amounts := sorted(field for field in fields if lexicon.FIELDS_SPENT & set(field.split("_"))):
+    elif amounts := sorted(field for field in fields if field_words.SPENT & set(field.split("_"))):
         yield Reason("schema field", ToolClass.VERTICAL, f"It takes “{amounts[0]}”, and does not only read.")
     elif text := _asian(tool):
         yield Reason("description", ToolClass.VERTICAL, f"Its text says “{text}”.")
@@ -120,7 +120,7 @@ def _acts_in(tool: Tool, name: Sequence[str], fields: frozenset[str]) -> tuple[s
     for domain, vocabulary in DOMAINS.items():
         maybe = vocabulary & lexicon.UNCERTAIN & about
         beside = _CONTEXT[domain] & (about | (parts - _WEAK_AS_FIELDS))
-        has_field = bool(fields & lexicon.FIELDS_VERTICAL) or (domain == "finance" and bool(_money(fields, parts)))
+        has_field = bool(fields & field_words.VERTICAL) or (domain == "finance" and bool(_money(fields, parts)))
         certain = (vocabulary - lexicon.UNCERTAIN) & about | _owned(maybe & told, fields)
         certain |= _acted_upon(name, _ACTED_UPON[domain])
         if domain == "law":
@@ -175,7 +175,7 @@ def _before(verb: int, noun: int) -> bool:
 
 
 def _money(fields: frozenset[str], parts: frozenset[str]) -> frozenset[str]:
-    return fields & lexicon.FIELDS_MONEY | parts & {"amount", "currency"}
+    return fields & field_words.MONEY | parts & {"amount", "currency"}
 
 
 def _asian(tool: Tool) -> str:
