@@ -58,10 +58,18 @@ def rotate() -> None:
 
 @rotate.command("root")
 @click.option("--to", "to", default="", metavar="KEY", help="Move to another root key, in the words of --root-key.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 @hub_options
-def rotate_root(hub: Hub, to: str, as_json: bool) -> None:
+def rotate_root(hub: Hub, to: str, yes: bool, as_json: bool) -> None:
     """Make a new root key beside the older, and wrap under it."""
+    if to and not yes:  # ORG-18: whoever moves to a key of their own is told before what its end would mean
+        click.confirm(
+            f"Who destroys or loses {to} destroys everything in the vault: nobody opens it any more, but with a recovery "
+            "kit. Disabled, it locks the hub. Move to it?",
+            abort=True,
+            err=True,
+        )
     asked: dict[str, Any] = {"to": to} if to else {}
     if to == "passphrase:prompt":
         # The hub must have it: it goes through the control socket, which only this user can open.
