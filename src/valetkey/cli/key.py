@@ -65,8 +65,8 @@ def rotate_root(hub: Hub, to: str, yes: bool, as_json: bool) -> None:
     """Make a new root key beside the older, and wrap under it."""
     if to and not yes:  # ORG-18: whoever moves to a key of their own is told before what its end would mean
         click.confirm(
-            f"Who destroys or loses {to} destroys everything in the vault: nobody opens it any more, but with a recovery "
-            "kit. Disabled, it locks the hub. Move to it?",
+            f"Who destroys or loses {to} destroys everything in the vault: nobody opens it any more, but with a "
+            "recovery kit. Disabled, it locks the hub. Move to it?",
             abort=True,
             err=True,
         )
