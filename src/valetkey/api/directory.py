@@ -110,9 +110,9 @@ class ListingToAdd(BaseModel):
 async def search_directory(
     _who: Reader, whose: Whose, rooms: Rooms, at: At, q: Words = "", category: Category = ""
 ) -> Page[EntryShown]:
-    """What the person can connect: the organization's own by name, then listings, those that most have first. Members
+    """What the person can connect: the organization's own by name, then listings, those that most have first.
 
-    of an organization see what was switched on for them.
+    Members of an organization see what was switched on for them.
     """
     whole = await rooms.organizations.may_add_connectors(whose)
     entries = await Catalog(rooms.connectors, rooms.groups).list(whose, whole=whole, query=q, category=category)

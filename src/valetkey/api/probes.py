@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -68,14 +69,15 @@ class Probes:
         return await asyncio.shield(self._looking)
 
     async def _look(self) -> Seen:
-        words = await asyncio.gather(*(self._word(part) for part in self._parts.values()))
+        words = await asyncio.gather(*(self._word(name, part) for name, part in self._parts.items()))
         self._until = self._clock.monotonic() + _KEPT
         is_ready = all(word is not None for word in words)
         return Seen({name: word or "away" for name, word in zip(self._parts, words, strict=True)}, is_ready)
 
-    async def _word(self, part: Part) -> str | None:
+    async def _word(self, name: str, part: Part) -> str | None:
         try:
             async with asyncio.timeout(self._patience):
                 return await part()
-        except Exception:  # noqa: BLE001 – an outermost door: a part that fails in any way is away, and why is for the log
+        except Exception as error:  # noqa: BLE001 – an outermost door: a part that fails in any way is away
+            structlog.get_logger(__name__).warning("a part of the hub is away", part=name, reason=type(error).__name__)
             return None
